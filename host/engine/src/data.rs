@@ -57,11 +57,18 @@ impl Data {
     /// If the text is longer, nested too deeply, not JSON or holds a number that is not finite.
     pub fn from_json(text: &str, limit: usize) -> Result<Self, InvalidData> {
         if text.len() > limit {
-            return Err(InvalidData::TooLarge { size: text.len(), limit });
+            return Err(InvalidData::TooLarge {
+                size: text.len(),
+                limit,
+            });
         }
         // serde_json itself stops at 128 levels, so that the depth can be measured without risk.
         let data: Self = serde_json::from_str(text).map_err(|error| InvalidData::Syntax(error.to_string()))?;
-        if data.depth() > MAX_DEPTH { Err(InvalidData::TooDeep) } else { Ok(data) }
+        if data.depth() > MAX_DEPTH {
+            Err(InvalidData::TooDeep)
+        } else {
+            Ok(data)
+        }
     }
 
     /// Returns the canonical text: no white space, keys sorted, shortest numbers that read back the same.
@@ -81,7 +88,9 @@ impl Data {
 
     /// Returns a map of `entries`; of equal names the last one counts.
     pub fn map<K: Into<Arc<str>>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
-        Self::Map(Arc::new(entries.into_iter().map(|(key, value)| (key.into(), value)).collect()))
+        Self::Map(Arc::new(
+            entries.into_iter().map(|(key, value)| (key.into(), value)).collect(),
+        ))
     }
 
     /// Returns the number if it is finite, as an integer where it was one.
@@ -150,7 +159,9 @@ impl PartialEq for Data {
             (Self::Bool(a), Self::Bool(b)) => a == b,
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::Double(a), Self::Double(b)) => a == b,
-            (Self::Int(int), Self::Double(double)) | (Self::Double(double), Self::Int(int)) => int_equals(*int, *double),
+            (Self::Int(int), Self::Double(double)) | (Self::Double(double), Self::Int(int)) => {
+                int_equals(*int, *double)
+            }
             (Self::Text(a), Self::Text(b)) => a == b,
             (Self::List(a), Self::List(b)) => Arc::ptr_eq(a, b) || a == b,
             (Self::Map(a), Self::Map(b)) => Arc::ptr_eq(a, b) || a == b,
@@ -278,16 +289,29 @@ mod tests {
 
     #[test]
     fn the_canonical_text_sorts_keys_and_keeps_numbers() {
-        let data = Data::from_json(r#"{"b": 1.0, "a": [1, 2.5, 18446744073709551615, null], "c": {"z": "x", "y": true}}"#, 1_000).unwrap();
-        assert_eq!(data.to_json(), r#"{"a":[1,2.5,1.8446744073709552e+19,null],"b":1.0,"c":{"y":true,"z":"x"}}"#);
+        let data = Data::from_json(
+            r#"{"b": 1.0, "a": [1, 2.5, 18446744073709551615, null], "c": {"z": "x", "y": true}}"#,
+            1_000,
+        )
+        .unwrap();
+        assert_eq!(
+            data.to_json(),
+            r#"{"a":[1,2.5,1.8446744073709552e+19,null],"b":1.0,"c":{"y":true,"z":"x"}}"#
+        );
     }
 
     #[test]
     fn depth_and_length_are_bounded() {
         let deep = format!("{}{}", "[".repeat(65), "]".repeat(65));
         assert!(matches!(Data::from_json(&deep, 1_000), Err(InvalidData::TooDeep)));
-        assert!(matches!(Data::from_json(&"[".repeat(10_000), 100_000), Err(InvalidData::Syntax(_))));
-        assert!(matches!(Data::from_json("12345", 4), Err(InvalidData::TooLarge { size: 5, limit: 4 })));
+        assert!(matches!(
+            Data::from_json(&"[".repeat(10_000), 100_000),
+            Err(InvalidData::Syntax(_))
+        ));
+        assert!(matches!(
+            Data::from_json("12345", 4),
+            Err(InvalidData::TooLarge { size: 5, limit: 4 })
+        ));
     }
 
     #[test]

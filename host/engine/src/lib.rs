@@ -3,8 +3,18 @@
 //! Nothing here knows a clock, randomness, files, threads or an async runtime: time and results are arguments, and the
 //! same inputs give the same events on every machine.
 
+pub mod append;
 pub mod data;
+pub mod event;
+pub mod failure;
+pub mod id;
 pub mod time;
+pub mod value;
 
+pub use append::{Append, RunRow, RunStatus, Writer};
 pub use data::{Data, InvalidData};
+pub use event::{EVENT_ENCODING, Ending, Event, Recorded, StepReference};
+pub use failure::{Failure, FailureClass};
+pub use id::{Digest, Fence, Generation, Occurrence, RunId, StepPath, Version};
 pub use time::Timestamp;
+pub use value::{Blob, Value};
