@@ -1,1 +1,17 @@
-//! Placeholder.
+//! The `.wf` workflow language: text to tree to plan, findings, and the formatter.
+//!
+//! Nothing here reads files, clocks or the environment: text is an argument, findings are data.
+
+pub mod ast;
+pub mod code;
+pub mod diagnostic;
+pub mod lexer;
+pub mod literal;
+pub mod parser;
+pub mod source;
+pub mod token;
+
+pub use code::Code;
+pub use diagnostic::{Diagnostic, Label, Severity, did_you_mean};
+pub use parser::{ROOTS, condition_of, parse};
+pub use source::{Position, Source, Span};

@@ -1,0 +1,102 @@
+//! Which findings there are: every code with its number and title, in one table.
+
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+macro_rules! codes {
+    ($( $variant:ident = $number:literal, $title:literal; )+) => {
+        /// What kind of finding a diagnostic is. The number is stable, the words are not.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $( #[doc = $title] $variant, )+
+        }
+
+        impl Code {
+            /// Every code, in the order of the numbers.
+            pub const ALL: &'static [Self] = &[$( Self::$variant, )+];
+
+            /// Returns the number, such as `CF0204`.
+            pub fn number(self) -> &'static str {
+                match self { $( Self::$variant => $number, )+ }
+            }
+
+            /// Returns what the code stands for in a few words.
+            pub fn title(self) -> &'static str {
+                match self { $( Self::$variant => $title, )+ }
+            }
+        }
+    };
+}
+
+codes! {
+    // CF01xx: characters and syntax.
+    UnexpectedToken = "CF0101", "something else was expected here";
+    CommentMark = "CF0102", "comments are `//` or `#`";
+    UnclosedText = "CF0103", "a text without its closing quote";
+    UnclosedExpression = "CF0104", "an expression without its closing parenthesis";
+    UnclosedBrace = "CF0105", "a block or list that is never closed";
+    UnclosedFence = "CF0106", "a code fence that is never closed";
+    InvalidNumber = "CF0107", "a number or duration that cannot be read";
+    TextAfterEnd = "CF0108", "text after the last brace";
+    DoubtfulEscape = "CF0109", "a backslash that does nothing";
+    FileTooLarge = "CF0110", "a file that is too large";
+    NulByte = "CF0111", "a NUL byte in a file";
+    NotUtf8 = "CF0112", "a file that is not UTF-8 text";
+    TooDeep = "CF0113", "nested too deeply";
+    TooManyNodes = "CF0114", "too many steps in one file";
+    ExpressionTooLong = "CF0115", "an expression that is too long";
+    TooManyValues = "CF0116", "too many values in one file";
+    UnexpectedCharacter = "CF0117", "a character that has no meaning";
+    UnclosedBlock = "CF0118", "a text block without its closing quotes";
+    MissingHeader = "CF0119", "no `workflow NAME {` at the beginning";
+    UnknownEdition = "CF0120", "an edition that is not known";
+    MisplacedElse = "CF0121", "an `else` that belongs to no `if`";
+    UnknownStep = "CF0122", "a word that begins no step";
+    MisplacedAttribute = "CF0123", "an attribute in the wrong place";
+    ColonInMap = "CF0124", "a colon where `=` belongs";
+    TooManyFindings = "CF0125", "more findings than are shown";
+
+    // CF02xx: names, attributes, structure.
+    NoStepBefore = "CF0201", "no step of this name can have run before";
+    NotABooleanInput = "CF0202", "a condition that names no boolean input";
+    DuplicateBranch = "CF0203", "two branches of one block with the same key";
+    UnknownAttribute = "CF0204", "an attribute that does not exist";
+    DuplicateAttribute = "CF0205", "the same attribute twice";
+    InputsWithEquals = "CF0206", "`inputs =` on a call of a workflow";
+    MissingAttribute = "CF0207", "a required attribute is missing";
+    IgnoredAttribute = "CF0208", "an attribute that has no effect here";
+    NotCarriedOut = "CF0209", "a construct that this version does not carry out";
+    ExclusiveAttributes = "CF0210", "attributes that exclude each other";
+
+    // CF03xx: values, parameters, expressions, types.
+    UnknownParameter = "CF0301", "a parameter that the action does not have";
+    BareWord = "CF0302", "a bare word where a value belongs";
+    RootAsCondition = "CF0303", "a condition that looks like an expression without its parentheses";
+    WrongValue = "CF0304", "a value of the wrong kind";
+    ExpressionBudget = "CF0312", "an expression that costs too much";
+
+    // CF05xx: plugins and components.
+    CoreModule = "CF0502", "a core module instead of a component";
+    PluginNameTaken = "CF0507", "two plugins with one name";
+
+    // CF06xx: grants, trust, configuration.
+    CallDenied = "CF0610", "a call that no grant allows";
+    ProjectNotTrusted = "CF0620", "a project that is not trusted";
+
+    // CF07xx: run time.
+    StepFailed = "CF0710", "a step failed";
+    AlreadyDecided = "CF0721", "a gate that was decided already";
+    RunCancelled = "CF0722", "a run that was cancelled";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.number())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.number())
+    }
+}

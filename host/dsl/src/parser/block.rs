@@ -1,0 +1,393 @@
+//! What stands between braces: attributes, steps, and maps; and how reading goes on after a mistake there.
+
+use super::{NODE_KEYWORDS, Parser};
+use crate::ast::{Attribute, AttributeValue, Attributes, Block, Entry, Map, Trivia, Word};
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::source::Span;
+use crate::token::TokenKind;
+
+/// Attributes that hold steps when braces follow (rule R51).
+const HANDLERS: &[&str] = &["on_fail", "undo"];
+
+/// Attributes of blocks that may be written without `=` (rule R10).
+const BLOCK_MAPS: &[&str] = &[
+    "retry", "env", "inputs", "scope", "filter", "options", "on_fail", "undo", "params",
+];
+
+impl Parser<'_> {
+    pub(super) fn stray_comma(&mut self) {
+        let span = self.bump().span;
+        let diagnostic = Diagnostic::error(Code::UnexpectedToken, span, "no comma belongs here");
+        self.report(
+            diagnostic
+                .help("steps and declarations follow each other without commas")
+                .suggest(span, ""),
+        );
+    }
+
+    pub(super) fn is_one_line(&self, span: Span) -> bool {
+        !span.of(self.text).contains('\n')
+    }
+
+    /// Takes `=`; a colon is taken for one and reported.
+    pub(super) fn equals(&mut self) -> bool {
+        if self.kind() == TokenKind::Colon {
+            let span = self.bump().span;
+            let diagnostic = Diagnostic::error(Code::ColonInMap, span, "pairs are written with `=`, not with `:`");
+            self.report(
+                diagnostic
+                    .suggest(span, " =")
+                    .help("write `=`; the colon belongs to maps inside of `( … )`"),
+            );
+            return true;
+        }
+        if self.eat(TokenKind::Equals) {
+            // `==` is a slip of those who think of conditions.
+            while self.kind() == TokenKind::Equals {
+                let span = self.bump().span;
+                self.report(Diagnostic::error(Code::UnexpectedToken, span, "one `=` is enough").suggest(span, ""));
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Keeps the comments of a construct that is dropped.
+    pub(super) fn keep_comments(&mut self, trivia: Trivia) {
+        let mut comments = trivia.before;
+        comments.append(&mut self.pending);
+        self.pending = comments;
+    }
+
+    /// Takes the braces with attributes that must follow `owner`.
+    pub(super) fn attributes(&mut self, owner: &str) -> Attributes {
+        let open = self.token().span;
+        let mut attributes = Attributes {
+            span: open.at_start(),
+            one_line: true,
+            ..Attributes::default()
+        };
+        if self.kind() != TokenKind::OpenBrace {
+            self.expected(&format!("`{{` with the attributes of {owner}"));
+            return attributes;
+        }
+        if !self.enter() {
+            return attributes;
+        }
+        self.bump();
+        while !matches!(self.kind(), TokenKind::CloseBrace | TokenKind::End) && !self.at_node() {
+            let attribute = self.attribute(owner);
+            attributes.entries.extend(attribute);
+        }
+        attributes.tail = self.comments_before();
+        self.close(open, TokenKind::CloseBrace);
+        self.leave();
+        attributes.span = self.span_from(open.start);
+        attributes.one_line = self.is_one_line(attributes.span);
+        attributes
+    }
+
+    /// Returns whether a step begins here, where attributes are expected.
+    fn at_node(&self) -> bool {
+        let Some(word) = self.word() else { return false };
+        match self.next_kind() {
+            TokenKind::Equals | TokenKind::Colon => false,
+            TokenKind::OpenBrace => matches!(word, "do" | "parallel" | "always" | "set"),
+            _ => NODE_KEYWORDS.contains(&word),
+        }
+    }
+
+    /// Takes one attribute; reports and skips what is none.
+    fn attribute(&mut self, owner: &str) -> Option<Attribute> {
+        if self.kind() == TokenKind::Comma {
+            self.stray_comma();
+            return None;
+        }
+        self.count_value();
+        let mut trivia = self.open_trivia();
+        if self.kind() != TokenKind::Word {
+            self.expected(&format!("an attribute of {owner} or `}}`"));
+            self.keep_comments(trivia);
+            self.skip_construct();
+            return None;
+        }
+        let key = self.take_word();
+        let value = self.attribute_value(&key);
+        let span = self.span_from(key.span.start);
+        self.eat(TokenKind::Comma);
+        self.close_trivia(&mut trivia);
+        let Some(value) = value else {
+            self.keep_comments(trivia);
+            return None;
+        };
+        Some(Attribute {
+            key,
+            value,
+            trivia,
+            span,
+        })
+    }
+
+    fn attribute_value(&mut self, key: &Word) -> Option<AttributeValue> {
+        if self.kind() == TokenKind::OpenBrace {
+            if HANDLERS.contains(&key.text.as_str()) {
+                return Some(AttributeValue::Handler(self.block(&format!("`{}`", key.text), false)));
+            }
+            return Some(AttributeValue::Value {
+                value: self.value(),
+                equals: false,
+            });
+        }
+        if self.equals() {
+            return Some(AttributeValue::Value {
+                value: self.value(),
+                equals: true,
+            });
+        }
+        self.missing_equals(key).then(|| AttributeValue::Value {
+            value: self.value(),
+            equals: true,
+        })
+    }
+
+    /// Reports a key without `=`; returns whether a value follows all the same.
+    fn missing_equals(&mut self, key: &Word) -> bool {
+        let diagnostic = Diagnostic::error(
+            Code::UnexpectedToken,
+            self.token().span,
+            self.expectation(&format!("`=` after `{}`", key.text)),
+        );
+        let value_follows = self.begins_value() && !self.token().begins_line && self.next_kind() != TokenKind::Equals;
+        let place = key.span.at_end();
+        let diagnostic = if value_follows {
+            diagnostic.suggest(place, " =")
+        } else {
+            diagnostic
+        };
+        self.report_at_token(diagnostic.help(format!("write `{} = …`", key.text)));
+        if !value_follows && !self.token().begins_line && self.kind() != TokenKind::Word {
+            self.skip_construct();
+        }
+        value_follows
+    }
+
+    fn begins_value(&self) -> bool {
+        match self.kind() {
+            TokenKind::Word
+            | TokenKind::Number
+            | TokenKind::Duration
+            | TokenKind::Quoted
+            | TokenKind::Block
+            | TokenKind::Raw
+            | TokenKind::Code
+            | TokenKind::Expression
+            | TokenKind::OpenBracket => true,
+            TokenKind::OpenBrace
+            | TokenKind::CloseBrace
+            | TokenKind::CloseBracket
+            | TokenKind::Equals
+            | TokenKind::Comma
+            | TokenKind::Dot
+            | TokenKind::Colon
+            | TokenKind::Unknown
+            | TokenKind::End => false,
+        }
+    }
+
+    /// Takes the block that must follow `owner`.
+    pub(super) fn block(&mut self, owner: &str, takes_attributes: bool) -> Block {
+        let open = self.token().span;
+        let mut block = Block {
+            attributes: Vec::new(),
+            nodes: Vec::new(),
+            tail: Vec::new(),
+            one_line: true,
+            span: open.at_start(),
+        };
+        if self.kind() != TokenKind::OpenBrace {
+            self.expected(&format!("`{{` after {owner}"));
+            return block;
+        }
+        if !self.enter() {
+            return block;
+        }
+        self.bump();
+        loop {
+            match self.kind() {
+                TokenKind::End | TokenKind::CloseBrace => break,
+                TokenKind::Comma => self.stray_comma(),
+                TokenKind::Word if self.at_attribute() => self.block_attribute(&mut block, owner, takes_attributes),
+                _ => {
+                    let node = self.node(owner);
+                    block.nodes.extend(node);
+                }
+            }
+        }
+        block.tail = self.comments_before();
+        self.close(open, TokenKind::CloseBrace);
+        self.leave();
+        block.span = self.span_from(open.start);
+        block.one_line = self.is_one_line(block.span);
+        block
+    }
+
+    fn at_attribute(&self) -> bool {
+        match self.next_kind() {
+            TokenKind::Equals | TokenKind::Colon => true,
+            TokenKind::OpenBrace => self.word().is_some_and(|word| BLOCK_MAPS.contains(&word)),
+            _ => false,
+        }
+    }
+
+    fn block_attribute(&mut self, block: &mut Block, owner: &str, takes_attributes: bool) {
+        let span = self.token().span;
+        if !takes_attributes {
+            let message = format!("{owner} has no attributes, only steps");
+            self.report(Diagnostic::error(Code::MisplacedAttribute, span, message));
+        } else if let Some(node) = block.nodes.first() {
+            let keyword = node.keyword;
+            let diagnostic = Diagnostic::error(
+                Code::MisplacedAttribute,
+                span,
+                "the attributes of a block stand before its steps",
+            );
+            self.report(
+                diagnostic
+                    .also(keyword, "the first step")
+                    .help("move it to the beginning of the block"),
+            );
+        }
+        let attribute = self.attribute(owner);
+        block.attributes.extend(attribute);
+    }
+
+    /// Takes the map that must follow `owner`, which may be `=` and a map.
+    pub(super) fn map_after(&mut self, owner: &str) -> Map {
+        if self.kind() == TokenKind::Equals {
+            self.bump();
+        }
+        if self.kind() == TokenKind::OpenBrace {
+            return self.map();
+        }
+        self.expected(&format!("`{{` after {owner}"));
+        Map {
+            entries: Vec::new(),
+            tail: Vec::new(),
+            one_line: true,
+            span: self.token().span.at_start(),
+        }
+    }
+
+    /// Takes a map; the next token is its opening brace.
+    pub(super) fn map(&mut self) -> Map {
+        let open = self.token().span;
+        let mut map = Map {
+            entries: Vec::new(),
+            tail: Vec::new(),
+            one_line: true,
+            span: open,
+        };
+        if !self.enter() {
+            return map;
+        }
+        self.bump();
+        while !matches!(
+            self.kind(),
+            TokenKind::CloseBrace | TokenKind::CloseBracket | TokenKind::End
+        ) && !self.left_map()
+        {
+            let entry = self.entry();
+            map.entries.extend(entry);
+        }
+        map.tail = self.comments_before();
+        self.close(open, TokenKind::CloseBrace);
+        self.leave();
+        map.span = self.span_from(open.start);
+        map.one_line = self.is_one_line(map.span);
+        map
+    }
+
+    /// Returns whether a step begins a line here, which no map contains: its brace is missing.
+    fn left_map(&self) -> bool {
+        let step = self
+            .word()
+            .is_some_and(|word| NODE_KEYWORDS.contains(&word) && word != "if");
+        step && self.token().begins_line
+            && matches!(
+                self.next_kind(),
+                TokenKind::Word | TokenKind::Quoted | TokenKind::Expression
+            )
+    }
+
+    fn entry(&mut self) -> Option<Entry> {
+        self.count_value();
+        let mut trivia = self.open_trivia();
+        let key = match self.kind() {
+            TokenKind::Word => self.take_word(),
+            TokenKind::Quoted | TokenKind::Raw => {
+                let token = self.bump();
+                Word {
+                    text: self.text_literal(token).plain,
+                    span: token.span,
+                }
+            }
+            _ => {
+                self.expected("a key or `}`");
+                self.keep_comments(trivia);
+                self.skip_construct();
+                return None;
+            }
+        };
+        let has_braces = self.kind() == TokenKind::OpenBrace;
+        let equals = !has_braces && self.equals();
+        let found = has_braces || equals || self.missing_equals(&key);
+        let value = found.then(|| self.value());
+        let span = self.span_from(key.span.start);
+        self.eat(TokenKind::Comma);
+        self.close_trivia(&mut trivia);
+        let Some(value) = value else {
+            self.keep_comments(trivia);
+            return None;
+        };
+        Some(Entry {
+            key,
+            value,
+            equals: !has_braces,
+            trivia,
+            span,
+        })
+    }
+
+    /// Reports a word (or anything else) that begins no step, and skips it.
+    pub(super) fn unknown_step(&mut self, more: &[&'static str]) {
+        let known = NODE_KEYWORDS.iter().chain(more).copied();
+        match self.word() {
+            Some("else") => self.misplaced_else(),
+            Some(word) => {
+                let span = self.token().span;
+                let mut diagnostic = Diagnostic::error(Code::UnknownStep, span, format!("`{word}` begins no step"));
+                if let Some(known) = did_you_mean(word, known.clone()) {
+                    diagnostic = diagnostic
+                        .label(format!("did you mean `{known}`?"))
+                        .suggest(span, known);
+                } else {
+                    diagnostic = diagnostic.help(format!("steps begin with {}", known.collect::<Vec<_>>().join(", ")));
+                }
+                self.report(diagnostic);
+            }
+            None => self.expected("a step or `}`"),
+        }
+        self.skip_construct();
+    }
+
+    fn misplaced_else(&mut self) {
+        let span = self.token().span;
+        let diagnostic = Diagnostic::error(Code::MisplacedElse, span, "this `else` follows no `if`");
+        let diagnostic = match self.last_if {
+            Some(place) => diagnostic.also(place, "the nearest `if` before it"),
+            None => diagnostic,
+        };
+        self.report(diagnostic.help("`else` stands directly after the closing brace of an `if` or `unless`"));
+    }
+}

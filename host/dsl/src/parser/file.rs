@@ -1,0 +1,297 @@
+//! The outermost part of a file: header, items, input declarations, and what must not follow.
+
+use super::{NODE_KEYWORDS, Parser};
+use crate::ast::{Edition, File, Input, InputProperty, Inputs, Item, ItemKind, Trivia, Word};
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::source::Span;
+use crate::token::TokenKind;
+
+/// The words that begin an item beside those of nodes.
+const ITEM_KEYWORDS: &[&str] = &["meta", "inputs", "outputs"];
+
+/// The only edition there is.
+const EDITION: u32 = 1;
+
+/// Returns the tree of a file that could not be read at all.
+pub(super) fn empty() -> File {
+    File {
+        name: Word {
+            text: String::new(),
+            span: Span::default(),
+        },
+        edition: None,
+        items: Vec::new(),
+        trivia: Trivia::default(),
+        tail: Vec::new(),
+        end: Vec::new(),
+        span: Span::default(),
+    }
+}
+
+impl Parser<'_> {
+    pub(super) fn file(&mut self) -> File {
+        let mut trivia = self.open_trivia();
+        let start = self.token().span.start;
+        if !self.header() {
+            return File {
+                trivia,
+                end: self.rest(),
+                ..empty()
+            };
+        }
+        let name = self.name("the name of the workflow");
+        let edition = self.edition();
+        let open = self.token().span;
+        let mut items = Vec::new();
+        let mut tail = Vec::new();
+        if self.kind() == TokenKind::OpenBrace {
+            self.enter();
+            self.bump();
+            items = self.items();
+            tail = self.comments_before();
+            self.close(open, TokenKind::CloseBrace);
+            self.leave();
+        } else {
+            self.expected("`{` after the name of the workflow");
+            self.stop();
+        }
+        let span = self.span_from(start);
+        self.close_trivia(&mut trivia);
+        let end = self.rest();
+        File {
+            name,
+            edition,
+            items,
+            trivia,
+            tail,
+            end,
+            span,
+        }
+    }
+
+    /// Takes the word `workflow`; if it is not there, reports it and says whether to go on.
+    fn header(&mut self) -> bool {
+        if self.is_word("workflow") {
+            self.bump();
+            return true;
+        }
+        let place = self.token().span;
+        let message = self.expectation("`workflow NAME {` at the beginning of the file");
+        let mut diagnostic = Diagnostic::error(Code::MissingHeader, place, message);
+        let known = self.word().and_then(|word| did_you_mean(word, ["workflow"]));
+        if known.is_some() {
+            diagnostic = diagnostic.label("did you mean `workflow`?").suggest(place, "workflow");
+        }
+        self.report_at_token(diagnostic.help("a file begins with `workflow NAME edition 1 {`"));
+        // `workflw x {` is still worth reading; a picture or a page of prose is not.
+        let plausible = self.kind() == TokenKind::Word && self.next_kind() == TokenKind::Word;
+        if known.is_some() && plausible {
+            self.bump();
+            return true;
+        }
+        self.stop();
+        false
+    }
+
+    fn edition(&mut self) -> Option<Edition> {
+        if !self.is_word("edition") {
+            return None;
+        }
+        self.bump();
+        let token = self.token();
+        if token.kind != TokenKind::Number {
+            self.expected("the number of the edition");
+            return None;
+        }
+        self.bump();
+        self.has_edition = true;
+        let number = self.token_text(token).parse().unwrap_or(0);
+        if number != EDITION {
+            let message = format!("there is no edition {}", self.token_text(token));
+            let diagnostic = Diagnostic::error(Code::UnknownEdition, token.span, message);
+            self.report(
+                diagnostic
+                    .label("this version knows edition 1")
+                    .suggest(token.span, "1"),
+            );
+        }
+        Some(Edition {
+            number,
+            span: token.span,
+        })
+    }
+
+    fn items(&mut self) -> Vec<Item> {
+        let mut items = Vec::new();
+        loop {
+            match self.kind() {
+                TokenKind::End | TokenKind::CloseBrace => return items,
+                TokenKind::Comma => self.stray_comma(),
+                _ => {
+                    let item = self.item();
+                    items.extend(item);
+                }
+            }
+        }
+    }
+
+    fn item(&mut self) -> Option<Item> {
+        let mut trivia = self.open_trivia();
+        let start = self.token().span.start;
+        let kind = match self.word() {
+            Some("meta") => {
+                self.bump();
+                ItemKind::Meta(self.map_after("`meta`"))
+            }
+            Some("outputs") => {
+                self.bump();
+                ItemKind::Outputs(self.map_after("`outputs`"))
+            }
+            Some("inputs") => {
+                self.bump();
+                ItemKind::Inputs(self.inputs())
+            }
+            Some("always") => {
+                self.count_node();
+                self.bump();
+                ItemKind::Always(self.block("`always`", false))
+            }
+            Some(word) if NODE_KEYWORDS.contains(&word) => {
+                let node = self.node_with(trivia)?;
+                let span = node.span;
+                return Some(Item {
+                    kind: ItemKind::Node(Box::new(node)),
+                    trivia: Trivia::default(),
+                    span,
+                });
+            }
+            _ => {
+                self.unknown_step(ITEM_KEYWORDS);
+                self.keep_comments(trivia);
+                return None;
+            }
+        };
+        let span = self.span_from(start);
+        self.close_trivia(&mut trivia);
+        Some(Item { kind, trivia, span })
+    }
+
+    fn inputs(&mut self) -> Inputs {
+        let open = self.token().span;
+        let mut inputs = Inputs {
+            entries: Vec::new(),
+            tail: Vec::new(),
+            one_line: true,
+            span: open,
+        };
+        if self.kind() == TokenKind::Equals {
+            let span = self.token().span;
+            self.report(
+                Diagnostic::error(Code::UnexpectedToken, span, "no `=` belongs after `inputs`").suggest(span, ""),
+            );
+            self.bump();
+        }
+        if self.kind() != TokenKind::OpenBrace {
+            self.expected("`{` after `inputs`");
+            return inputs;
+        }
+        if !self.enter() {
+            return inputs;
+        }
+        self.bump();
+        loop {
+            match self.kind() {
+                TokenKind::End | TokenKind::CloseBrace => break,
+                TokenKind::Comma => self.stray_comma(),
+                TokenKind::Word => {
+                    let input = self.input();
+                    inputs.entries.push(input);
+                }
+                _ => {
+                    self.expected("the name of an input");
+                    self.skip_construct();
+                }
+            }
+        }
+        inputs.tail = self.comments_before();
+        self.close(open, TokenKind::CloseBrace);
+        self.leave();
+        inputs.span = self.span_from(open.start);
+        inputs.one_line = self.is_one_line(inputs.span);
+        inputs
+    }
+
+    fn input(&mut self) -> Input {
+        self.count_value();
+        let mut trivia = self.open_trivia();
+        let name = self.take_word();
+        let mut properties = Vec::new();
+        loop {
+            let token = self.token();
+            match (self.word(), self.next_kind()) {
+                (Some(_), TokenKind::Equals | TokenKind::Colon) => {
+                    let key = self.take_word();
+                    self.equals();
+                    let value = self.value();
+                    properties.push(InputProperty::Pair { key, value });
+                }
+                (Some("required"), _) => {
+                    self.bump();
+                    properties.push(InputProperty::Required(token.span));
+                }
+                (Some("boolean"), _) => {
+                    self.bump();
+                    properties.push(InputProperty::Boolean(token.span));
+                }
+                _ if token.kind == TokenKind::Comma && matches!(self.next_kind(), TokenKind::Word) => {
+                    // Commas between the properties of an input were never allowed, but nobody can mean another thing.
+                    self.stray_comma();
+                }
+                _ => break,
+            }
+        }
+        let span = self.span_from(name.span.start);
+        self.close_trivia(&mut trivia);
+        Input {
+            name,
+            properties,
+            trivia,
+            span,
+        }
+    }
+
+    /// Takes what follows the workflow, reports it, and returns the comments.
+    fn rest(&mut self) -> Vec<crate::ast::Comment> {
+        let token = self.token();
+        if token.kind != TokenKind::End {
+            let span = Span::new(token.span.start as usize, self.text.trim_end().len());
+            let diagnostic = if self.is_word("workflow") {
+                let message = "a second workflow in one file";
+                Diagnostic::doubtful(Code::TextAfterEnd, self.has_edition, token.span, message)
+                    .help("give it a file of its own: workflows are found by the names of their files")
+            } else {
+                let span = Span {
+                    start: token.span.start,
+                    end: token.span.end.min(span.end),
+                };
+                Diagnostic::doubtful(
+                    Code::TextAfterEnd,
+                    self.has_edition,
+                    span,
+                    "text after the last brace of the workflow",
+                )
+                .help("remove it, or look for a brace too many before it")
+            };
+            self.report(diagnostic);
+        }
+        let mut comments = self.comments_before();
+        if token.kind != TokenKind::End {
+            self.at = self.lexed.tokens.len() - 1;
+            self.taken_comments = self.lexed.comments.len();
+        } else {
+            comments.append(&mut self.comments_before());
+        }
+        comments
+    }
+}

@@ -1,0 +1,3 @@
+//! Tests of the text side of the language.
+
+mod samples;
