@@ -1,0 +1,100 @@
+//! What the runtime asks of a log: the port that the SQLite log and the memory log of the tests implement.
+
+use crate::error::{ClaimError, FindError, StoreError};
+use crate::log_line::{LogLine, LogLines};
+use crate::record::{Claim, Definition, HostId, NewRun, RunFilter, RunSummary};
+use crate::statistics::Statistics;
+use crate::ticket::Ticket;
+use cofferdam_engine::{Append, Recorded, RunId, StepPath, Writer};
+use std::future::Future;
+use std::pin::Pin;
+
+/// An answer that is on its way. It makes progress on threads of the log and needs no particular runtime.
+pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Keeps runs and their events, and decides which host may add to them.
+///
+/// Of one log, everything handed over becomes durable in the order of the calls. What is durable is seen by every
+/// read that starts afterwards; nothing is seen before it is durable.
+pub trait RunLog: Send + Sync {
+    /// Returns the host as which this log writes.
+    fn host(&self) -> &HostId;
+
+    /// Makes a new run durable together with its first events; this host drives it, as generation 1.
+    ///
+    /// Fails with [`StoreError::Exists`] or [`StoreError::Duplicate`] if there is such a run.
+    fn begin(&self, run: NewRun, first: Append) -> Ticket;
+
+    /// Makes `append` durable if its run still has the generation and version that it was decided for.
+    ///
+    /// Never blocks on the disk. After an append of a run was fenced or failed, all later ones of that generation
+    /// share its fate unseen; the way on is [`RunLog::claim`].
+    fn hand_over(&self, append: Append) -> Ticket;
+
+    /// Makes this host the one that drives `run`, in a new generation, unless another host that is alive does.
+    ///
+    /// A host may claim what it drives itself; that is how it starts afresh after a failed append.
+    fn claim(&self, run: RunId) -> Pending<Result<Claim, ClaimError>>;
+
+    /// Returns what is known about `run`.
+    fn run(&self, run: RunId) -> Pending<Result<Option<RunSummary>, StoreError>>;
+
+    /// Returns the runs that `filter` asks for, newest first.
+    fn runs(&self, filter: RunFilter) -> Pending<Result<Vec<RunSummary>, StoreError>>;
+
+    /// Returns the run that a user means by `reference`: `last`, an id, or the last six or more digits of one.
+    fn find(&self, reference: &str) -> Pending<Result<RunId, FindError>>;
+
+    /// Returns up to `limit` events of `run` after number `after`, large values filled in; none of an unknown run.
+    fn events(&self, run: RunId, after: u64, limit: usize) -> Pending<Result<Vec<Recorded>, StoreError>>;
+
+    /// Returns what `run` executes.
+    fn definition(&self, run: RunId) -> Pending<Result<Option<Definition>, StoreError>>;
+
+    /// Returns what the guests of `run`, or of one step of it, said.
+    fn log_lines(&self, run: RunId, step: Option<StepPath>) -> Pending<Result<LogLines, StoreError>>;
+
+    /// Keeps a line of a guest as best effort. Lines noted before an append was handed over are kept before it.
+    fn note(&self, line: LogLine);
+
+    /// Returns what the log has done since it was opened.
+    fn statistics(&self) -> Statistics;
+}
+
+impl Writer for dyn RunLog + '_ {
+    type Ticket = Ticket;
+
+    fn hand_over(&self, append: Append) -> Ticket {
+        RunLog::hand_over(self, append)
+    }
+}
+
+impl Writer for &(dyn RunLog + '_) {
+    type Ticket = Ticket;
+
+    fn hand_over(&self, append: Append) -> Ticket {
+        RunLog::hand_over(*self, append)
+    }
+}
+
+/// The writer for the first events of a run: hands them over together with the run itself.
+#[derive(Clone, Copy)]
+pub struct Beginning<'a> {
+    log: &'a dyn RunLog,
+    run: &'a NewRun,
+}
+
+impl<'a> Beginning<'a> {
+    /// Returns the writer that begins `run` in `log`.
+    pub fn new(log: &'a dyn RunLog, run: &'a NewRun) -> Self {
+        Self { log, run }
+    }
+}
+
+impl Writer for Beginning<'_> {
+    type Ticket = Ticket;
+
+    fn hand_over(&self, append: Append) -> Ticket {
+        self.log.begin(self.run.clone(), append)
+    }
+}
