@@ -6,6 +6,7 @@
 pub mod append;
 pub mod data;
 pub mod event;
+pub mod expr;
 pub mod failure;
 pub mod id;
 pub mod time;
@@ -14,6 +15,9 @@ pub mod value;
 pub use append::{Append, RunRow, RunStatus, Writer};
 pub use data::{Data, InvalidData};
 pub use event::{EVENT_ENCODING, Ending, Event, Recorded, StepReference};
+pub use expr::{
+    Budget, EvaluationError, Expression, Members, Names, Root, SyntaxError, Template, TemplatePart, ValueSource,
+};
 pub use failure::{Failure, FailureClass};
 pub use id::{Digest, Fence, Generation, Occurrence, RunId, StepPath, Version};
 pub use time::Timestamp;

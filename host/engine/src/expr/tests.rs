@@ -1,0 +1,1 @@
+//! Whether the expressions do what the rules of the language say.
