@@ -5,20 +5,31 @@
 
 pub mod append;
 pub mod data;
+pub mod effect;
 pub mod event;
 pub mod expr;
 pub mod failure;
 pub mod id;
+pub mod input;
+pub mod inputs;
+pub mod plan;
+pub mod result;
+pub mod run;
 pub mod time;
 pub mod value;
 
 pub use append::{Append, RunRow, RunStatus, Writer};
 pub use data::{Data, InvalidData};
-pub use event::{EVENT_ENCODING, Ending, Event, Recorded, StepReference};
+pub use effect::{Attempt, EffectChange};
+pub use event::{EVENT_ENCODING, Ending, Event, Metrics, Recorded, StepReference};
 pub use expr::{
     Budget, EvaluationError, Expression, Members, Names, Root, SyntaxError, Template, TemplatePart, ValueSource,
 };
 pub use failure::{Failure, FailureClass};
 pub use id::{Digest, Fence, Generation, Occurrence, RunId, StepPath, Version};
+pub use input::{AttemptOutcome, Input, Rejected, Report, Situation, Start};
+pub use plan::Plan;
+pub use result::{StepResult, StepStatus};
+pub use run::{Decision, Orphan, Run, Staged};
 pub use time::Timestamp;
 pub use value::{Blob, Value};

@@ -231,8 +231,12 @@ impl Default for RetryPolicy {
 
 impl RetryPolicy {
     /// The classes that are not tried again unless a policy says otherwise (LANGUAGE rule R48).
-    pub const NEVER: [FailureClass; 4] =
-        [FailureClass::InvalidInput, FailureClass::Denied, FailureClass::Cancelled, FailureClass::Permanent];
+    pub const NEVER: [FailureClass; 4] = [
+        FailureClass::InvalidInput,
+        FailureClass::Denied,
+        FailureClass::Cancelled,
+        FailureClass::Permanent,
+    ];
 
     /// Returns the policy of `retries = attempts - 1`: no wait between the attempts.
     pub fn times(attempts: u32) -> Self {
@@ -249,7 +253,11 @@ impl RetryPolicy {
 
     /// Returns the defaults of a `retry { }` block (LANGUAGE rule R48).
     pub fn block_defaults() -> Self {
-        Self { backoff: Duration::from_secs(1), jitter: 0.1, ..Self::times(3) }
+        Self {
+            backoff: Duration::from_secs(1),
+            jitter: 0.1,
+            ..Self::times(3)
+        }
     }
 }
 
@@ -446,6 +454,8 @@ impl Plan {
 
     /// Returns the components that a run of this plan needs, by plugin name.
     pub fn components(&self) -> BTreeMap<&str, Digest> {
-        self.calls().map(|(_, call)| (call.action.plugin.as_str(), call.action.component)).collect()
+        self.calls()
+            .map(|(_, call)| (call.action.plugin.as_str(), call.action.component))
+            .collect()
     }
 }

@@ -59,7 +59,10 @@ pub(super) struct Index {
 }
 
 pub(super) fn index(parts: &Parts) -> Result<Index, InvalidPlan> {
-    let mut walk = Walk { nodes: &parts.nodes, index: Index::default() };
+    let mut walk = Walk {
+        nodes: &parts.nodes,
+        index: Index::default(),
+    };
     walk.block(&parts.body, None, 0, 0, 0)?;
     walk.block(&parts.always, None, 1, 0, 0)?;
     if walk.index.links.len() != parts.nodes.len() {
@@ -93,7 +96,17 @@ impl Walk<'_> {
         depth: usize,
     ) -> Result<(), InvalidPlan> {
         for (position, node) in (0_u32..).zip(block) {
-            self.node(*node, Links { parent, block: number, position, end: *node, loops }, depth)?;
+            self.node(
+                *node,
+                Links {
+                    parent,
+                    block: number,
+                    position,
+                    end: *node,
+                    loops,
+                },
+                depth,
+            )?;
         }
         Ok(())
     }
@@ -103,7 +116,10 @@ impl Walk<'_> {
             return Err(InvalidPlan::TooDeep);
         }
         let nodes = self.nodes;
-        let node = nodes.get(at.0 as usize).filter(|_| at == self.next()).ok_or(InvalidPlan::NotATree(at.0))?;
+        let node = nodes
+            .get(at.0 as usize)
+            .filter(|_| at == self.next())
+            .ok_or(InvalidPlan::NotATree(at.0))?;
         let loops = links.loops;
         self.index.links.push(links);
         if self.index.by_path.insert(node.path.clone(), at).is_some() {
@@ -111,8 +127,14 @@ impl Walk<'_> {
         }
         match &node.kind {
             NodeKind::Call(call) => {
-                if call.retry.attempts == 0 || !call.retry.factor.is_finite() || !(0.0..=1.0).contains(&call.retry.jitter) {
-                    return Err(InvalidPlan::Impossible { path: node.path.clone(), what: "retry policy" });
+                if call.retry.attempts == 0
+                    || !call.retry.factor.is_finite()
+                    || !(0.0..=1.0).contains(&call.retry.jitter)
+                {
+                    return Err(InvalidPlan::Impossible {
+                        path: node.path.clone(),
+                        what: "retry policy",
+                    });
                 }
                 if let OnFail::Handle(block) = &call.on_fail {
                     self.block(block, Some(at), 0, loops, depth + 1)?;
@@ -130,13 +152,22 @@ impl Walk<'_> {
             NodeKind::Do(block) | NodeKind::Always(block) => self.block(block, Some(at), 0, loops, depth + 1)?,
             NodeKind::Parallel(parallel) => {
                 if parallel.branches.is_empty() || parallel.max_parallel == Some(0) {
-                    return Err(InvalidPlan::Impossible { path: node.path.clone(), what: "number of branches" });
+                    return Err(InvalidPlan::Impossible {
+                        path: node.path.clone(),
+                        what: "number of branches",
+                    });
                 }
                 let dependents =
                     dependents(&parallel.branches).ok_or_else(|| InvalidPlan::BadNeeds(node.path.clone()))?;
                 self.index.dependents.insert(at, dependents);
                 for (position, branch) in (0_u32..).zip(&parallel.branches) {
-                    let links = Links { parent: Some(at), block: 0, position, end: branch.node, loops };
+                    let links = Links {
+                        parent: Some(at),
+                        block: 0,
+                        position,
+                        end: branch.node,
+                        loops,
+                    };
                     self.node(branch.node, links, depth + 1)?;
                 }
             }

@@ -61,8 +61,11 @@ impl Plan {
 }
 
 fn write(parts: &Parts) -> Vec<u8> {
-    serde_json::to_vec(&Written { encoding: PLAN_ENCODING, plan: parts })
-        .expect("names are the only keys and numbers are finite, so that a plan can always be written")
+    serde_json::to_vec(&Written {
+        encoding: PLAN_ENCODING,
+        plan: parts,
+    })
+    .expect("names are the only keys and numbers are finite, so that a plan can always be written")
 }
 
 /// Returns the digest of what `parts` mean: without places in the text, titles and descriptions.
@@ -83,7 +86,9 @@ pub(super) mod millis {
     use std::time::Duration;
 
     pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).serialize(serializer)
+        u64::try_from(duration.as_millis())
+            .unwrap_or(u64::MAX)
+            .serialize(serializer)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -96,7 +101,9 @@ pub(super) mod optional_millis {
     use std::time::Duration;
 
     pub(crate) fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-        duration.map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)).serialize(serializer)
+        duration
+            .map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+            .serialize(serializer)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {

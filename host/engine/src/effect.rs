@@ -1,0 +1,54 @@
+//! What should be going on outside while a run is in a state.
+
+use crate::data::Data;
+use crate::event::StepReference;
+use crate::failure::Failure;
+use crate::id::{Fence, Generation, StepPath};
+use crate::plan::ActionReference;
+use std::time::Duration;
+
+/// One delivery of an attempt that should be under way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// Which delivery this is.
+    pub fence: Fence,
+    /// The generation of the run that started it.
+    pub generation: Generation,
+    /// Which step, and which time round its loops.
+    pub at: StepReference,
+    /// What is called.
+    pub action: ActionReference,
+    /// The parameters, a map.
+    pub params: Data,
+    /// Which attempt, from 1.
+    pub number: u32,
+    /// Which delivery of this attempt, from 1.
+    pub delivery: u32,
+    /// The same for every attempt and delivery of this occurrence of the step.
+    pub token: String,
+    /// How long it may take; none for what the host allows by default.
+    pub timeout: Option<Duration>,
+    /// How many attempts may follow this one.
+    pub retries_left: u32,
+    /// Why the attempt before it failed.
+    pub previous: Option<Failure>,
+    /// Whether nothing may leave the host.
+    pub dry_run: bool,
+}
+
+impl Attempt {
+    /// Returns the stable name of the step.
+    pub fn step(&self) -> &StepPath {
+        &self.at.step
+    }
+}
+
+/// What became different about the effects of a run.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "an attempt that appeared must be started, one that ended must be stopped"]
+pub enum EffectChange {
+    /// The attempt should be started once the events so far are durable.
+    Appeared(Fence),
+    /// The attempt should be stopped if it is still under way.
+    Ended(Fence),
+}

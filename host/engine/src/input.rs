@@ -1,0 +1,103 @@
+//! What a run can be told: reports of attempts and requests of people.
+
+use crate::data::Data;
+use crate::event::Metrics;
+use crate::failure::Failure;
+use crate::id::{Fence, Generation};
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// Something to decide on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// Begins a new run.
+    Start(Start),
+    /// Nothing happened; deadlines may have passed and permits may be free.
+    Tick,
+    /// An attempt ended.
+    Reported(Report),
+    /// Somebody asks for the run to be cancelled.
+    CancelRequested {
+        /// Why, for people.
+        reason: String,
+    },
+    /// The host wants to let go of the run.
+    InterruptRequested,
+}
+
+/// What a run begins with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Start {
+    /// The inputs by name, defaults applied: see [`crate::inputs`].
+    pub inputs: BTreeMap<String, Data>,
+    /// What the host injects under names of its own.
+    pub injected: BTreeMap<String, String>,
+    /// Whether nothing may leave the host.
+    pub dry_run: bool,
+}
+
+/// How one delivery of an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The generation of the run that started it.
+    pub generation: Generation,
+    /// Which delivery.
+    pub fence: Fence,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// What the plugin counted, whatever the outcome.
+    pub metrics: Metrics,
+}
+
+/// The two ways in which an attempt ends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AttemptOutcome {
+    /// The action returned a result.
+    Completed {
+        /// What it returned.
+        output: Data,
+        /// What conditions ask for.
+        markers: Vec<String>,
+        /// Text for later steps.
+        context: Option<String>,
+    },
+    /// The action failed, trapped, hit a limit or ran out of time.
+    Failed(Failure),
+}
+
+/// What a decision may rely on besides the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Situation {
+    /// The time. A decision is never made at an earlier time than the one before it.
+    pub now: Timestamp,
+    /// How many attempts may be started.
+    pub permits: u32,
+}
+
+/// Why an input was not accepted. The run is unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// The run has not begun.
+    #[error("the run has not started")]
+    NotStarted,
+    /// The run began earlier.
+    #[error("the run has already started")]
+    AlreadyStarted,
+    /// The run has ended.
+    #[error("the run has ended")]
+    Finished,
+    /// The host let go of the run; it must be adopted first.
+    #[error("the run was interrupted and not adopted since")]
+    Interrupted,
+    /// The run was already asked to cancel.
+    #[error("the run is already being cancelled")]
+    AlreadyCancelling,
+    /// The report is of a delivery that the run does not wait for (any more).
+    #[error("nothing waits for delivery {} of generation {}", fence.0, generation.0)]
+    StaleReport {
+        /// The generation that the report names.
+        generation: Generation,
+        /// The delivery that the report names.
+        fence: Fence,
+    },
+}

@@ -1,0 +1,87 @@
+//! What later steps see of a step that ended.
+
+use crate::data::Data;
+use crate::failure::Failure;
+use crate::id::StepPath;
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepStatus {
+    /// It completed.
+    Completed,
+    /// It failed.
+    Failed,
+    /// It never ran.
+    Skipped,
+    /// It was stopped.
+    Cancelled,
+}
+
+impl StepStatus {
+    /// Returns the word for this status.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// The latest result under a key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepResult {
+    /// The step that it is from.
+    pub path: StepPath,
+    /// How the step ended.
+    pub status: StepStatus,
+    /// Whether a later occurrence of the step was skipped.
+    pub skipped_since: bool,
+    /// What it returned; null unless it completed.
+    pub output: Value,
+    /// What conditions ask for.
+    pub markers: Vec<String>,
+    /// Text for later steps.
+    pub context: Option<String>,
+    /// Why it failed, and at which attempt.
+    pub error: Option<Failure>,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// The round of the innermost loop.
+    pub iteration: u32,
+    /// When its first attempt started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+}
+
+impl StepResult {
+    /// Returns the result as expressions see it under `steps.KEY` (LANGUAGE rule R41).
+    pub fn to_data(&self, key: &str) -> Data {
+        let is = |status| Data::Bool(self.status == status);
+        let skipped = self.skipped_since || self.status == StepStatus::Skipped;
+        Data::map([
+            ("attempts", Data::Int(i64::from(self.attempts))),
+            ("cancelled", is(StepStatus::Cancelled)),
+            ("completed", is(StepStatus::Completed)),
+            ("context", self.context.as_deref().map_or(Data::Null, Data::text)),
+            ("ended_at", Data::from(self.ended_at.to_string())),
+            (
+                "error",
+                self.error
+                    .as_ref()
+                    .map_or(Data::Null, |error| error.to_data(key, self.attempts)),
+            ),
+            ("failed", is(StepStatus::Failed)),
+            ("iteration", Data::Int(i64::from(self.iteration))),
+            ("markers", Data::list(self.markers.iter().map(Data::text))),
+            ("output", self.output.data().clone()),
+            ("skipped", Data::Bool(skipped)),
+            ("started_at", Data::from(self.started_at.to_string())),
+            ("status", Data::text(self.status.word())),
+        ])
+    }
+}

@@ -1,0 +1,226 @@
+//! The state of one run, changed only by its events.
+
+mod decide;
+mod evolve;
+mod frame;
+mod orphan;
+mod progress;
+mod retry;
+mod scope;
+mod view;
+
+pub use decide::{Decision, Staged};
+pub use orphan::{Orphan, Unrestorable};
+
+use crate::append::{RunRow, RunStatus};
+use crate::data::Data;
+use crate::effect::{Attempt, EffectChange};
+use crate::event::{Ending, Metrics};
+use crate::id::{Digest, Fence, Generation, RunId, Version};
+use crate::plan::{Call, NodeKind, Plan};
+use crate::result::StepResult;
+use crate::time::Timestamp;
+use crate::value::Value;
+use frame::{Frame, FrameKey, State};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The most events that one decision records; a run that has more to say goes on at the next [`crate::Input::Tick`].
+pub const MAX_EVENTS_PER_DECISION: usize = 1_024;
+
+/// How often an attempt is delivered again after the host that worked on it died.
+pub const MAX_LOST_DELIVERIES: u32 = 5;
+
+/// One run: what its events so far amount to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    id: RunId,
+    generation: Generation,
+    version: Version,
+    last_at: Timestamp,
+    started_at: Timestamp,
+    phase: Phase,
+    inputs: Data,
+    injected: BTreeMap<String, String>,
+    dry_run: bool,
+    cancel: Option<String>,
+    metrics: Metrics,
+    frames: BTreeMap<FrameKey, Frame>,
+    scopes: scope::Scopes,
+    flights: BTreeMap<Fence, FrameKey>,
+    deadlines: BTreeSet<(Timestamp, FrameKey)>,
+    changes: Vec<EffectChange>,
+    /// Frames that may have something to decide. Derived: a restored run has all its frames here.
+    ready: BTreeSet<FrameKey>,
+    /// Frames that can go on once there is a permit. Derived likewise.
+    wanting: BTreeSet<FrameKey>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Phase {
+    New,
+    Active,
+    Interrupted,
+    Finished { ending: Ending, outputs: Value },
+}
+
+impl Run {
+    /// Returns a run that has not begun, of generation 1.
+    pub fn new(id: RunId) -> Self {
+        Self {
+            id,
+            generation: Generation(1),
+            version: Version(0),
+            last_at: Timestamp::default(),
+            started_at: Timestamp::default(),
+            phase: Phase::New,
+            inputs: Data::Null,
+            injected: BTreeMap::new(),
+            dry_run: false,
+            cancel: None,
+            metrics: Metrics::new(),
+            frames: BTreeMap::new(),
+            scopes: scope::Scopes::default(),
+            flights: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            changes: Vec::new(),
+            ready: BTreeSet::new(),
+            wanting: BTreeSet::new(),
+        }
+    }
+
+    /// Returns the id of the run.
+    pub fn id(&self) -> RunId {
+        self.id
+    }
+
+    /// Returns how often the run was adopted.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Returns how many events the run has.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Returns when the run started.
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// Returns what the run is doing.
+    pub fn status(&self) -> RunStatus {
+        match &self.phase {
+            Phase::New | Phase::Active => RunStatus::Running,
+            Phase::Interrupted => RunStatus::Interrupted,
+            Phase::Finished { ending, .. } => match ending {
+                Ending::Completed => RunStatus::Completed,
+                Ending::Failed { .. } => RunStatus::Failed,
+                Ending::Cancelled { .. } => RunStatus::Cancelled,
+            },
+        }
+    }
+
+    /// Returns how the run ended and what it returned, once it has.
+    pub fn ending(&self) -> Option<(&Ending, &Value)> {
+        match &self.phase {
+            Phase::Finished { ending, outputs } => Some((ending, outputs)),
+            Phase::New | Phase::Active | Phase::Interrupted => None,
+        }
+    }
+
+    /// Returns the inputs, a map.
+    pub fn inputs(&self) -> &Data {
+        &self.inputs
+    }
+
+    /// Returns what all attempts counted so far.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Returns the latest result under `key`, as a step after the run's last one would see it.
+    pub fn result(&self, key: &str) -> Option<Arc<StepResult>> {
+        self.scopes.result(scope::ROOT, key)
+    }
+
+    /// Returns the run row that belongs to this state.
+    pub fn row(&self) -> RunRow {
+        RunRow {
+            status: self.status(),
+            wake_at: self.next_deadline(),
+            version: self.version,
+        }
+    }
+
+    /// Returns when the run wants an [`crate::Input::Tick`] without anything happening.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Returns whether another [`crate::Input::Tick`] would go on at once: the last decision stopped at its bound.
+    pub fn has_more(&self) -> bool {
+        !self.ready.is_empty() && matches!(self.phase, Phase::Active)
+    }
+
+    /// Returns whether attempts could be started if there were permits.
+    pub fn wants_permits(&self) -> bool {
+        !self.wanting.is_empty() && matches!(self.phase, Phase::Active)
+    }
+
+    /// Takes the changes of the effects since the last call, in order.
+    pub fn take_changes(&mut self) -> Vec<EffectChange> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Returns all attempts that should be under way.
+    pub fn effects(&self, plan: &Plan) -> Vec<Attempt> {
+        self.flights
+            .keys()
+            .filter_map(|fence| self.effect(plan, *fence))
+            .collect()
+    }
+
+    /// Returns the attempt that `fence` names, if it should be under way.
+    pub fn effect(&self, plan: &Plan, fence: Fence) -> Option<Attempt> {
+        let key = self.flights.get(&fence)?;
+        let node = plan.node(key.node?);
+        let (NodeKind::Call(call), State::Call(state)) = (&node.kind, &self.frames.get(key)?.state) else {
+            return None;
+        };
+        Some(Attempt {
+            fence,
+            generation: self.generation,
+            at: crate::event::StepReference {
+                step: node.path.clone(),
+                occurrence: key.occurrence.clone(),
+            },
+            action: call.action.clone(),
+            params: state.params.data().clone(),
+            number: state.failed + 1,
+            delivery: state.deliveries,
+            token: self.token(node.path.as_str(), &key.occurrence),
+            timeout: self.attempt_timeout(call, state.deadline),
+            retries_left: call.retry.attempts.saturating_sub(state.failed + 1),
+            previous: state.previous.clone(),
+            dry_run: self.dry_run,
+        })
+    }
+
+    /// Returns how long an attempt may take: its own timeout, at most what is left of the step's.
+    fn attempt_timeout(&self, call: &Call, deadline: Option<Timestamp>) -> Option<std::time::Duration> {
+        let left = deadline.map(|deadline| deadline.since(self.last_at));
+        match (call.timeout, left) {
+            (Some(timeout), Some(left)) => Some(timeout.min(left)),
+            (timeout, left) => timeout.or(left),
+        }
+    }
+
+    /// Returns the token that lets a receiver recognise repeated deliveries: the same for all attempts and deliveries
+    /// of one occurrence of a step.
+    fn token(&self, path: &str, occurrence: &crate::id::Occurrence) -> String {
+        let text = format!("{}\0{path}\0{:?}", self.id, occurrence.iterations());
+        Digest::of(text.as_bytes()).to_hex()[..32].to_owned()
+    }
+}

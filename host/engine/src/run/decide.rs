@@ -1,0 +1,326 @@
+//! What a run does about an input: the transition, from input to events that are handed over as a whole.
+
+use super::frame::{CallPhase, FrameKey, State};
+use super::progress::Next;
+use super::{MAX_EVENTS_PER_DECISION, Phase, Run, retry};
+use crate::append::{Append, Writer};
+use crate::data::Data;
+use crate::event::{AfterFailure, Event, Metrics, Recorded, StepReference};
+use crate::failure::{Failure, FailureClass};
+use crate::id::{Fence, Version};
+use crate::input::{AttemptOutcome, Input, Rejected, Report, Situation, Start};
+use crate::plan::{NodeKind, OnFail, Plan};
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// What a decision leads to.
+#[derive(Debug)]
+#[must_use = "a decision that is not handed over never happened"]
+pub enum Decision {
+    /// Nothing happened.
+    Unchanged(Run),
+    /// Something happened, which is still to be handed over.
+    Staged(Staged),
+}
+
+/// A run with events that no log has seen. The run cannot be used before they are handed over.
+#[derive(Debug)]
+#[must_use = "a decision that is not handed over never happened"]
+pub struct Staged {
+    run: Run,
+    append: Append,
+}
+
+impl Staged {
+    /// Returns what will be handed over.
+    pub fn append(&self) -> &Append {
+        &self.append
+    }
+
+    /// Hands the events over and returns the run with the writer's ticket for them.
+    pub fn hand_over<W: Writer + ?Sized>(self, writer: &W) -> (Run, W::Ticket) {
+        let ticket = writer.hand_over(self.append);
+        (self.run, ticket)
+    }
+
+    /// Returns the run and the append, for a log that stores more with it than the append (a new run's definition).
+    pub fn into_parts(self) -> (Run, Append) {
+        (self.run, self.append)
+    }
+}
+
+/// A transition in the making.
+pub(super) struct Transition<'a> {
+    pub(super) run: Run,
+    pub(super) plan: &'a Plan,
+    pub(super) now: Timestamp,
+    pub(super) permits: u32,
+    expected: Version,
+    events: Vec<Recorded>,
+}
+
+impl<'a> Transition<'a> {
+    pub(super) fn new(run: Run, plan: &'a Plan, situation: Situation) -> Self {
+        let now = situation.now.max(run.last_at);
+        let expected = run.version;
+        Self {
+            run,
+            plan,
+            now,
+            permits: situation.permits,
+            expected,
+            events: Vec::new(),
+        }
+    }
+
+    /// Records an event and applies it.
+    pub(super) fn record(&mut self, event: Event) {
+        let recorded = Recorded {
+            sequence: self.run.version.0 + 1,
+            at: self.now,
+            event,
+        };
+        self.run.evolve(self.plan, &recorded);
+        self.events.push(recorded);
+    }
+
+    /// Goes on with the run until everything waits for something, or the bound is reached.
+    pub(super) fn progress(&mut self) {
+        while let Some((due, key)) = self.run.deadlines.first().cloned() {
+            if due > self.now {
+                break;
+            }
+            self.run.deadlines.remove(&(due, key.clone()));
+            self.run.ready.insert(key);
+        }
+        if self.permits > 0 {
+            let wanting = std::mem::take(&mut self.run.wanting);
+            self.run.ready.extend(wanting);
+        }
+        while self.events.len() < MAX_EVENTS_PER_DECISION && matches!(self.run.phase, Phase::Active) {
+            let Some(key) = self.run.ready.first().cloned() else {
+                break;
+            };
+            match self.run.next(self.plan, &key, self.now, self.permits) {
+                Next::Event(event) => {
+                    if matches!(*event, Event::AttemptStarted { .. }) {
+                        self.permits -= 1;
+                    }
+                    self.record(*event);
+                }
+                Next::Events(events) => events.into_iter().for_each(|event| self.record(event)),
+                Next::Wait => {
+                    self.run.ready.remove(&key);
+                }
+                Next::WantsPermit => {
+                    self.run.ready.remove(&key);
+                    self.run.wanting.insert(key);
+                }
+            }
+        }
+    }
+
+    pub(super) fn finish(self) -> Decision {
+        if self.events.is_empty() {
+            return Decision::Unchanged(self.run);
+        }
+        let append = Append {
+            run: self.run.id,
+            generation: self.run.generation,
+            expected: self.expected,
+            events: self.events,
+            row: self.run.row(),
+        };
+        Decision::Staged(Staged { run: self.run, append })
+    }
+
+    fn start(&mut self, start: Start) {
+        let inputs = Data::map(
+            start
+                .inputs
+                .into_iter()
+                .map(|(name, value)| (name.as_str().into(), value))
+                .collect::<Vec<(std::sync::Arc<str>, Data)>>(),
+        );
+        self.record(Event::RunStarted {
+            workflow: self.plan.name().to_owned(),
+            plan: self.plan.digest(),
+            inputs: Value::new(inputs),
+            injected: start.injected,
+            dry_run: start.dry_run,
+        });
+    }
+
+    fn report(&mut self, key: &FrameKey, report: Report) {
+        let Some((node, State::Call(state))) = key
+            .node
+            .map(|node| self.plan.node(node))
+            .zip(self.run.frames.get(key).map(|frame| &frame.state))
+        else {
+            return;
+        };
+        let attempt = state.failed + 1;
+        let at = StepReference {
+            step: node.path.clone(),
+            occurrence: key.occurrence.clone(),
+        };
+        let Report { outcome, metrics, .. } = report;
+        // Amounts that are not numbers cannot be added up, nor written.
+        let metrics: Metrics = metrics.into_iter().filter(|(_, amount)| amount.is_finite()).collect();
+        match outcome {
+            AttemptOutcome::Completed {
+                output,
+                markers,
+                context,
+            } => {
+                self.record(Event::StepCompleted {
+                    at,
+                    attempt,
+                    output: Value::new(output),
+                    markers,
+                    context,
+                    metrics,
+                });
+            }
+            AttemptOutcome::Failed(failure) => {
+                let events = self
+                    .run
+                    .failed_attempt(self.plan, key, at, attempt, failure, metrics, self.now);
+                events.into_iter().for_each(|event| self.record(event));
+            }
+        }
+    }
+}
+
+impl Run {
+    /// Decides what `input` leads to.
+    ///
+    /// # Errors
+    /// If the run cannot take the input in its state; it is returned unchanged.
+    pub fn decide(self, plan: &Plan, input: Input, situation: Situation) -> Result<Decision, (Box<Self>, Rejected)> {
+        if let Err(rejected) = self.accepts(&input) {
+            return Err((Box::new(self), rejected));
+        }
+        let mut transition = Transition::new(self, plan, situation);
+        match input {
+            Input::Start(start) => transition.start(start),
+            Input::Tick => {}
+            Input::Reported(report) => {
+                if let Some(key) = transition.run.flights.get(&report.fence).cloned() {
+                    transition.report(&key, report);
+                }
+            }
+            Input::CancelRequested { reason } => transition.record(Event::CancelRequested { reason }),
+            Input::InterruptRequested => {
+                let stopped = transition.run.flights.keys().copied().collect();
+                transition.record(Event::RunInterrupted { stopped });
+            }
+        }
+        transition.progress();
+        Ok(transition.finish())
+    }
+
+    fn accepts(&self, input: &Input) -> Result<(), Rejected> {
+        match (&self.phase, input) {
+            (Phase::New, Input::Start(_)) => Ok(()),
+            (Phase::New, _) => Err(Rejected::NotStarted),
+            (_, Input::Start(_)) => Err(Rejected::AlreadyStarted),
+            (Phase::Finished { .. } | Phase::Interrupted, Input::Reported(report)) => Err(stale(report)),
+            (Phase::Finished { .. }, _) => Err(Rejected::Finished),
+            (Phase::Interrupted, _) => Err(Rejected::Interrupted),
+            (Phase::Active, Input::Reported(report)) => {
+                if report.generation == self.generation && self.flights.contains_key(&report.fence) {
+                    Ok(())
+                } else {
+                    Err(stale(report))
+                }
+            }
+            (Phase::Active, Input::CancelRequested { .. }) if self.cancel.is_some() => Err(Rejected::AlreadyCancelling),
+            (Phase::Active, Input::Tick | Input::CancelRequested { .. } | Input::InterruptRequested) => Ok(()),
+        }
+    }
+
+    /// Returns what the failure of an attempt leads to: another attempt, or the failure of the step.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one failed attempt is described by all of them, and only here"
+    )]
+    pub(super) fn failed_attempt(
+        &self,
+        plan: &Plan,
+        key: &FrameKey,
+        at: StepReference,
+        attempt: u32,
+        failure: Failure,
+        metrics: Metrics,
+        now: Timestamp,
+    ) -> Vec<Event> {
+        let Some(NodeKind::Call(call)) = key.node.map(|node| &plan.node(node).kind) else {
+            return Vec::new();
+        };
+        let Some(frame) = self.frames.get(key) else {
+            return Vec::new();
+        };
+        let State::Call(state) = &frame.state else {
+            return Vec::new();
+        };
+        let described = retry::FailedAttempt {
+            run: self.id,
+            path: at.step.as_str(),
+            occurrence: &at.occurrence,
+            number: attempt,
+        };
+        let retry_at = retry::wait(&call.retry, &described, &failure)
+            .map(|wait| now.saturating_add(wait))
+            .filter(|at| !frame.cancelling && state.deadline.is_none_or(|deadline| *at < deadline));
+        let mut events = vec![Event::AttemptFailed {
+            at: at.clone(),
+            attempt,
+            failure: failure.clone(),
+            retry_at,
+            metrics,
+        }];
+        if retry_at.is_none() {
+            events.push(Event::StepFailed {
+                at,
+                failure,
+                attempts: attempt,
+                then: after_failure(&call.on_fail),
+            });
+        }
+        events
+    }
+}
+
+/// Returns what the failure of a call does to the block around it.
+pub(super) fn after_failure(on_fail: &OnFail) -> AfterFailure {
+    match on_fail {
+        OnFail::Fail => AfterFailure::Propagate,
+        OnFail::Continue => AfterFailure::Continue,
+        OnFail::Handle(_) => AfterFailure::Handle,
+    }
+}
+
+fn stale(report: &Report) -> Rejected {
+    Rejected::StaleReport {
+        generation: report.generation,
+        fence: report.fence,
+    }
+}
+
+/// Returns the failure of a step whose time for all attempts is over.
+pub(super) fn out_of_time(attempts: u32) -> Failure {
+    let plural = if attempts == 1 { "" } else { "s" };
+    Failure::new(
+        FailureClass::Timeout,
+        format!("`timeout_total` passed after {attempts} attempt{plural}"),
+    )
+}
+
+/// Returns the delivery that is under way in `phase`.
+pub(super) fn delivery_of(phase: &CallPhase) -> Option<Fence> {
+    match phase {
+        CallPhase::Running(fence) => Some(*fence),
+        CallPhase::Waiting(_) | CallPhase::Lost | CallPhase::Handling { .. } => None,
+    }
+}
