@@ -1,0 +1,1 @@
+//! Do the mistakes of a beginner get a message that helps?
