@@ -198,6 +198,38 @@ pub struct Node {
     pub span: Span,
 }
 
+impl Node {
+    /// Returns the blocks of steps directly inside this one, handlers included, in the order of the text.
+    pub fn blocks(&self) -> Vec<&Block> {
+        fn handlers(attributes: &[Attribute]) -> impl Iterator<Item = &Block> {
+            attributes.iter().filter_map(Attribute::handler)
+        }
+        fn with_handlers(block: &Block) -> Vec<&Block> {
+            handlers(&block.attributes).chain([block]).collect()
+        }
+        match &self.kind {
+            NodeKind::Call(call) => call
+                .attributes
+                .iter()
+                .flat_map(|attributes| handlers(&attributes.entries))
+                .collect(),
+            NodeKind::If(branches) => {
+                let arms = branches.arms.iter().flat_map(|arm| with_handlers(&arm.block));
+                arms.chain(branches.otherwise.as_ref()).collect()
+            }
+            NodeKind::While(inner) => with_handlers(&inner.block),
+            NodeKind::Do(inner) => with_handlers(&inner.block),
+            NodeKind::Parallel(inner) => with_handlers(&inner.block),
+            NodeKind::Foreach(inner) => with_handlers(&inner.block),
+            NodeKind::Always(block) => vec![block],
+            NodeKind::Gate(gate) => handlers(&gate.attributes.entries).collect(),
+            NodeKind::Script(script) => handlers(&script.attributes.entries).collect(),
+            NodeKind::Wait(wait) => handlers(&wait.attributes.entries).collect(),
+            NodeKind::Set(_) | NodeKind::Fail(_) => Vec::new(),
+        }
+    }
+}
+
 /// What a node is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -439,6 +471,7 @@ pub enum AttributeValue {
         /// The value.
         value: Value,
         /// Whether an equals sign stands between; only a map can do without.
+        #[serde(skip)]
         equals: bool,
     },
     /// The steps of `on_fail { }` or `undo { }`.
@@ -584,6 +617,7 @@ pub struct Entry {
     /// The value.
     pub value: Value,
     /// Whether an equals sign stands between; only a map can do without.
+    #[serde(skip)]
     pub equals: bool,
     /// Its comments.
     #[serde(skip_serializing_if = "Trivia::is_empty")]

@@ -3,15 +3,21 @@
 //! Nothing here reads files, clocks or the environment: text is an argument, findings are data.
 
 pub mod ast;
+mod ast_json;
+pub mod attributes;
 pub mod code;
 pub mod diagnostic;
+pub mod format;
 pub mod lexer;
 pub mod literal;
 pub mod parser;
 pub mod source;
 pub mod token;
 
+pub use ast_json::ast_json;
+pub use attributes::{check_attributes, not_carried_out};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Label, Severity, did_you_mean};
+pub use format::format;
 pub use parser::{ROOTS, condition_of, parse};
 pub use source::{Position, Source, Span};

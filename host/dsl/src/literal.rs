@@ -83,6 +83,15 @@ pub struct Text {
     pub span: Span,
 }
 
+impl Text {
+    /// Returns whether this is a text between triple quotes on one line.
+    pub fn is_inline_block(&self) -> bool {
+        self.form == TextForm::Block
+            && !self.written.contains('\n')
+            && self.span.range().len() == self.written.len() + 6
+    }
+}
+
 /// A part of a text with placeholders.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -275,10 +284,14 @@ fn collect(characters: &[(usize, char)]) -> String {
 
 /// Returns the expression inside the parentheses of `text`, which stands at `span` with them.
 pub(crate) fn expression(text: &str, span: Span, closed: bool) -> Fragment {
-    let inner = text
-        .get(1..text.len() - usize::from(closed && text.len() > 1))
-        .unwrap_or_default();
-    let start = span.start as usize + 1;
+    let end = text.len() - usize::from(closed && text.len() > 1);
+    let inner = text.get(1..end).unwrap_or_default();
+    // Blanks at the ends mean nothing; in several lines they may be the end of a comment or the layout of the author.
+    let (blanks, inner) = match inner.contains('\n') {
+        true => (0, inner),
+        false => (inner.len() - inner.trim_start().len(), inner.trim()),
+    };
+    let start = span.start as usize + 1 + blanks;
     let characters = characters(inner, start);
     let mut cooked = Cooked::new();
     let mut scan = ExpressionScan::default();

@@ -12,6 +12,7 @@ use crate::lexer::{Lexed, MAX_FINDINGS, lex};
 use crate::source::{MAX_FILE_BYTES, MAX_LEVELS, MAX_NODES, MAX_VALUES, Span, nul, too_large};
 use crate::token::{Token, TokenKind};
 
+pub(crate) use value::refused_condition;
 pub use value::{ROOTS, condition_of};
 
 /// Returns the tree of `text` and everything that is wrong with its form, in the order of the text.

@@ -1,0 +1,271 @@
+//! Whether the attributes of a file exist, stand once, have values of the right kind, and are carried out.
+
+mod shape;
+mod table;
+mod walk;
+
+use crate::ast::{CallTarget, File, ItemKind, Map, Node, NodeKind, Value, ValueKind, Word};
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use std::collections::BTreeMap;
+
+pub use table::{Construct, FAILURE_CLASSES, INPUT_TYPES, Rule, Shape};
+use walk::{Pair, Site, sites};
+
+/// Returns what is wrong with the attributes of a file, as far as it can be told without knowing any plugin.
+pub fn check_attributes(file: &File) -> Vec<Diagnostic> {
+    let mut check = Check {
+        edition: file.edition.is_some(),
+        found: Vec::new(),
+    };
+    sites(file, &mut |site| check.site(site));
+    for item in &file.items {
+        match &item.kind {
+            ItemKind::Outputs(map) => check.typed_map(map, false),
+            ItemKind::Inputs(inputs) => {
+                check.duplicates(inputs.entries.iter().map(|input| &input.name), |name| {
+                    format!("the input `{name}` is declared twice")
+                });
+            }
+            ItemKind::Meta(_) | ItemKind::Always(_) | ItemKind::Node(_) => {}
+        }
+    }
+    each_node(file, &mut |node| {
+        if let NodeKind::Set(map) = &node.kind {
+            check.typed_map(map, false);
+        }
+    });
+    check.found.sort_by_key(|diagnostic| diagnostic.primary.span);
+    check.found
+}
+
+/// Returns one error for each construct and attribute that this version understands but does not carry out.
+pub fn not_carried_out(file: &File) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut report = |span, what: &str| {
+        let message = format!("{what} is understood but not carried out by this version");
+        found.push(Diagnostic::error(Code::NotCarriedOut, span, message));
+    };
+    sites(file, &mut |site| {
+        if !site.construct.carried_out() {
+            return report(site.head, site.construct.article());
+        }
+        if let Some(NodeKind::Call(call)) = site.node.map(|node| &node.kind)
+            && let CallTarget::Path(path) = &call.target
+        {
+            report(path.span, "a call of an agent's file");
+        }
+        for pair in &site.pairs {
+            if site
+                .construct
+                .rule(&pair.key.text)
+                .is_some_and(|rule| !rule.carried_out)
+            {
+                report(
+                    pair.key.span,
+                    &format!("the attribute `{}` of {}", pair.key.text, site.construct.article()),
+                );
+            }
+        }
+    });
+    found.sort_by_key(|diagnostic| diagnostic.primary.span);
+    found
+}
+
+/// Calls `visit` for every step of a file, outer ones first, handlers included.
+pub fn each_node<'a>(file: &'a File, visit: &mut dyn FnMut(&'a Node)) {
+    for item in &file.items {
+        match &item.kind {
+            ItemKind::Always(block) => block.nodes.iter().for_each(|node| inner_nodes(node, visit)),
+            ItemKind::Node(node) => inner_nodes(node, visit),
+            ItemKind::Meta(_) | ItemKind::Inputs(_) | ItemKind::Outputs(_) => {}
+        }
+    }
+}
+
+fn inner_nodes<'a>(node: &'a Node, visit: &mut dyn FnMut(&'a Node)) {
+    visit(node);
+    for block in node.blocks() {
+        block.nodes.iter().for_each(|node| inner_nodes(node, visit));
+    }
+}
+
+struct Check {
+    edition: bool,
+    found: Vec<Diagnostic>,
+}
+
+impl Check {
+    fn doubt(&self, code: Code, pair: &Pair<'_>, message: String) -> Diagnostic {
+        Diagnostic::doubtful(code, self.edition, pair.key.span, message)
+    }
+
+    fn site(&mut self, site: &Site<'_>) {
+        for pair in &site.pairs {
+            match site.construct.rule(&pair.key.text) {
+                Some(rule) => self.known(site, pair, rule),
+                None => self.unknown(site, pair),
+            }
+        }
+        self.duplicates(site.pairs.iter().map(|pair| pair.key), |name| {
+            format!("`{name}` is set twice")
+        });
+        self.exclusive(site);
+        self.missing(site);
+    }
+
+    fn known(&mut self, site: &Site<'_>, pair: &Pair<'_>, rule: &Rule) {
+        let calls_workflow = site.construct == Construct::CallWorkflow;
+        if calls_workflow && rule.name == "inputs" && pair.equals {
+            let message = "the inputs of a workflow are written without `=`".to_owned();
+            let diagnostic = self.doubt(Code::InputsWithEquals, pair, message);
+            self.found.push(diagnostic.help("write `inputs { … }`"));
+        }
+        if let Some(diagnostic) = shape::mismatch(site.construct, pair, rule, self.edition) {
+            self.found.push(diagnostic);
+        }
+        let typed = matches!(
+            (site.construct, rule.name),
+            (Construct::Call, "params") | (Construct::Gate, "form")
+        );
+        match pair.value.map(|value| &value.kind) {
+            Some(ValueKind::Map(map)) if typed => self.typed_map(map, false),
+            Some(ValueKind::Map(map)) if rule.name == "inputs" => self.typed_map(map, true),
+            Some(ValueKind::Map(map)) if rule.name == "env" => self.map_keys(map),
+            _ => {}
+        }
+    }
+
+    fn unknown(&mut self, site: &Site<'_>, pair: &Pair<'_>) {
+        let name = &pair.key.text;
+        if site.construct == Construct::If {
+            let message = format!("`{name}` has no effect: `if` and `unless` have no attributes");
+            let diagnostic = self.doubt(Code::IgnoredAttribute, pair, message);
+            return self
+                .found
+                .push(diagnostic.help("remove it, or give it to the steps inside"));
+        }
+        let known = || site.construct.rules().iter().map(|rule| rule.name);
+        let mut diagnostic = self.doubt(
+            Code::UnknownAttribute,
+            pair,
+            format!("{} has no attribute `{name}`", site.construct.article()),
+        );
+        diagnostic = match did_you_mean(name, known()) {
+            Some(meant) => diagnostic
+                .label(format!("did you mean `{meant}`?"))
+                .suggest(pair.key.span, meant),
+            None => diagnostic.help(format!("there are {}", known().collect::<Vec<_>>().join(", "))),
+        };
+        self.found.push(diagnostic);
+    }
+
+    fn duplicates<'w>(&mut self, words: impl Iterator<Item = &'w Word>, message: impl Fn(&str) -> String) {
+        let mut seen: BTreeMap<&str, &Word> = BTreeMap::new();
+        for word in words {
+            if let Some(first) = seen.insert(&word.text, word) {
+                let diagnostic =
+                    Diagnostic::doubtful(Code::DuplicateAttribute, self.edition, word.span, message(&word.text));
+                self.found.push(
+                    diagnostic
+                        .label("the last one counts")
+                        .also(first.span, "set before here"),
+                );
+            }
+        }
+    }
+
+    fn exclusive(&mut self, site: &Site<'_>) {
+        let find = |name: &str| site.pairs.iter().find(|pair| pair.key.text == name);
+        for (first, second) in [("retry", "retries"), ("mode", "min_approvals"), ("run", "source")] {
+            if let (Some(first), Some(second)) = (find(first), find(second)) {
+                let message = format!("`{}` and `{}` exclude each other", first.key.text, second.key.text);
+                let diagnostic = Diagnostic::error(Code::ExclusiveAttributes, second.key.span, message);
+                self.found.push(diagnostic.also(first.key.span, "the other one"));
+            }
+        }
+    }
+
+    fn missing(&mut self, site: &Site<'_>) {
+        let has = |name: &str| site.pairs.iter().any(|pair| pair.key.text == name);
+        let needed: &[&str] = match site.construct {
+            Construct::While => &["max_iterations"],
+            Construct::Script => &["run", "source"],
+            Construct::Wait => &["for", "until", "event"],
+            Construct::Foreach => &["over"],
+            Construct::QualityGate => &["source"],
+            Construct::Meta
+            | Construct::Concurrency
+            | Construct::Webhook
+            | Construct::Input
+            | Construct::Call
+            | Construct::CallWorkflow
+            | Construct::If
+            | Construct::Do
+            | Construct::DoWhile
+            | Construct::Parallel
+            | Construct::Gate
+            | Construct::Retry => return,
+        };
+        if !needed.iter().any(|name| has(name)) {
+            let names = needed
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(" or ");
+            let message = format!("{} needs {names}", site.construct.article());
+            self.found
+                .push(Diagnostic::error(Code::MissingAttribute, site.head, message));
+        }
+    }
+
+    /// Checks a map whose values have types: bare words are no texts there (rule R11).
+    fn typed_map(&mut self, map: &Map, of_workflow: bool) {
+        self.duplicates(map.entries.iter().map(|entry| &entry.key), |name| {
+            format!("`{name}` is set twice")
+        });
+        map.entries
+            .iter()
+            .for_each(|entry| self.typed_value(&entry.value, of_workflow));
+    }
+
+    fn map_keys(&mut self, map: &Map) {
+        self.duplicates(map.entries.iter().map(|entry| &entry.key), |name| {
+            format!("`{name}` is set twice")
+        });
+    }
+
+    fn typed_value(&mut self, value: &Value, of_workflow: bool) {
+        match &value.kind {
+            ValueKind::Path(path) if !matches!(path.single(), Some("true" | "false" | "null")) => {
+                let text = path.to_text();
+                let message = format!("`{text}` is neither a text nor an expression");
+                // The inputs of a workflow took bare words as texts.
+                let diagnostic = if of_workflow {
+                    Diagnostic::doubtful(Code::BareWord, self.edition, value.span, message)
+                } else {
+                    Diagnostic::error(Code::BareWord, value.span, message)
+                };
+                let expression = if path.segments.len() > 1 {
+                    text.clone()
+                } else {
+                    format!("inputs.{text}")
+                };
+                self.found
+                    .push(diagnostic.help(format!("write `\"{text}\"` or `({expression})`")));
+            }
+            ValueKind::List(list) => list
+                .items
+                .iter()
+                .for_each(|item| self.typed_value(&item.value, of_workflow)),
+            ValueKind::Map(map) => self.typed_map(map, of_workflow),
+            ValueKind::Path(_)
+            | ValueKind::Text(_)
+            | ValueKind::Code(_)
+            | ValueKind::Number(_)
+            | ValueKind::Duration(_)
+            | ValueKind::Expression(_)
+            | ValueKind::Invalid => {}
+        }
+    }
+}
