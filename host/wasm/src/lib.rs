@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Sandboxed components: which there are, what they may touch and use, and how one attempt of an action runs.
+//!
+//! [`Sandbox`] compiles components and holds what all instances share, [`Registry`] finds components and resolves the
+//! names of actions, [`Effective`] is what one action may touch, and [`Action::run`] enters a guest once, in an instance
+//! of its own, and says with a [`Verdict`] how that ended. Nothing else in the workspace knows wasmtime. The crate makes
+//! no runtime: its futures are to be polled on a tokio runtime of the caller that is kept for guests.
+
+mod action;
+mod compile;
+mod component;
+mod contract;
+mod descriptor;
+mod directory;
+mod entry;
+mod fault;
+mod grants;
+mod host;
+mod interface;
+mod limiter;
+mod limits;
+mod log;
+mod meter;
+mod precheck;
+mod registry;
+mod report;
+mod sandbox;
+mod store;
+mod trace;
+mod vault;
+
+pub use action::{Action, AttemptCall, AttemptInfo, CancelFlag, Observer, Silent};
+pub use component::{Component, LoadError};
+pub use descriptor::{ActionDescriptor, Kind, Need, OnLost, RetryDefault};
+pub use grants::{
+    Access, Allowed, Decision, DirectoryGrant, EffectClass, Effective, GrantError, OpenDirectory, effective,
+};
+pub use limits::{InvalidLimit, LIMITS, LimitName, LimitRow, LimitUnit, Limits};
+pub use log::{LogLevel, LogLine, LogSource, Progress};
+pub use precheck::Unfit;
+pub use registry::{Builtin, Plugin, PluginSource, Problem, Registry, Resolution, Sources};
+pub use report::{DeniedCall, ExceededLimit, LogTotals, Outcome, Report, Timeout, Trap, TrapKind, Usage, Verdict};
+pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
+pub use vault::VaultError;

@@ -1,0 +1,346 @@
+//! One action of a loaded component, and how an attempt of it runs.
+
+use crate::component::Component;
+use crate::contract::types;
+use crate::descriptor::ActionDescriptor;
+use crate::entry::{Answer, Ending, Errand, Remains, enter};
+use crate::fault::Wreck;
+use crate::grants::Effective;
+use crate::host::attempt::AttemptFacts;
+use crate::host::denials::Denials;
+use crate::host::details;
+use crate::host::filesystem::Directories;
+use crate::host::progress::ProgressBook;
+use crate::host::settings::SettingBook;
+use crate::limits::{LimitName, Limits};
+use crate::log::{LogBook, LogLine, Progress, printable};
+use crate::report::{ExceededLimit, LogTotals, Outcome, Report, Timeout, Trap, TrapKind, Usage, Verdict};
+use crate::store::Parts;
+use cofferdam_engine::{Data, Failure, FailureClass};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// An action that can be run.
+#[derive(Clone)]
+pub struct Action {
+    component: Arc<Component>,
+    index: usize,
+}
+
+/// Everything that one attempt needs.
+#[derive(Clone)]
+pub struct AttemptCall {
+    /// The parameters.
+    pub params: Data,
+    /// What the attempt is.
+    pub attempt: AttemptInfo,
+    /// What it may touch.
+    pub grants: Arc<Effective>,
+    /// What the operator has set for the plugin.
+    pub settings: Arc<BTreeMap<String, Data>>,
+    /// What it may use.
+    pub limits: Limits,
+    /// Who hears what the guest says while it works.
+    pub observer: Arc<dyn Observer>,
+    /// How it is stopped.
+    pub cancel: CancelFlag,
+}
+
+/// What an attempt is, as far as the guest may know.
+#[derive(Clone, Debug, Default)]
+pub struct AttemptInfo {
+    /// The id of the run.
+    pub run: String,
+    /// The name of the workflow.
+    pub workflow: String,
+    /// The path of the step.
+    pub step: String,
+    /// The number of the innermost loop, from 1.
+    pub iteration: Option<u64>,
+    /// Which attempt this is, from 1.
+    pub number: u32,
+    /// Which delivery of it this is, from 1.
+    pub delivery: u32,
+    /// The idempotency token.
+    pub token: String,
+    /// How much time the step has left; it can make the limit `wall` longer, up to `wall_max`, or shorter.
+    pub remaining: Option<Duration>,
+    /// Whether nothing may be changed outside.
+    pub dry_run: bool,
+    /// How the previous attempt failed.
+    pub previous: Option<Failure>,
+    /// What the previous attempt kept.
+    pub saved: Option<Data>,
+    /// Further facts that the guest can ask for by name, such as `feedback`.
+    pub attributes: BTreeMap<String, Data>,
+}
+
+/// Hears what a guest says while it works. Its methods are called on the threads of the guests and must not block.
+pub trait Observer: Send + Sync {
+    /// Takes a line for the log.
+    fn log(&self, line: LogLine);
+
+    /// Takes how far the work is.
+    fn progress(&self, progress: &Progress);
+}
+
+/// An observer that hears nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn log(&self, _: LogLine) {}
+    fn progress(&self, _: &Progress) {}
+}
+
+/// How an attempt is stopped: first the guest is asked, then its instance is dropped. Clones are the same flag.
+#[derive(Clone, Default)]
+pub struct CancelFlag(Arc<Cancel>);
+
+#[derive(Default)]
+struct Cancel {
+    state: AtomicU8,
+    stopped: Notify,
+}
+
+const ASKED: u8 = 1;
+const STOPPED: u8 = 2;
+
+impl CancelFlag {
+    /// Lets the guest see that it should stop.
+    pub fn ask(&self) {
+        self.0.state.fetch_max(ASKED, Ordering::Release);
+    }
+
+    /// Stops the guest wherever it is; the verdict is [`Verdict::Cancelled`].
+    pub fn stop(&self) {
+        self.0.state.fetch_max(STOPPED, Ordering::Release);
+        self.0.stopped.notify_waiters();
+    }
+
+    /// Returns whether the guest has been asked to stop.
+    pub fn is_asked(&self) -> bool {
+        self.0.state.load(Ordering::Acquire) >= ASKED
+    }
+
+    async fn stopped(&self) {
+        let mut notified = std::pin::pin!(self.0.stopped.notified());
+        // Enabled before the state is read, so that a stop in between is not missed.
+        notified.as_mut().enable();
+        if self.0.state.load(Ordering::Acquire) < STOPPED {
+            notified.await;
+        }
+    }
+}
+
+const MAX_MARKERS: usize = 64;
+const MAX_MARKER: usize = 128;
+const MAX_CONTEXT: usize = 64 * 1024;
+const MAX_MESSAGE: usize = 4 * 1024;
+const MAX_CODE: usize = 64;
+
+impl Action {
+    pub(crate) fn new(component: Arc<Component>, index: usize) -> Self {
+        Self { component, index }
+    }
+
+    /// Returns what the action says about itself.
+    pub fn descriptor(&self) -> &ActionDescriptor {
+        &self.component.actions()[self.index]
+    }
+
+    /// Returns the component that the action belongs to.
+    pub fn component(&self) -> &Arc<Component> {
+        &self.component
+    }
+
+    /// Runs one attempt in an instance of its own and says how it ended.
+    ///
+    /// It waits for a slot of the sandbox first; time is counted from then on. When the future is dropped, the guest is
+    /// stopped and its instance is gone.
+    pub async fn run(&self, call: AttemptCall) -> Report {
+        let name = self.descriptor().name.clone();
+        let params = call.params.to_json();
+        let allowed = call.limits.get(LimitName::Params);
+        if params.len() as u64 > allowed {
+            let used = Some(params.len() as u64);
+            let limit = ExceededLimit {
+                limit: LimitName::Params,
+                allowed,
+                used,
+                stderr: String::new(),
+            };
+            return Report::of(Verdict::LimitExceeded(limit));
+        }
+        let sandbox = self.component.sandbox();
+        let Some(guest) = self.component.guest() else {
+            return Report::of(Verdict::HostFault("the component has no actions".to_owned()));
+        };
+        let Ok(_slot) = sandbox.slots().acquire_owned().await else {
+            return Report::of(Verdict::HostFault("the sandbox is closed".to_owned()));
+        };
+        let (wall, timeout) = deadline(&call.limits, call.attempt.remaining);
+        let log = LogBook::new(Arc::clone(&call.observer), &call.limits);
+        let denials = Denials::default();
+        let saved = call.attempt.saved.clone();
+        let parts = Parts {
+            attempt: AttemptFacts::of(call.attempt, Instant::now() + wall, call.cancel.clone()),
+            progress: ProgressBook::new(call.observer, saved),
+            settings: SettingBook(call.settings),
+            directories: Directories::new(&call.grants, &call.limits),
+            denials,
+            log,
+        };
+        let errand = Errand::Run {
+            action: name.clone(),
+            params,
+        };
+        let remains = enter(sandbox, guest, errand, &call.limits, wall, call.cancel.stopped(), parts).await;
+        report(&name, &call.limits, timeout, remains)
+    }
+}
+
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Action")
+            .field("name", &self.descriptor().name)
+            .field("component", &self.component.digest())
+            .finish()
+    }
+}
+
+impl Report {
+    fn of(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            usage: Usage::default(),
+            log: LogTotals::default(),
+            progress: None,
+            saved: None,
+            metrics: Vec::new(),
+            denied: Vec::new(),
+            denied_total: 0,
+        }
+    }
+}
+
+/// A step's own timeout replaces the limit `wall`, within `wall_max`.
+fn deadline(limits: &Limits, remaining: Option<Duration>) -> (Duration, Timeout) {
+    match remaining {
+        Some(remaining) if remaining <= limits.duration(LimitName::WallMax) => (remaining, Timeout::Step(remaining)),
+        Some(_) => {
+            let wall = limits.duration(LimitName::WallMax);
+            (wall, Timeout::Limit(wall))
+        }
+        None => {
+            let wall = limits.duration(LimitName::Wall);
+            (wall, Timeout::Limit(wall))
+        }
+    }
+}
+
+fn report(action: &str, limits: &Limits, timeout: Timeout, remains: Remains) -> Report {
+    let mut usage = remains.usage;
+    let verdict = match remains.ending {
+        Ending::Answered(Answer::Result(Ok(outcome))) => {
+            usage.output = outcome.output.len() as u64;
+            completed(action, limits, outcome, remains.stderr)
+        }
+        Ending::Answered(Answer::Result(Err(failure))) => failed(action, limits, failure, remains.stderr),
+        Ending::Answered(Answer::Descriptors(_)) => Verdict::HostFault("asked to run, it described itself".to_owned()),
+        Ending::TimedOut => Verdict::TimedOut(timeout),
+        Ending::Cancelled => Verdict::Cancelled,
+        Ending::Broke { error, entered } => Wreck {
+            action,
+            error: &error,
+            entered,
+            limits,
+            refused_growth: remains.refused_growth,
+            stderr: remains.stderr,
+        }
+        .judge(),
+    };
+    Report {
+        verdict,
+        usage,
+        log: remains.log,
+        progress: remains.progress,
+        saved: remains.saved,
+        metrics: remains.metrics,
+        denied: remains.denied,
+        denied_total: remains.denied_total,
+    }
+}
+
+fn completed(action: &str, limits: &Limits, outcome: types::Outcome, stderr: String) -> Verdict {
+    let size = outcome.output.len() as u64;
+    if size > limits.get(LimitName::Output) {
+        let allowed = limits.get(LimitName::Output);
+        return Verdict::LimitExceeded(ExceededLimit {
+            limit: LimitName::Output,
+            allowed,
+            used: Some(size),
+            stderr,
+        });
+    }
+    let invalid = |reason: String| invalid_value(action, &reason, stderr.clone());
+    let output = match Data::from_json(&outcome.output, limits.size(LimitName::Output)) {
+        Ok(output) => output,
+        Err(error) => return invalid(format!("its output is {error}")),
+    };
+    if outcome.markers.len() > MAX_MARKERS {
+        return invalid(format!(
+            "it set {} markers, of at most {MAX_MARKERS}",
+            outcome.markers.len()
+        ));
+    }
+    match details::strict(outcome.details, limits.size(LimitName::Output)) {
+        Ok(details) => Verdict::Completed(Outcome {
+            output,
+            markers: outcome
+                .markers
+                .iter()
+                .map(|marker| printable(marker, MAX_MARKER))
+                .collect(),
+            context: outcome.context.map(|mut text| {
+                text.truncate(text.floor_char_boundary(MAX_CONTEXT));
+                text
+            }),
+            details,
+        }),
+        Err((name, error)) => invalid(format!("its detail `{name}` is {error}")),
+    }
+}
+
+fn failed(action: &str, limits: &Limits, failure: types::Failure, stderr: String) -> Verdict {
+    let details = match details::strict(failure.details, limits.size(LimitName::Output)) {
+        Ok(details) => details,
+        Err((name, error)) => return invalid_value(action, &format!("its detail `{name}` is {error}"), stderr),
+    };
+    Verdict::GuestFailed(Failure {
+        class: match failure.class {
+            types::FailureClass::InvalidInput => FailureClass::InvalidInput,
+            types::FailureClass::Transient => FailureClass::Transient,
+            types::FailureClass::Permanent => FailureClass::Permanent,
+            types::FailureClass::Cancelled => FailureClass::Cancelled,
+        },
+        code: failure.code.map(|code| printable(&code, MAX_CODE)),
+        message: printable(&failure.message, MAX_MESSAGE),
+        retry_after_ms: failure.retry_after_ms,
+        details,
+    })
+}
+
+fn invalid_value(action: &str, reason: &str, stderr: String) -> Verdict {
+    let message = format!("`{action}` broke the contract: {reason}");
+    Verdict::Trapped(Trap {
+        kind: TrapKind::InvalidValue,
+        message,
+        frames: Vec::new(),
+        stderr,
+    })
+}

@@ -1,0 +1,523 @@
+//! The standard filesystem interfaces, over the directories that are granted and nothing else.
+//!
+//! Paths are our own work ([`place`], [`operation`]): a hidden directory cannot be named in any way, also where a
+//! directory above it is granted. What is done with an open file is left to wasmtime-wasi, which does it on threads that
+//! may block. A guest without any grant still has a root directory, every use of which is refused and recorded: else its
+//! own library would fail before the host sees what it was after.
+
+mod operation;
+mod place;
+
+use crate::directory::HiddenDirectory;
+use crate::grants::{Access, Effective, OpenDirectory};
+use crate::host::denials::Denials;
+use crate::limits::{LimitName, Limits};
+use crate::store::{State, Stopped};
+use operation::{HowToOpen, Opened, Start, description, error_code, hidden_names, metadata_hash, timestamps};
+use place::{Astray, LastLink};
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::Arc;
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+use wasmtime_wasi::filesystem::{Descriptor, Dir, File as OpenFile, WasiFilesystemCtx, WasiFilesystemCtxView};
+use wasmtime_wasi::p2::bindings::filesystem::preopens;
+use wasmtime_wasi::p2::bindings::filesystem::types::{
+    self, Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, DirectoryEntryStream, ErrorCode,
+    Filesize, HostDescriptor, HostDirectoryEntryStream, MetadataHashValue, NewTimestamp, OpenFlags, PathFlags,
+};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
+use wasmtime_wasi::{FsPerms, OpenMode};
+
+/// The directories of one attempt and what of them is open.
+pub(crate) struct Directories {
+    granted: Vec<OpenDirectory>,
+    hidden: Arc<[HiddenDirectory]>,
+    max_open: usize,
+    open: usize,
+    // The root of a guest that has none: nothing is there, and asking is a denied call.
+    wall: Option<u32>,
+    // What the guest calls its open directories, for the record of denied calls.
+    names: HashMap<u32, String>,
+    // What the open listings must not show.
+    hidden_names: HashMap<u32, Vec<String>>,
+}
+
+impl Directories {
+    pub(crate) fn new(effective: &Effective, limits: &Limits) -> Self {
+        Self {
+            granted: effective.directories().to_vec(),
+            hidden: effective.hidden(),
+            ..Self::none(limits)
+        }
+    }
+
+    pub(crate) fn none(limits: &Limits) -> Self {
+        Self {
+            granted: Vec::new(),
+            hidden: Arc::new([]),
+            max_open: limits.size(LimitName::OpenFiles),
+            open: 0,
+            wall: None,
+            names: HashMap::new(),
+            hidden_names: HashMap::new(),
+        }
+    }
+
+    fn guest_path(&self, descriptor: u32, path: &str) -> String {
+        match self.names.get(&descriptor).map(|name| name.trim_end_matches('/')) {
+            Some(name) if path == "." => {
+                if name.is_empty() {
+                    "/".to_owned()
+                } else {
+                    name.to_owned()
+                }
+            }
+            Some(name) => format!("{name}/{path}"),
+            None => path.to_owned(),
+        }
+    }
+
+    fn nothing_there(&self) -> String {
+        let paths: Vec<_> = self.granted.iter().map(|directory| directory.guest.as_str()).collect();
+        if paths.is_empty() {
+            "no directory is granted to the action".to_owned()
+        } else {
+            format!("not granted; the action sees {}", paths.join(", "))
+        }
+    }
+}
+
+pub(crate) struct Filesystem;
+
+impl HasData for Filesystem {
+    type Data<'a> = View<'a>;
+}
+
+/// What the interfaces work on during one call.
+pub(crate) struct View<'a> {
+    directories: &'a mut Directories,
+    denials: &'a Denials,
+    ctx: &'a mut WasiFilesystemCtx,
+    table: &'a mut ResourceTable,
+}
+
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    preopens::add_to_linker::<State, Filesystem>(linker, view)?;
+    types::add_to_linker::<State, Filesystem>(linker, view)
+}
+
+fn view(state: &mut State) -> View<'_> {
+    View {
+        directories: &mut state.directories,
+        denials: &state.denials,
+        ctx: state.wasi.filesystem(),
+        table: &mut state.table,
+    }
+}
+
+impl View<'_> {
+    /// What wasmtime-wasi does with open files.
+    fn files(&mut self) -> WasiFilesystemCtxView<'_> {
+        WasiFilesystemCtxView {
+            ctx: self.ctx,
+            table: self.table,
+        }
+    }
+
+    /// Returns the directory behind `fd`, unless it is the root of nothing.
+    fn directory(&self, call: &'static str, fd: &Resource<Descriptor>, path: &str) -> FsResult<&Dir> {
+        self.not_the_wall(call, fd, path)?;
+        match self.table.get(fd)? {
+            Descriptor::Dir(directory) => Ok(directory),
+            Descriptor::File(_) => Err(ErrorCode::NotDirectory.into()),
+        }
+    }
+
+    fn not_the_wall(&self, call: &'static str, fd: &Resource<Descriptor>, path: &str) -> FsResult<()> {
+        if self.directories.wall == Some(fd.rep()) {
+            self.denials.record(
+                call,
+                &self.directories.guest_path(fd.rep(), path),
+                self.directories.nothing_there(),
+            );
+            return Err(ErrorCode::Access.into());
+        }
+        Ok(())
+    }
+
+    /// Returns where a change of `path` starts, if the directory may be changed.
+    fn changeable(&self, call: &'static str, fd: &Resource<Descriptor>, path: &str) -> FsResult<Start> {
+        let directory = self.directory(call, fd, path)?;
+        if directory.perms.write_not_permitted() {
+            return Err(self.read_only(call, fd, path));
+        }
+        Ok(self.start(directory))
+    }
+
+    fn read_only(&self, call: &'static str, fd: &Resource<Descriptor>, path: &str) -> FsError {
+        self.denials.record(
+            call,
+            &self.directories.guest_path(fd.rep(), path),
+            "granted for reading only",
+        );
+        ErrorCode::NotPermitted.into()
+    }
+
+    fn start(&self, directory: &Dir) -> Start {
+        Start {
+            base: Arc::clone(&directory.dir),
+            hidden: Arc::clone(&self.directories.hidden),
+        }
+    }
+
+    /// Does blocking work elsewhere, and records it if it led astray.
+    async fn at<T: Send + 'static>(
+        &mut self,
+        call: &'static str,
+        fd: &Resource<Descriptor>,
+        path: String,
+        work: impl FnOnce(&str) -> Result<T, Astray> + Send + 'static,
+    ) -> FsResult<T> {
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work(&path);
+            (result, path)
+        });
+        let (result, path) = done.await.map_err(FsError::trap)?;
+        result.map_err(|astray| {
+            let (code, reason) = match astray {
+                Astray::Hidden => (ErrorCode::Access, "the state of Cofferdam is never shown"),
+                Astray::Outside => (ErrorCode::NotPermitted, "it leads out of the granted directory"),
+                Astray::System(error) => return error_code(error).into(),
+            };
+            self.denials
+                .record(call, &self.directories.guest_path(fd.rep(), &path), reason);
+            code.into()
+        })
+    }
+
+    fn push(&mut self, descriptor: Descriptor) -> FsResult<Resource<Descriptor>> {
+        if self.directories.open >= self.directories.max_open {
+            return Err(FsError::trap(Stopped::Limit(LimitName::OpenFiles)));
+        }
+        let resource = self.table.push(descriptor)?;
+        self.directories.open += 1;
+        Ok(resource)
+    }
+}
+
+fn last_link(flags: PathFlags) -> LastLink {
+    if flags.contains(PathFlags::SYMLINK_FOLLOW) {
+        LastLink::Follow
+    } else {
+        LastLink::Keep
+    }
+}
+
+impl preopens::Host for View<'_> {
+    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
+        let mut preopened = Vec::new();
+        for directory in self.directories.granted.clone() {
+            let (perms, mode) = match directory.access {
+                Access::Read => (FsPerms::ReadOnly, OpenMode::READ),
+                Access::Write => (FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE),
+            };
+            let mut opened = Dir::new(dead_end()?, perms, mode, false);
+            opened.dir = directory.file;
+            let resource = self.table.push(Descriptor::Dir(opened))?;
+            self.directories.names.insert(resource.rep(), directory.guest.clone());
+            preopened.push((resource, directory.guest));
+        }
+        if !preopened.iter().any(|(_, guest)| guest == "/") {
+            let wall = Dir::new(dead_end()?, FsPerms::ReadOnly, OpenMode::READ, false);
+            let resource = self.table.push(Descriptor::Dir(wall))?;
+            self.directories.wall = Some(resource.rep());
+            self.directories.names.insert(resource.rep(), "/".to_owned());
+            preopened.push((resource, "/".to_owned()));
+        }
+        Ok(preopened)
+    }
+}
+
+/// Returns a file that is no directory: should a call be made on it after all, it fails.
+fn dead_end() -> wasmtime::Result<File> {
+    Ok(File::open("/dev/null")?)
+}
+
+impl types::Host for View<'_> {
+    fn convert_error_code(&mut self, error: FsError) -> wasmtime::Result<ErrorCode> {
+        error.downcast()
+    }
+
+    fn filesystem_error_code(&mut self, error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
+        types::Host::filesystem_error_code(&mut self.files(), error)
+    }
+}
+
+impl HostDescriptor for View<'_> {
+    fn read_via_stream(&mut self, fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynInputStream>> {
+        HostDescriptor::read_via_stream(&mut self.files(), fd, offset)
+    }
+
+    fn write_via_stream(&mut self, fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynOutputStream>> {
+        HostDescriptor::write_via_stream(&mut self.files(), fd, offset)
+    }
+
+    fn append_via_stream(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
+        HostDescriptor::append_via_stream(&mut self.files(), fd)
+    }
+
+    async fn advise(
+        &mut self,
+        fd: Resource<Descriptor>,
+        offset: Filesize,
+        length: Filesize,
+        advice: Advice,
+    ) -> FsResult<()> {
+        HostDescriptor::advise(&mut self.files(), fd, offset, length, advice).await
+    }
+
+    async fn sync_data(&mut self, fd: Resource<Descriptor>) -> FsResult<()> {
+        self.not_the_wall("filesystem.sync-data", &fd, ".")?;
+        HostDescriptor::sync_data(&mut self.files(), fd).await
+    }
+
+    async fn get_flags(&mut self, fd: Resource<Descriptor>) -> FsResult<DescriptorFlags> {
+        HostDescriptor::get_flags(&mut self.files(), fd).await
+    }
+
+    async fn get_type(&mut self, fd: Resource<Descriptor>) -> FsResult<DescriptorType> {
+        HostDescriptor::get_type(&mut self.files(), fd).await
+    }
+
+    async fn set_size(&mut self, fd: Resource<Descriptor>, size: Filesize) -> FsResult<()> {
+        HostDescriptor::set_size(&mut self.files(), fd, size).await
+    }
+
+    async fn set_times(
+        &mut self,
+        fd: Resource<Descriptor>,
+        access: NewTimestamp,
+        modification: NewTimestamp,
+    ) -> FsResult<()> {
+        self.not_the_wall("filesystem.set-times", &fd, ".")?;
+        HostDescriptor::set_times(&mut self.files(), fd, access, modification).await
+    }
+
+    async fn read(
+        &mut self,
+        fd: Resource<Descriptor>,
+        length: Filesize,
+        offset: Filesize,
+    ) -> FsResult<(Vec<u8>, bool)> {
+        HostDescriptor::read(&mut self.files(), fd, length, offset).await
+    }
+
+    async fn write(&mut self, fd: Resource<Descriptor>, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
+        HostDescriptor::write(&mut self.files(), fd, bytes, offset).await
+    }
+
+    async fn read_directory(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DirectoryEntryStream>> {
+        let directory = self.directory("filesystem.read-directory", &fd, ".")?;
+        let names = hidden_names(&*directory.dir, &self.directories.hidden).map_err(error_code)?;
+        let stream = HostDescriptor::read_directory(&mut self.files(), fd).await?;
+        if !names.is_empty() {
+            self.directories.hidden_names.insert(stream.rep(), names);
+        }
+        Ok(stream)
+    }
+
+    async fn sync(&mut self, fd: Resource<Descriptor>) -> FsResult<()> {
+        self.not_the_wall("filesystem.sync", &fd, ".")?;
+        HostDescriptor::sync(&mut self.files(), fd).await
+    }
+
+    async fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
+        const CALL: &str = "filesystem.create-directory-at";
+        let start = self.changeable(CALL, &fd, &path)?;
+        self.at(CALL, &fd, path, move |path| start.create_directory(path)).await
+    }
+
+    async fn stat(&mut self, fd: Resource<Descriptor>) -> FsResult<DescriptorStat> {
+        self.not_the_wall("filesystem.stat", &fd, ".")?;
+        HostDescriptor::stat(&mut self.files(), fd).await
+    }
+
+    async fn stat_at(&mut self, fd: Resource<Descriptor>, flags: PathFlags, path: String) -> FsResult<DescriptorStat> {
+        const CALL: &str = "filesystem.stat-at";
+        let start = self.start(self.directory(CALL, &fd, &path)?);
+        let stat = self
+            .at(CALL, &fd, path, move |path| start.stat(path, last_link(flags)))
+            .await?;
+        Ok(description(&stat))
+    }
+
+    async fn set_times_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        flags: PathFlags,
+        path: String,
+        access: NewTimestamp,
+        modification: NewTimestamp,
+    ) -> FsResult<()> {
+        const CALL: &str = "filesystem.set-times-at";
+        let start = self.changeable(CALL, &fd, &path)?;
+        let times = timestamps(access, modification).map_err(error_code)?;
+        self.at(CALL, &fd, path, move |path| {
+            start.set_times(path, last_link(flags), &times)
+        })
+        .await
+    }
+
+    async fn link_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        flags: PathFlags,
+        path: String,
+        new: Resource<Descriptor>,
+        new_path: String,
+    ) -> FsResult<()> {
+        const CALL: &str = "filesystem.link-at";
+        if flags.contains(PathFlags::SYMLINK_FOLLOW) {
+            return Err(ErrorCode::Invalid.into());
+        }
+        let from = self.changeable(CALL, &fd, &path)?;
+        let to = self.changeable(CALL, &new, &new_path)?;
+        self.at(CALL, &fd, path, move |path| from.hard_link(path, &to, &new_path))
+            .await
+    }
+
+    async fn open_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        path_flags: PathFlags,
+        path: String,
+        open: OpenFlags,
+        descriptor: DescriptorFlags,
+    ) -> FsResult<Resource<Descriptor>> {
+        const CALL: &str = "filesystem.open-at";
+        let how = HowToOpen {
+            last_link: last_link(path_flags),
+            open,
+            descriptor,
+        };
+        let directory = self.directory(CALL, &fd, &path)?;
+        let perms = directory.perms;
+        if perms.write_not_permitted() && how.mode().contains(OpenMode::WRITE) {
+            return Err(self.read_only(CALL, &fd, &path));
+        }
+        let start = self.start(directory);
+        let name = self.directories.guest_path(fd.rep(), &path);
+        match self.at(CALL, &fd, path, move |path| start.open(path, how)).await? {
+            Opened::File(file) => self.push(Descriptor::File(OpenFile::new(file, perms, how.mode(), false))),
+            Opened::Directory(directory) => {
+                let resource = self.push(Descriptor::Dir(Dir::new(directory, perms, how.mode(), false)))?;
+                self.directories.names.insert(resource.rep(), name);
+                Ok(resource)
+            }
+        }
+    }
+
+    async fn readlink_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<String> {
+        const CALL: &str = "filesystem.readlink-at";
+        let start = self.start(self.directory(CALL, &fd, &path)?);
+        self.at(CALL, &fd, path, move |path| start.read_link(path)).await
+    }
+
+    async fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
+        const CALL: &str = "filesystem.remove-directory-at";
+        let start = self.changeable(CALL, &fd, &path)?;
+        self.at(CALL, &fd, path, move |path| start.remove_directory(path)).await
+    }
+
+    async fn rename_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        path: String,
+        new: Resource<Descriptor>,
+        new_path: String,
+    ) -> FsResult<()> {
+        const CALL: &str = "filesystem.rename-at";
+        let from = self.changeable(CALL, &fd, &path)?;
+        let to = self.changeable(CALL, &new, &new_path)?;
+        self.at(CALL, &fd, path, move |path| from.rename(path, &to, &new_path))
+            .await
+    }
+
+    async fn symlink_at(&mut self, fd: Resource<Descriptor>, target: String, path: String) -> FsResult<()> {
+        const CALL: &str = "filesystem.symlink-at";
+        let start = self.changeable(CALL, &fd, &path)?;
+        self.at(CALL, &fd, path, move |path| start.symbolic_link(&target, path))
+            .await
+    }
+
+    async fn unlink_file_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
+        const CALL: &str = "filesystem.unlink-file-at";
+        let start = self.changeable(CALL, &fd, &path)?;
+        self.at(CALL, &fd, path, move |path| start.remove_file(path)).await
+    }
+
+    async fn is_same_object(&mut self, a: Resource<Descriptor>, b: Resource<Descriptor>) -> wasmtime::Result<bool> {
+        HostDescriptor::is_same_object(&mut self.files(), a, b).await
+    }
+
+    async fn metadata_hash(&mut self, fd: Resource<Descriptor>) -> FsResult<MetadataHashValue> {
+        self.not_the_wall("filesystem.metadata-hash", &fd, ".")?;
+        let file = match self.table.get(&fd)? {
+            Descriptor::File(file) => Arc::clone(&file.file),
+            Descriptor::Dir(directory) => Arc::clone(&directory.dir),
+        };
+        let stat = self
+            .at("filesystem.metadata-hash", &fd, ".".to_owned(), move |_| {
+                rustix::fs::fstat(&*file).map_err(Astray::System)
+            })
+            .await?;
+        Ok(metadata_hash(&stat))
+    }
+
+    async fn metadata_hash_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        flags: PathFlags,
+        path: String,
+    ) -> FsResult<MetadataHashValue> {
+        const CALL: &str = "filesystem.metadata-hash-at";
+        let start = self.start(self.directory(CALL, &fd, &path)?);
+        let stat = self
+            .at(CALL, &fd, path, move |path| start.stat(path, last_link(flags)))
+            .await?;
+        Ok(metadata_hash(&stat))
+    }
+
+    fn drop(&mut self, fd: Resource<Descriptor>) -> wasmtime::Result<()> {
+        let number = fd.rep();
+        self.directories.names.remove(&number);
+        if self.directories.wall == Some(number) {
+            self.directories.wall = None;
+        }
+        self.directories.open = self.directories.open.saturating_sub(1);
+        HostDescriptor::drop(&mut self.files(), fd)
+    }
+}
+
+impl HostDirectoryEntryStream for View<'_> {
+    async fn read_directory_entry(
+        &mut self,
+        stream: Resource<DirectoryEntryStream>,
+    ) -> FsResult<Option<DirectoryEntry>> {
+        let number = stream.rep();
+        loop {
+            let entry =
+                HostDirectoryEntryStream::read_directory_entry(&mut self.files(), Resource::new_borrow(number)).await?;
+            let hidden = self.directories.hidden_names.get(&number);
+            match entry {
+                Some(entry) if hidden.is_some_and(|names| names.contains(&entry.name)) => {}
+                shown => return Ok(shown),
+            }
+        }
+    }
+
+    fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {
+        self.directories.hidden_names.remove(&stream.rep());
+        HostDirectoryEntryStream::drop(&mut self.files(), stream)
+    }
+}

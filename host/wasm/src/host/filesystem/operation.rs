@@ -1,0 +1,320 @@
+//! What is done at the place that a path leads to: the system's own calls, each on one name in one open directory.
+
+use super::place::{Astray, LastLink, Place, find, read_link};
+use crate::directory::{HiddenDirectory, Identity};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps};
+use rustix::io::Errno;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use wasmtime_wasi::OpenMode;
+use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
+use wasmtime_wasi::p2::bindings::filesystem::types;
+
+/// Where an operation starts, and what it must not see.
+#[derive(Clone)]
+pub(super) struct Start {
+    pub(super) base: Arc<File>,
+    pub(super) hidden: Arc<[HiddenDirectory]>,
+}
+
+/// What was opened.
+pub(super) enum Opened {
+    File(File),
+    Directory(File),
+}
+
+/// How a file is to be opened, as the guest said it.
+#[derive(Clone, Copy)]
+pub(super) struct HowToOpen {
+    pub(super) last_link: LastLink,
+    pub(super) open: types::OpenFlags,
+    pub(super) descriptor: types::DescriptorFlags,
+}
+
+const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
+const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
+
+impl HowToOpen {
+    /// Returns what the descriptor will be able to do.
+    pub(super) fn mode(self) -> OpenMode {
+        let mut mode = OpenMode::empty();
+        let creates = self
+            .open
+            .intersects(types::OpenFlags::CREATE | types::OpenFlags::TRUNCATE);
+        if self.descriptor.contains(types::DescriptorFlags::WRITE) || creates {
+            mode |= OpenMode::WRITE;
+        }
+        if self.descriptor.contains(types::DescriptorFlags::READ)
+            || !self.descriptor.contains(types::DescriptorFlags::WRITE)
+        {
+            mode |= OpenMode::READ;
+        }
+        mode
+    }
+
+    fn flags(self) -> Result<OFlags, Errno> {
+        let synchronous = types::DescriptorFlags::FILE_INTEGRITY_SYNC
+            | types::DescriptorFlags::DATA_INTEGRITY_SYNC
+            | types::DescriptorFlags::REQUESTED_WRITE_SYNC;
+        if self.descriptor.intersects(synchronous) {
+            return Err(Errno::NOTSUP);
+        }
+        let directory = self.open.contains(types::OpenFlags::DIRECTORY);
+        let others = types::OpenFlags::CREATE | types::OpenFlags::EXCLUSIVE | types::OpenFlags::TRUNCATE;
+        if directory && self.open.intersects(others) {
+            return Err(Errno::INVAL);
+        }
+        // Opening must never wait, and the last step has been taken apart: it is no link any more.
+        let mut flags = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        flags.set(OFlags::DIRECTORY, directory);
+        flags.set(OFlags::CREATE, self.open.contains(types::OpenFlags::CREATE));
+        flags.set(OFlags::EXCL, self.open.contains(types::OpenFlags::EXCLUSIVE));
+        flags.set(OFlags::TRUNC, self.open.contains(types::OpenFlags::TRUNCATE));
+        flags |= match (
+            self.mode().contains(OpenMode::READ),
+            self.mode().contains(OpenMode::WRITE),
+        ) {
+            (true, true) => OFlags::RDWR,
+            (false, true) => OFlags::WRONLY,
+            (_, false) => OFlags::RDONLY,
+        };
+        Ok(flags)
+    }
+}
+
+impl Start {
+    fn place(&self, path: &str, last_link: LastLink) -> Result<Place, Astray> {
+        find(&self.base, path, last_link, &self.hidden)
+    }
+
+    /// Returns the place of something that is made, moved or removed: it has a name of its own.
+    fn named(&self, path: &str) -> Result<Place, Astray> {
+        let place = self.place(path, LastLink::Keep)?;
+        if place.name.is_some() {
+            Ok(place)
+        } else {
+            Err(Astray::System(Errno::INVAL))
+        }
+    }
+
+    pub(super) fn open(&self, path: &str, how: HowToOpen) -> Result<Opened, Astray> {
+        let place = self.place(path, how.last_link)?;
+        let mut flags = how.flags().map_err(Astray::System)?;
+        if let Some(stat) = &place.found {
+            let kind = FileType::from_raw_mode(stat.st_mode);
+            if kind.is_symlink() {
+                return Err(Astray::System(Errno::LOOP));
+            }
+            // Reading a pipe takes from it, and a device does what it likes: neither is a file to look at.
+            if !kind.is_file() && !kind.is_dir() {
+                return Err(Astray::System(Errno::ACCESS));
+            }
+        }
+        if place.must_be_directory {
+            flags |= OFlags::DIRECTORY;
+        }
+        let fd = rustix::fs::openat(place.directory(), place.name(), flags, FILE_MODE).map_err(Astray::System)?;
+        let stat = rustix::fs::fstat(&fd).map_err(Astray::System)?;
+        let identity = Identity::of(&stat);
+        if self.hidden.iter().any(|hidden| hidden.identity == identity) {
+            return Err(Astray::Hidden);
+        }
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Ok(Opened::Directory(File::from(fd))),
+            FileType::RegularFile => Ok(Opened::File(File::from(fd))),
+            _ => Err(Astray::System(Errno::ACCESS)),
+        }
+    }
+
+    pub(super) fn stat(&self, path: &str, last_link: LastLink) -> Result<Stat, Astray> {
+        self.place(path, last_link)?.found.ok_or(Astray::System(Errno::NOENT))
+    }
+
+    pub(super) fn create_directory(&self, path: &str) -> Result<(), Astray> {
+        let place = self.place(path, LastLink::Keep)?;
+        if place.found.is_some() {
+            return Err(Astray::System(Errno::EXIST));
+        }
+        rustix::fs::mkdirat(place.directory(), place.name(), DIRECTORY_MODE).map_err(Astray::System)
+    }
+
+    pub(super) fn remove_directory(&self, path: &str) -> Result<(), Astray> {
+        let place = self.named(path)?;
+        rustix::fs::unlinkat(place.directory(), place.name(), AtFlags::REMOVEDIR).map_err(Astray::System)
+    }
+
+    pub(super) fn remove_file(&self, path: &str) -> Result<(), Astray> {
+        let place = self.named(path)?;
+        rustix::fs::unlinkat(place.directory(), place.name(), AtFlags::empty()).map_err(Astray::System)
+    }
+
+    pub(super) fn rename(&self, path: &str, to: &Self, new_path: &str) -> Result<(), Astray> {
+        let (old, new) = (self.named(path)?, to.named(new_path)?);
+        rustix::fs::renameat(old.directory(), old.name(), new.directory(), new.name()).map_err(Astray::System)
+    }
+
+    pub(super) fn hard_link(&self, path: &str, to: &Self, new_path: &str) -> Result<(), Astray> {
+        let (old, new) = (self.named(path)?, to.named(new_path)?);
+        rustix::fs::linkat(
+            old.directory(),
+            old.name(),
+            new.directory(),
+            new.name(),
+            AtFlags::empty(),
+        )
+        .map_err(Astray::System)
+    }
+
+    /// Makes a link whose text stays inside: host programs that follow it later must not be led astray either.
+    pub(super) fn symbolic_link(&self, target: &str, path: &str) -> Result<(), Astray> {
+        if target.starts_with('/') {
+            return Err(Astray::Outside);
+        }
+        let place = self.named(path)?;
+        let from_base = place
+            .trail
+            .iter()
+            .map(String::as_str)
+            .chain([target])
+            .collect::<Vec<_>>()
+            .join("/");
+        match self.place(&from_base, LastLink::Follow) {
+            // A link may point to what is not there yet.
+            Ok(_) | Err(Astray::System(Errno::NOENT | Errno::NOTDIR)) => {}
+            Err(astray) => return Err(astray),
+        }
+        rustix::fs::symlinkat(target, place.directory(), place.name()).map_err(Astray::System)
+    }
+
+    pub(super) fn read_link(&self, path: &str) -> Result<String, Astray> {
+        let place = self.named(path)?;
+        read_link(place.directory(), place.name()).map_err(Astray::System)
+    }
+
+    pub(super) fn set_times(&self, path: &str, last_link: LastLink, times: &Timestamps) -> Result<(), Astray> {
+        let place = self.place(path, last_link)?;
+        rustix::fs::utimensat(place.directory(), place.name(), times, AtFlags::SYMLINK_NOFOLLOW).map_err(Astray::System)
+    }
+}
+
+/// Returns under which names `directory` lists what is hidden.
+pub(super) fn hidden_names(directory: impl AsFd, hidden: &[HiddenDirectory]) -> Result<Vec<String>, Errno> {
+    if hidden.is_empty() {
+        return Ok(Vec::new());
+    }
+    let identity = Identity::of(&rustix::fs::fstat(directory)?);
+    // A directory is listed in one place only, its parent.
+    Ok(hidden
+        .iter()
+        .filter(|hidden| hidden.parent == identity)
+        .map(|hidden| hidden.name.to_string_lossy().into_owned())
+        .collect())
+}
+
+pub(super) fn timestamps(access: types::NewTimestamp, modification: types::NewTimestamp) -> Result<Timestamps, Errno> {
+    let time = |time| {
+        Ok(match time {
+            types::NewTimestamp::NoChange => Timespec {
+                tv_sec: 0,
+                tv_nsec: rustix::fs::UTIME_OMIT,
+            },
+            types::NewTimestamp::Now => Timespec {
+                tv_sec: 0,
+                tv_nsec: rustix::fs::UTIME_NOW,
+            },
+            types::NewTimestamp::Timestamp(time) if time.nanoseconds < 1_000_000_000 => Timespec {
+                tv_sec: i64::try_from(time.seconds).map_err(|_| Errno::OVERFLOW)?,
+                tv_nsec: time.nanoseconds.into(),
+            },
+            types::NewTimestamp::Timestamp(_) => return Err(Errno::OVERFLOW),
+        })
+    };
+    Ok(Timestamps {
+        last_access: time(access)?,
+        last_modification: time(modification)?,
+    })
+}
+
+#[expect(
+    clippy::useless_conversion,
+    clippy::unnecessary_cast,
+    reason = "the widths of these numbers differ between systems"
+)]
+pub(super) fn description(stat: &Stat) -> types::DescriptorStat {
+    let time = |seconds: i64, nanoseconds: u64| {
+        Some(Datetime {
+            seconds: u64::try_from(seconds).ok()?,
+            nanoseconds: u32::try_from(nanoseconds).ok()?,
+        })
+    };
+    types::DescriptorStat {
+        type_: kind(FileType::from_raw_mode(stat.st_mode)),
+        link_count: u64::from(stat.st_nlink),
+        size: u64::try_from(stat.st_size).unwrap_or_default(),
+        data_access_timestamp: time(stat.st_atime as i64, stat.st_atime_nsec as u64),
+        data_modification_timestamp: time(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+        status_change_timestamp: time(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
+    }
+}
+
+/// Returns a number that stands for a file, without telling its inode.
+pub(super) fn metadata_hash(stat: &Stat) -> types::MetadataHashValue {
+    let half = |salt: u64| {
+        let mut hasher = DefaultHasher::new();
+        (salt, Identity::of(stat).pair()).hash(&mut hasher);
+        hasher.finish()
+    };
+    types::MetadataHashValue {
+        lower: half(0),
+        upper: half(1),
+    }
+}
+
+fn kind(kind: FileType) -> types::DescriptorType {
+    match kind {
+        FileType::RegularFile => types::DescriptorType::RegularFile,
+        FileType::Directory => types::DescriptorType::Directory,
+        FileType::Symlink => types::DescriptorType::SymbolicLink,
+        FileType::Fifo => types::DescriptorType::Fifo,
+        FileType::Socket => types::DescriptorType::Socket,
+        FileType::CharacterDevice => types::DescriptorType::CharacterDevice,
+        FileType::BlockDevice => types::DescriptorType::BlockDevice,
+        FileType::Unknown => types::DescriptorType::Unknown,
+    }
+}
+
+/// Returns the error of the interface that stands for an error of the system.
+pub(super) fn error_code(error: Errno) -> types::ErrorCode {
+    use types::ErrorCode;
+    match error {
+        Errno::ACCESS => ErrorCode::Access,
+        Errno::AGAIN => ErrorCode::WouldBlock,
+        Errno::BADF => ErrorCode::BadDescriptor,
+        Errno::BUSY => ErrorCode::Busy,
+        Errno::DQUOT => ErrorCode::Quota,
+        Errno::EXIST => ErrorCode::Exist,
+        Errno::FBIG => ErrorCode::FileTooLarge,
+        Errno::ILSEQ => ErrorCode::IllegalByteSequence,
+        Errno::INTR => ErrorCode::Interrupted,
+        Errno::INVAL => ErrorCode::Invalid,
+        Errno::ISDIR => ErrorCode::IsDirectory,
+        Errno::LOOP => ErrorCode::Loop,
+        Errno::MLINK => ErrorCode::TooManyLinks,
+        Errno::NAMETOOLONG => ErrorCode::NameTooLong,
+        Errno::NODEV | Errno::NXIO => ErrorCode::NoDevice,
+        Errno::NOENT => ErrorCode::NoEntry,
+        Errno::NOMEM => ErrorCode::InsufficientMemory,
+        Errno::NOSPC => ErrorCode::InsufficientSpace,
+        Errno::NOTDIR => ErrorCode::NotDirectory,
+        Errno::NOTEMPTY => ErrorCode::NotEmpty,
+        Errno::NOTSUP => ErrorCode::Unsupported,
+        Errno::OVERFLOW => ErrorCode::Overflow,
+        Errno::PERM => ErrorCode::NotPermitted,
+        Errno::ROFS => ErrorCode::ReadOnly,
+        Errno::TXTBSY => ErrorCode::TextFileBusy,
+        Errno::XDEV => ErrorCode::CrossDevice,
+        _ => ErrorCode::Io,
+    }
+}

@@ -1,0 +1,192 @@
+//! What all instances share: the engine, the linked host interfaces, the slots, and the clock that stops guests.
+
+use crate::host;
+use crate::limits::LimitName;
+use crate::store::State;
+use crate::vault::{Vault, VaultError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use wasmtime::component::Linker;
+use wasmtime::{
+    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+};
+
+/// How often a guest that computes gives way, and how exactly its computing time is enforced.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+/// What a sandbox is made for.
+#[derive(Clone, Debug)]
+pub struct SandboxOptions {
+    /// How many guests can be in the sandbox at once.
+    pub slots: u32,
+    /// Where compiled code is kept: a directory of this user alone, outside of any project; none: nowhere.
+    pub vault: Option<PathBuf>,
+}
+
+impl Default for SandboxOptions {
+    fn default() -> Self {
+        Self { slots: 64, vault: None }
+    }
+}
+
+/// Why there is no sandbox.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The engine does not work on this machine.
+    #[error("cannot set up the sandbox: {0}")]
+    Engine(String),
+    /// The thread of the clock cannot be started.
+    #[error("cannot start the clock of the sandbox")]
+    Clock(#[source] std::io::Error),
+    /// The directory for compiled code cannot be used.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// The place where guests run. Clones share it.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Shared>);
+
+struct Shared {
+    engine: Engine,
+    linker: Linker<State>,
+    slots: Arc<Semaphore>,
+    vault: Option<Vault>,
+    pooled: bool,
+}
+
+impl Sandbox {
+    /// Sets up a sandbox.
+    ///
+    /// # Errors
+    /// If the machine cannot run guests, or the directory for compiled code is not safe.
+    pub fn new(options: &SandboxOptions) -> Result<Self, SandboxError> {
+        let (engine, pooled) = engine(options.slots).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let linker = linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let vault = match &options.vault {
+            Some(path) => Some(Vault::open(path, engine.precompile_compatibility_hash())?),
+            None => None,
+        };
+        start_clock(engine.weak()).map_err(SandboxError::Clock)?;
+        let slots = Arc::new(Semaphore::new(options.slots as usize));
+        Ok(Self(Arc::new(Shared {
+            engine,
+            linker,
+            slots,
+            vault,
+            pooled,
+        })))
+    }
+
+    /// Returns whether instances come from a pool, which machines with a small address space cannot have.
+    pub fn is_pooled(&self) -> bool {
+        self.0.pooled
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(crate) fn linker(&self) -> &Linker<State> {
+        &self.0.linker
+    }
+
+    pub(crate) fn vault(&self) -> Option<&Vault> {
+        self.0.vault.as_ref()
+    }
+
+    pub(crate) fn slots(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.slots)
+    }
+}
+
+/// Returns an engine with a pool, or without one where the machine has no room for it.
+fn engine(slots: u32) -> wasmtime::Result<(Engine, bool)> {
+    let mut config = config();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots)));
+    match Engine::new(&config) {
+        Ok(engine) => Ok((engine, true)),
+        Err(error) => {
+            tracing::debug!(%error, "no address space for a pool of instances");
+            config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+            Ok((Engine::new(&config)?, false))
+        }
+    }
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(512 * 1024)
+        .async_stack_size(2 * 1024 * 1024)
+        .async_stack_zeroing(true)
+        .memory_init_cow(true)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .wasm_threads(false)
+        .wasm_memory64(false)
+        .shared_memory(false)
+        .concurrency_support(true);
+    config
+}
+
+/// The pool. Components of JavaScript and Python bring 3 to 14 modules, so that there are more of everything than slots.
+fn pool(slots: u32) -> PoolingAllocationConfig {
+    const WARM_SLOTS: u32 = 32;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots * 8)
+        .total_memories(slots * 2)
+        .total_tables(slots * 3)
+        .total_stacks(slots)
+        .max_core_instances_per_component(50)
+        .max_memories_per_component(4)
+        .max_tables_per_component(20)
+        .max_memories_per_module(2)
+        .max_tables_per_module(4)
+        .max_memory_size(maximum(LimitName::Memory))
+        .table_elements(maximum(LimitName::Table))
+        .max_component_instance_size(4 * 1024 * 1024)
+        .max_core_instance_size(4 * 1024 * 1024)
+        .max_unused_warm_slots(WARM_SLOTS.min(slots))
+        // What stays resident pays only where the kernel says which pages were touched.
+        .pagemap_scan(Enabled::Auto)
+        .linear_memory_keep_resident(1024 * 1024)
+        .table_keep_resident(64 * 1024)
+        .async_stack_keep_resident(64 * 1024);
+    pool
+}
+
+fn maximum(limit: LimitName) -> usize {
+    usize::try_from(limit.row().maximum).unwrap_or(usize::MAX)
+}
+
+/// Links everything, granted or not: an import is not a permission, and some languages import all there is.
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    host::wasi::add_to_linker(&mut linker)?;
+    host::attempt::add_to_linker(&mut linker)?;
+    host::log::add_to_linker(&mut linker)?;
+    host::progress::add_to_linker(&mut linker)?;
+    host::metrics::add_to_linker(&mut linker)?;
+    host::run_context::add_to_linker(&mut linker)?;
+    host::secrets::add_to_linker(&mut linker)?;
+    host::settings::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+/// Ticks from a thread of its own until the engine is gone, so that no guest can hold the clock up.
+fn start_clock(engine: EngineWeak) -> std::io::Result<()> {
+    std::thread::Builder::new()
+        .name("cofferdam-ticks".to_owned())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(TICK);
+                let Some(engine) = engine.upgrade() else { break };
+                engine.increment_epoch();
+            }
+        })?;
+    Ok(())
+}

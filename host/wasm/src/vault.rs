@@ -1,0 +1,263 @@
+//! Where compiled code and descriptions are kept between runs of the host, and why they can be trusted there.
+//!
+//! Compiled code runs as part of the host: whoever can write it owns the host. So the directory must belong to this user
+//! and nobody else may enter it, names are keyed with a secret that lies beside them, and each file begins with a keyed
+//! hash of its name and content. What does not fit is not used; it is made anew and replaced.
+
+use cofferdam_engine::Digest;
+use hmac::{Hmac, KeyInit, Mac};
+use rustix::fs::{Mode, OFlags};
+use sha2::Sha256;
+use std::fs::{DirBuilder, File};
+use std::hash::{Hash, Hasher};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Why a directory is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// It cannot be made or read.
+    #[error("cannot use `{path}` for compiled code")]
+    Io {
+        /// The directory or a file in it.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Others could put code there.
+    #[error("`{path}` is not safe for compiled code: {reason}; make it yours alone (chmod 700) or name another")]
+    Unsafe {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A directory of compiled code that is ours alone.
+pub(crate) struct Vault {
+    path: PathBuf,
+    key: [u8; 32],
+    engine: [u8; 32],
+}
+
+/// What a file of the vault holds.
+#[derive(Clone, Copy)]
+pub(crate) enum Kept {
+    Code,
+    Description,
+}
+
+const KEY_FILE: &str = "key";
+const MAC_LENGTH: usize = 32;
+/// Changes when what is kept about a component changes its form.
+const FORMAT: &[u8] = b"cofferdam vault 1";
+
+impl Vault {
+    /// Opens the directory, which is made if it is not there; `engine` is what the code of this host depends on.
+    pub(crate) fn open(path: &Path, engine: impl Hash) -> Result<Self, VaultError> {
+        let io = |source| VaultError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(io)?;
+        }
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(io(error)),
+            Ok(()) | Err(_) => {}
+        }
+        let found = std::fs::symlink_metadata(path).map_err(io)?;
+        let refuse = |reason: String| {
+            Err(VaultError::Unsafe {
+                path: path.to_owned(),
+                reason,
+            })
+        };
+        if !found.is_dir() {
+            return refuse("it is not a directory".to_owned());
+        }
+        if found.uid() != rustix::process::geteuid().as_raw() {
+            return refuse(format!("it belongs to user {}", found.uid()));
+        }
+        if found.mode() & 0o077 != 0 {
+            return refuse(format!("its mode is {:o}", found.mode() & 0o777));
+        }
+        let mut hasher = EngineHasher(sha2::Digest::new());
+        engine.hash(&mut hasher);
+        Ok(Self {
+            path: path.to_owned(),
+            key: key(path).map_err(io)?,
+            engine: sha2::Digest::finalize(hasher.0).into(),
+        })
+    }
+
+    /// Returns what is kept, if it is there and untouched.
+    pub(crate) fn read(&self, component: &Digest, kept: Kept) -> Option<Vec<u8>> {
+        let name = self.name(component, kept);
+        let mut file = open_own(&self.path.join(&name)).ok()?;
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).ok()?;
+        let (mac, body) = content.split_at_checked(MAC_LENGTH)?;
+        self.seal(&name, body).verify_slice(mac).ok()?;
+        content.drain(..MAC_LENGTH);
+        Some(content)
+    }
+
+    /// Keeps `content`; that it cannot is no reason to fail, for it can be made again.
+    pub(crate) fn write(&self, component: &Digest, kept: Kept, content: &[u8]) {
+        let name = self.name(component, kept);
+        let mac = self.seal(&name, content).finalize().into_bytes();
+        if let Err(error) = replace(&self.path, &name, &[&mac, content]) {
+            tracing::warn!(path = %self.path.display(), %error, "compiled code is not kept");
+        }
+    }
+
+    fn name(&self, component: &Digest, kept: Kept) -> String {
+        let (tag, extension): (&[u8], _) = match kept {
+            Kept::Code => (b"code", "code"),
+            Kept::Description => (b"description", "json"),
+        };
+        let mut mac = self.mac();
+        for part in [FORMAT, tag, &self.engine, component.as_bytes()] {
+            mac.update(part);
+        }
+        let name: [u8; 32] = mac.finalize().into_bytes().into();
+        format!("{}.{extension}", Digest::from_bytes(name).to_hex())
+    }
+
+    fn seal(&self, name: &str, content: &[u8]) -> Hmac<Sha256> {
+        let mut mac = self.mac();
+        mac.update(name.as_bytes());
+        mac.update(content);
+        mac
+    }
+
+    fn mac(&self) -> Hmac<Sha256> {
+        #[expect(clippy::expect_used, reason = "an HMAC takes keys of any length")]
+        Hmac::new_from_slice(&self.key).expect("a key of any length")
+    }
+}
+
+fn key(directory: &Path) -> std::io::Result<[u8; 32]> {
+    let path = directory.join(KEY_FILE);
+    let mut key = [0; 32];
+    if let Ok(mut file) = open_own(&path)
+        && file.metadata()?.len() == key.len() as u64
+        && file.read_exact(&mut key).is_ok()
+    {
+        return Ok(key);
+    }
+    File::open("/dev/urandom")?.read_exact(&mut key)?;
+    replace(directory, KEY_FILE, &[&key])?;
+    // Another process may have been quicker; both must end with the same key.
+    open_own(&path)?.read_exact(&mut key)?;
+    Ok(key)
+}
+
+/// Opens a file that is no link and belongs to this user alone.
+fn open_own(path: &Path) -> std::io::Result<File> {
+    let file = File::from(rustix::fs::open(
+        path,
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?);
+    let found = file.metadata()?;
+    let own = found.is_file() && found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o077 == 0;
+    if own {
+        Ok(file)
+    } else {
+        Err(std::io::ErrorKind::PermissionDenied.into())
+    }
+}
+
+/// Writes aside and renames, so that a reader sees all of a file or none of it.
+fn replace(directory: &Path, name: &str, parts: &[&[u8]]) -> std::io::Result<()> {
+    let aside = directory.join(format!(
+        "{name}.{}.{:?}.new",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    let written = (|| {
+        let mut file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&aside)?;
+        parts.iter().try_for_each(|part| file.write_all(part))?;
+        std::fs::rename(&aside, directory.join(name))
+    })();
+    if written.is_err() {
+        // Nothing can be done about what was written aside; the next writer of this name replaces it.
+        let _ = std::fs::remove_file(&aside);
+    }
+    written
+}
+
+struct EngineHasher(Sha256);
+
+impl Hasher for EngineHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        sha2::Digest::update(&mut self.0, bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Digest, Kept, Vault, VaultError};
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn only_untouched_files_are_read_back() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("code");
+        let vault = Vault::open(&path, 1).unwrap();
+        let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+        vault.write(&one, Kept::Code, b"machine code");
+        assert_eq!(vault.read(&one, Kept::Code).as_deref(), Some(&b"machine code"[..]));
+        assert_eq!(vault.read(&one, Kept::Description), None);
+        assert_eq!(vault.read(&other, Kept::Code), None);
+        assert_eq!(
+            Vault::open(&path, 1).unwrap().read(&one, Kept::Code).as_deref(),
+            Some(&b"machine code"[..])
+        );
+        assert_eq!(
+            Vault::open(&path, 2).unwrap().read(&one, Kept::Code),
+            None,
+            "code of another engine"
+        );
+
+        let file = path.join(vault.name(&one, Kept::Code));
+        std::fs::copy(&file, path.join(vault.name(&other, Kept::Code))).unwrap();
+        assert_eq!(vault.read(&other, Kept::Code), None, "a file under another name");
+        let mut content = std::fs::read(&file).unwrap();
+        *content.last_mut().unwrap() ^= 1;
+        std::fs::write(&file, content).unwrap();
+        assert_eq!(vault.read(&one, Kept::Code), None, "a flipped bit");
+        std::fs::write(&file, b"x").unwrap();
+        assert_eq!(vault.read(&one, Kept::Code), None, "a short file");
+    }
+
+    #[test]
+    fn a_directory_that_others_can_enter_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("code");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let refused = Vault::open(&path, 1).err().unwrap();
+        assert!(
+            matches!(&refused, VaultError::Unsafe { reason, .. } if reason == "its mode is 755"),
+            "{refused}"
+        );
+
+        let link = root.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(matches!(Vault::open(&link, 1), Err(VaultError::Unsafe { .. })));
+    }
+}
