@@ -98,7 +98,10 @@ mod tests {
     #[test]
     fn unknown_parameters_are_refused_by_name() {
         let refused = Arguments::new("grep", json!({ "patern": "a" }), &["files", "pattern"]);
-        assert_eq!(message(refused), "invalid-input: `grep` has no parameter `patern`: it takes `files`, `pattern`");
+        assert_eq!(
+            message(refused),
+            "invalid-input: `grep` has no parameter `patern`: it takes `files`, `pattern`"
+        );
     }
 
     #[test]
@@ -116,6 +119,9 @@ mod tests {
         let mut arguments = Arguments::new("x", json!({ "c": null }), &["a", "b", "c"]).unwrap();
         assert_eq!(arguments.required::<Option<String>>("a").unwrap(), None);
         assert_eq!(arguments.optional("c", || 7_i64).unwrap(), 7);
-        assert_eq!(message(arguments.required::<String>("b")), "invalid-input: the parameter `b` is missing");
+        assert_eq!(
+            message(arguments.required::<String>("b")),
+            "invalid-input: the parameter `b` is missing"
+        );
     }
 }

@@ -32,7 +32,11 @@ pub fn run(plugin: &Plugin, action: &str, params: &str) -> Result<actions::Outco
             output: settled.output,
             markers: settled.markers,
             context: settled.context,
-            details: settled.details.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
+            details: settled
+                .details
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_string()))
+                .collect(),
         }),
         Err(failure) => Err(failure_to_host(&failure)),
     }
@@ -48,8 +52,14 @@ fn failure_to_host(failure: &Failure) -> actions::Failure {
         },
         code: failure.code().map(str::to_owned),
         message: failure.message().to_owned(),
-        retry_after_ms: failure.retry_after().map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
-        details: failure.details().iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
+        retry_after_ms: failure
+            .retry_after()
+            .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+        details: failure
+            .details()
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_string()))
+            .collect(),
     }
 }
 

@@ -67,7 +67,9 @@ trait Host {
 impl Context {
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn of_attempt() -> Self {
-        Self { host: Box::new(attempt::Attempt) }
+        Self {
+            host: Box::new(attempt::Attempt),
+        }
     }
 
     /// Makes a context for a test: a first attempt with plenty of time.
@@ -77,7 +79,9 @@ impl Context {
 
     /// Makes a context for a test of a particular attempt.
     pub fn for_test_of(attempt: TestAttempt) -> Self {
-        Self { host: Box::new(Recording::new(attempt)) }
+        Self {
+            host: Box::new(Recording::new(attempt)),
+        }
     }
 
     /// Returns what was told to a context made for a test, such as `info: 2 lines`.
@@ -119,7 +123,8 @@ impl Context {
     pub fn deadline(&self) -> Instant {
         let now = Instant::now();
         // A host without a limit may name a time that no clock can hold; a year is as good.
-        now.checked_add(self.remaining()).unwrap_or(now + Duration::from_secs(365 * 24 * 60 * 60))
+        now.checked_add(self.remaining())
+            .unwrap_or(now + Duration::from_secs(365 * 24 * 60 * 60))
     }
 
     /// Returns whether the action is asked to stop.
@@ -129,7 +134,11 @@ impl Context {
 
     /// Fails when the action is asked to stop: `ctx.check_cancelled()?` in a loop is all that a long action needs.
     pub fn check_cancelled(&self) -> Result<(), Failure> {
-        if self.cancelled() { Err(Failure::cancelled()) } else { Ok(()) }
+        if self.cancelled() {
+            Err(Failure::cancelled())
+        } else {
+            Ok(())
+        }
     }
 
     /// Returns whether nothing may be changed outside.

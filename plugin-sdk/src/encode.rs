@@ -10,7 +10,10 @@ use serde::ser::{self, Error as _};
 
 /// Writes a value as JSON.
 pub(crate) fn to_json<T: Serialize>(value: &T) -> Result<String, EncodeError> {
-    let mut writer = Writer { text: String::new(), path: Vec::new() };
+    let mut writer = Writer {
+        text: String::new(),
+        path: Vec::new(),
+    };
     value.serialize(&mut writer)?;
     Ok(writer.text)
 }
@@ -35,7 +38,10 @@ impl std::error::Error for EncodeError {}
 
 impl ser::Error for EncodeError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { path: String::new(), problem: message.to_string() }
+        Self {
+            path: String::new(),
+            problem: message.to_string(),
+        }
     }
 }
 
@@ -59,7 +65,10 @@ impl Writer {
                 Segment::Index(index) => path.push_str(&format!("[{index}]")),
             }
         }
-        EncodeError { path, problem: problem.into() }
+        EncodeError {
+            path,
+            problem: problem.into(),
+        }
     }
 
     fn integer(&mut self, value: impl TryInto<i64> + fmt::Display + Copy) -> Result<(), EncodeError> {
@@ -68,7 +77,9 @@ impl Writer {
                 self.text.push_str(&value.to_string());
                 Ok(())
             }
-            Err(_) => Err(self.refuse(format!("{value} is beyond the integers of JSON here (64 bits with sign)"))),
+            Err(_) => Err(self.refuse(format!(
+                "{value} is beyond the integers of JSON here (64 bits with sign)"
+            ))),
         }
     }
 
@@ -95,7 +106,13 @@ impl Writer {
             self.text.push(':');
         }
         self.text.push(open);
-        Compound { writer: self, count: 0, close, in_variant: variant.is_some(), key: None }
+        Compound {
+            writer: self,
+            count: 0,
+            close,
+            in_variant: variant.is_some(),
+            key: None,
+        }
     }
 }
 
@@ -210,7 +227,12 @@ impl<'a> ser::Serializer for &'a mut Writer {
         self.serialize_unit()
     }
 
-    fn serialize_unit_variant(self, _name: &'static str, _index: u32, variant: &'static str) -> Result<(), EncodeError> {
+    fn serialize_unit_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+    ) -> Result<(), EncodeError> {
         self.serialize_str(variant)
     }
 

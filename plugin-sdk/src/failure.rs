@@ -47,7 +47,13 @@ pub struct Failure {
 impl Failure {
     /// Makes a failure of a class.
     pub fn new(class: FailureClass, message: impl fmt::Display) -> Self {
-        Self { class, message: message.to_string(), code: None, retry_after: None, details: BTreeMap::new() }
+        Self {
+            class,
+            message: message.to_string(),
+            code: None,
+            retry_after: None,
+            details: BTreeMap::new(),
+        }
     }
 
     /// Says that the parameters can never work.
@@ -62,7 +68,10 @@ impl Failure {
 
     /// Says that it may work after this long.
     pub fn transient_after(after: Duration, message: impl fmt::Display) -> Self {
-        Self { retry_after: Some(after), ..Self::transient(message) }
+        Self {
+            retry_after: Some(after),
+            ..Self::transient(message)
+        }
     }
 
     /// Says that it will not work.
@@ -182,22 +191,36 @@ mod tests {
 
     #[test]
     fn the_question_mark_makes_any_error_permanent() {
-        assert_eq!(parse("x").unwrap_err().to_string(), "permanent: invalid digit found in string");
+        assert_eq!(
+            parse("x").unwrap_err().to_string(),
+            "permanent: invalid digit found in string"
+        );
     }
 
     #[test]
     fn an_error_can_be_made_another_class() {
-        assert_eq!("x".parse::<i64>().or_transient().unwrap_err().class(), FailureClass::Transient);
-        assert_eq!("x".parse::<i64>().or_invalid_input().unwrap_err().class(), FailureClass::InvalidInput);
         assert_eq!(
-            "x".parse::<i64>().or_permanent("reading the port").unwrap_err().to_string(),
+            "x".parse::<i64>().or_transient().unwrap_err().class(),
+            FailureClass::Transient
+        );
+        assert_eq!(
+            "x".parse::<i64>().or_invalid_input().unwrap_err().class(),
+            FailureClass::InvalidInput
+        );
+        assert_eq!(
+            "x".parse::<i64>()
+                .or_permanent("reading the port")
+                .unwrap_err()
+                .to_string(),
             "permanent: reading the port: invalid digit found in string"
         );
     }
 
     #[test]
     fn a_failure_keeps_its_code_wait_and_details() {
-        let failure = Failure::transient_after(Duration::from_secs(30), "busy").with_code("busy").with_detail("status", 503);
+        let failure = Failure::transient_after(Duration::from_secs(30), "busy")
+            .with_code("busy")
+            .with_detail("status", 503);
         assert_eq!(failure.retry_after(), Some(Duration::from_secs(30)));
         assert_eq!(failure.code(), Some("busy"));
         assert_eq!(failure.details()["status"], 503);

@@ -73,6 +73,7 @@ pub mod bindings;
 mod component;
 mod context;
 mod data;
+mod durable;
 mod encode;
 mod failure;
 mod outcome;
@@ -83,10 +84,11 @@ pub use action::Action;
 pub use cofferdam_plugin_macros::{action, data, plugin};
 pub use context::{Context, Level, TestAttempt};
 pub use data::Data;
+pub use durable::{file_failure, write_durably, write_durably_from};
 pub use failure::{Failure, FailureClass, OrFailure};
 pub use outcome::{Answer, Outcome, Output};
 pub use plugin::Plugin;
-pub use serde_json::{Map, Value, json};
+pub use serde_json::{Error as JsonError, Map, Value, json};
 
 /// What the macros refer to; not for use by hand.
 #[doc(hidden)]

@@ -27,7 +27,12 @@ pub struct Outcome<T> {
 impl<T> Outcome<T> {
     /// Makes an outcome of an output.
     pub fn new(output: T) -> Self {
-        Self { output, markers: Vec::new(), context: None, details: BTreeMap::new() }
+        Self {
+            output,
+            markers: Vec::new(),
+            context: None,
+            details: BTreeMap::new(),
+        }
     }
 
     /// Adds a name that later conditions can ask for.
@@ -105,7 +110,12 @@ impl<T: Data> Output for Outcome<T> {
         let output = encode::to_json(&self.output).map_err(|error| {
             Failure::permanent(format!("the output does not fit the contract: {error}")).with_code("bad-output")
         })?;
-        Ok(Settled { output, markers: self.markers, context: self.context, details: self.details })
+        Ok(Settled {
+            output,
+            markers: self.markers,
+            context: self.context,
+            details: self.details,
+        })
     }
 }
 

@@ -46,7 +46,10 @@ impl Plugin {
 
     /// Returns name, summary and specification of every action.
     pub fn describe(&self) -> Vec<(&'static str, &'static str, Value)> {
-        self.actions.iter().map(|action| (action.name, action.summary, self.specification(action))).collect()
+        self.actions
+            .iter()
+            .map(|action| (action.name, action.summary, self.specification(action)))
+            .collect()
     }
 
     pub(crate) fn run(&self, name: &str, params: Value, context: &Context) -> Result<Settled, Failure> {

@@ -1,7 +1,7 @@
 //! What does the host learn about an action before it runs: its parameters, its output, what it asks for?
 
-use schemars::generate::SchemaSettings;
 use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::data::Data;
@@ -104,7 +104,9 @@ impl Specification {
 }
 
 fn generator() -> SchemaGenerator {
-    SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None).into_generator()
+    SchemaSettings::draft2020_12()
+        .with(|settings| settings.meta_schema = None)
+        .into_generator()
 }
 
 fn attach_definitions(schema: &mut Value, generator: &mut SchemaGenerator) {

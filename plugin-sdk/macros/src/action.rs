@@ -12,8 +12,8 @@ use crate::needs::Needs;
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
     let options: Options = syn::parse2(options)?;
-    let mut function: ItemFn = syn::parse2(item)
-        .map_err(|error| syn::Error::new(error.span(), "`#[action]` stands above a function"))?;
+    let mut function: ItemFn =
+        syn::parse2(item).map_err(|error| syn::Error::new(error.span(), "`#[action]` stands above a function"))?;
     check_signature(&function)?;
     let summary = first_paragraph(&function.attrs);
     if summary.is_empty() {
@@ -23,7 +23,12 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
         );
         return Err(syn::Error::new(function.sig.ident.span(), message));
     }
-    let arguments = function.sig.inputs.iter_mut().map(Argument::take).collect::<syn::Result<Vec<_>>>()?;
+    let arguments = function
+        .sig
+        .inputs
+        .iter_mut()
+        .map(Argument::take)
+        .collect::<syn::Result<Vec<_>>>()?;
     let entry = entry(&function, &options, &summary, &arguments);
     Ok(quote! {
         #function
@@ -55,9 +60,15 @@ impl Parse for Options {
                     braced!(content in input);
                     options.examples.push(content.parse()?);
                 }
-                "retry" => options.words.push(("retry", one_of(input.parse()?, &["never", "transient"])?)),
-                "dry_run" => options.words.push(("dry-run", one_of(input.parse()?, &["skip", "aware"])?)),
-                "on_lost" => options.words.push(("on-lost", one_of(input.parse()?, &["redeliver", "fail", "ask"])?)),
+                "retry" => options
+                    .words
+                    .push(("retry", one_of(input.parse()?, &["never", "transient"])?)),
+                "dry_run" => options
+                    .words
+                    .push(("dry-run", one_of(input.parse()?, &["skip", "aware"])?)),
+                "on_lost" => options
+                    .words
+                    .push(("on-lost", one_of(input.parse()?, &["redeliver", "fail", "ask"])?)),
                 other => {
                     let message = format!(
                         "`#[action]` has no option `{other}`: it has name, needs, retry, dry_run, on_lost, example"
@@ -87,18 +98,28 @@ fn action_name(name: LitStr) -> syn::Result<LitStr> {
         && text.len() <= 64
         && !text.ends_with('-')
         && !text.contains("--")
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if well_formed {
         Ok(name)
     } else {
-        Err(syn::Error::new(name.span(), "a name has lower-case letters, digits and single hyphens, at most 64"))
+        Err(syn::Error::new(
+            name.span(),
+            "a name has lower-case letters, digits and single hyphens, at most 64",
+        ))
     }
 }
 
 /// One argument of the function.
 enum Argument {
     Context,
-    Parameter { name: String, description: String, serde: SerdeOptions, kind: Box<Type> },
+    Parameter {
+        name: String,
+        description: String,
+        serde: SerdeOptions,
+        kind: Box<Type>,
+    },
 }
 
 impl Argument {
@@ -107,7 +128,10 @@ impl Argument {
         let argument = match argument {
             FnArg::Typed(argument) => argument,
             FnArg::Receiver(receiver) => {
-                return Err(syn::Error::new_spanned(receiver, "an action is a plain function: it has no `self`"));
+                return Err(syn::Error::new_spanned(
+                    receiver,
+                    "an action is a plain function: it has no `self`",
+                ));
             }
         };
         if let Type::Reference(reference) = &*argument.ty {
@@ -122,23 +146,45 @@ impl Argument {
 
     fn take_parameter(argument: &mut PatType) -> syn::Result<Self> {
         let Pat::Ident(pattern) = &*argument.pat else {
-            return Err(syn::Error::new_spanned(&argument.pat, "a parameter needs a name: a pattern cannot stand here"));
+            return Err(syn::Error::new_spanned(
+                &argument.pat,
+                "a parameter needs a name: a pattern cannot stand here",
+            ));
         };
         let serde = serde_options(&argument.attrs)?;
         let description = first_paragraph(&argument.attrs);
-        let name = serde.rename.clone().unwrap_or_else(|| pattern.ident.unraw().to_string());
-        argument.attrs.retain(|attribute| !attribute.path().is_ident("doc") && !attribute.path().is_ident("serde"));
-        Ok(Self::Parameter { name, description, serde, kind: argument.ty.clone() })
+        let name = serde
+            .rename
+            .clone()
+            .unwrap_or_else(|| pattern.ident.unraw().to_string());
+        argument
+            .attrs
+            .retain(|attribute| !attribute.path().is_ident("doc") && !attribute.path().is_ident("serde"));
+        Ok(Self::Parameter {
+            name,
+            description,
+            serde,
+            kind: argument.ty.clone(),
+        })
     }
 }
 
 /// Writes the associated function through which `plugin!` finds the action.
 fn entry(function: &ItemFn, options: &Options, summary: &str, arguments: &[Argument]) -> TokenStream {
     let ident = &function.sig.ident;
-    let name = options.name.as_ref().map_or_else(|| ident.unraw().to_string().replace('_', "-"), LitStr::value);
+    let name = options
+        .name
+        .as_ref()
+        .map_or_else(|| ident.unraw().to_string().replace('_', "-"), LitStr::value);
     let (mut names, mut declared, mut decoded, mut passed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (index, argument) in arguments.iter().enumerate() {
-        let Argument::Parameter { name, description, serde, kind } = argument else {
+        let Argument::Parameter {
+            name,
+            description,
+            serde,
+            kind,
+        } = argument
+        else {
             passed.push(quote!(context));
             continue;
         };
@@ -165,12 +211,18 @@ fn entry(function: &ItemFn, options: &Options, summary: &str, arguments: &[Argum
         decoded.push(quote!(let #value = #take;));
         passed.push(quote!(#value));
     }
-    let words = options.words.iter().map(|(key, word)| quote!(specification.word(#key, #word);));
+    let words = options
+        .words
+        .iter()
+        .map(|(key, word)| quote!(specification.word(#key, #word);));
     let examples = options
         .examples
         .iter()
         .map(|example| quote!(specification.example(::cofferdam_plugin::__private::serde_json::json!({ #example }));));
-    let needs = options.needs.as_ref().map(|Needs(needs)| quote!(specification.own_needs(); #(#needs)*));
+    let needs = options
+        .needs
+        .as_ref()
+        .map(|Needs(needs)| quote!(specification.own_needs(); #(#needs)*));
     let (output, settle) = answer(&function.sig.output, &quote!(#ident(#(#passed),*)));
     let mutable = (!decoded.is_empty()).then(|| quote!(mut));
     quote! {
@@ -220,10 +272,16 @@ fn answer(output: &ReturnType, call: &TokenStream) -> (TokenStream, TokenStream)
 fn check_signature(function: &ItemFn) -> syn::Result<()> {
     let signature = &function.sig;
     if let Some(token) = &signature.asyncness {
-        return Err(syn::Error::new(token.span(), "an action is a plain function: remove `async`"));
+        return Err(syn::Error::new(
+            token.span(),
+            "an action is a plain function: remove `async`",
+        ));
     }
     if let Some(token) = &signature.unsafety {
-        return Err(syn::Error::new(token.span(), "an action is a plain function: remove `unsafe`"));
+        return Err(syn::Error::new(
+            token.span(),
+            "an action is a plain function: remove `unsafe`",
+        ));
     }
     if !signature.generics.params.is_empty() {
         let message = "an action is a plain function: its parameters have types, not generics";
@@ -242,7 +300,9 @@ fn check_signature(function: &ItemFn) -> syn::Result<()> {
 fn textual_error(kind: &Type) -> Option<&Type> {
     let Type::Path(path) = kind else { return None };
     let segment = path.path.segments.last().filter(|segment| segment.ident == "Result")?;
-    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return None;
+    };
     match arguments.args.iter().nth(1)? {
         GenericArgument::Type(error) if last_segment(error).is_none_or(|ident| ident != "Failure") => Some(error),
         _ => None,

@@ -4,18 +4,26 @@ use syn::{Attribute, Expr, ExprLit, ExprPath, Lit, LitStr, Meta};
 
 /// Returns the first paragraph of a doc comment, in one line; empty if there is none.
 pub(crate) fn first_paragraph(attributes: &[Attribute]) -> String {
-    let lines = attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).filter_map(|attribute| {
-        match &attribute.meta {
+    let lines = attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("doc"))
+        .filter_map(|attribute| match &attribute.meta {
             Meta::NameValue(doc) => match &doc.value {
-                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+                Expr::Lit(ExprLit {
+                    lit: Lit::Str(text), ..
+                }) => Some(text.value()),
                 _ => None,
             },
             _ => None,
-        }
-    });
-    let text: Vec<String> = lines.flat_map(|line| line.split('\n').map(str::to_owned).collect::<Vec<_>>()).collect();
+        });
+    let text: Vec<String> = lines
+        .flat_map(|line| line.split('\n').map(str::to_owned).collect::<Vec<_>>())
+        .collect();
     let trimmed = text.iter().map(|line| line.trim()).skip_while(|line| line.is_empty());
-    trimmed.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    trimmed
+        .take_while(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// What `#[serde(..)]` on an argument may say.

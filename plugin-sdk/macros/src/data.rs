@@ -8,11 +8,13 @@ use syn::{Attribute, DeriveInput, Path, Token};
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
     if !options.is_empty() {
-        return Err(syn::Error::new_spanned(options, "`#[data]` has no options: use `#[serde(..)]` below it"));
+        return Err(syn::Error::new_spanned(
+            options,
+            "`#[data]` has no options: use `#[serde(..)]` below it",
+        ));
     }
-    let item: DeriveInput = syn::parse2(item).map_err(|error| {
-        syn::Error::new(error.span(), "`#[data]` stands above a struct or an enum")
-    })?;
+    let item: DeriveInput = syn::parse2(item)
+        .map_err(|error| syn::Error::new(error.span(), "`#[data]` stands above a struct or an enum"))?;
     let written = written_derives(&item.attrs)?;
     let derive = |name: &str, path: TokenStream| (!written.iter().any(|derived| derived == name)).then_some(path);
     let derives: Vec<TokenStream> = [
@@ -21,7 +23,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
         derive("PartialEq", quote!(::core::cmp::PartialEq)),
         derive("Serialize", quote!(::cofferdam_plugin::__private::serde::Serialize)),
         derive("Deserialize", quote!(::cofferdam_plugin::__private::serde::Deserialize)),
-        derive("JsonSchema", quote!(::cofferdam_plugin::__private::schemars::JsonSchema)),
+        derive(
+            "JsonSchema",
+            quote!(::cofferdam_plugin::__private::schemars::JsonSchema),
+        ),
     ]
     .into_iter()
     .flatten()
@@ -54,10 +59,17 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
 /// Returns the last names of what the author derives already.
 fn written_derives(attributes: &[Attribute]) -> syn::Result<Vec<String>> {
     let mut names = Vec::new();
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("derive")) {
+    for attribute in attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("derive"))
+    {
         let list = attribute.meta.require_list()?;
         let paths = Punctuated::<Path, Token![,]>::parse_terminated.parse2(list.tokens.clone())?;
-        names.extend(paths.iter().filter_map(|path| Some(path.segments.last()?.ident.to_string())));
+        names.extend(
+            paths
+                .iter()
+                .filter_map(|path| Some(path.segments.last()?.ident.to_string())),
+        );
     }
     Ok(names)
 }

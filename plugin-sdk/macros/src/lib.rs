@@ -22,7 +22,9 @@ use proc_macro::TokenStream;
 /// - `example = { "text": "to be" }`: an example of the parameters, in JSON; may be repeated
 #[proc_macro_attribute]
 pub fn action(options: TokenStream, item: TokenStream) -> TokenStream {
-    action::expand(options.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    action::expand(options.into(), item.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }
 
 /// Makes a struct or an enum data: something that a parameter or an output can be, compared and printed in tests.
@@ -30,7 +32,9 @@ pub fn action(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Attributes of `serde` and `schemars` can be used on it and on its fields.
 #[proc_macro_attribute]
 pub fn data(options: TokenStream, item: TokenStream) -> TokenStream {
-    data::expand(options.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    data::expand(options.into(), item.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }
 
 /// Lists the actions of the plugin, once, in `src/lib.rs`: `plugin!(count, sort)`, or with what all of them ask for:
@@ -40,5 +44,7 @@ pub fn data(options: TokenStream, item: TokenStream) -> TokenStream {
 /// `network(url, [methods])`, `secret(name)`, `env(name)`, `context(keys..)`, each with `because "reason"` if wanted.
 #[proc_macro]
 pub fn plugin(input: TokenStream) -> TokenStream {
-    plugin::expand(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    plugin::expand(input.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }

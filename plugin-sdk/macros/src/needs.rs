@@ -25,7 +25,11 @@ impl Parse for Needs {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let content;
         bracketed!(content in input);
-        Ok(Self(Punctuated::<Need, Token![,]>::parse_terminated(&content)?.into_iter().collect()))
+        Ok(Self(
+            Punctuated::<Need, Token![,]>::parse_terminated(&content)?
+                .into_iter()
+                .collect(),
+        ))
     }
 }
 
@@ -40,7 +44,11 @@ impl Parse for Need {
                 if content.peek(syn::token::Bracket) {
                     let items;
                     bracketed!(items in content);
-                    list = Some(Punctuated::<LitStr, Token![,]>::parse_terminated(&items)?.into_iter().collect());
+                    list = Some(
+                        Punctuated::<LitStr, Token![,]>::parse_terminated(&items)?
+                            .into_iter()
+                            .collect(),
+                    );
                 } else {
                     texts.push(content.parse()?);
                 }
@@ -53,7 +61,12 @@ impl Parse for Need {
             Some(_) => Some(input.parse()?),
             None => None,
         };
-        let need = Self { kind, texts, list, reason };
+        let need = Self {
+            kind,
+            texts,
+            list,
+            reason,
+        };
         need.check()?;
         Ok(need)
     }
@@ -75,7 +88,11 @@ impl Need {
                 return Err(syn::Error::new(self.kind.span(), message));
             }
         };
-        if fits { Ok(()) } else { Err(syn::Error::new(self.kind.span(), format!("write it like this: {form}"))) }
+        if fits {
+            Ok(())
+        } else {
+            Err(syn::Error::new(self.kind.span(), format!("write it like this: {form}")))
+        }
     }
 }
 

@@ -16,21 +16,34 @@ struct Plugin {
 impl Parse for Plugin {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if !(input.peek(Ident) && input.peek2(Token![:]) && !input.peek2(Token![::])) {
-            let actions = Punctuated::<Path, Token![,]>::parse_terminated(input)?.into_iter().collect();
-            return Ok(Self { actions, needs: Needs(Vec::new()) });
+            let actions = Punctuated::<Path, Token![,]>::parse_terminated(input)?
+                .into_iter()
+                .collect();
+            return Ok(Self {
+                actions,
+                needs: Needs(Vec::new()),
+            });
         }
-        let mut plugin = Self { actions: Vec::new(), needs: Needs(Vec::new()) };
+        let mut plugin = Self {
+            actions: Vec::new(),
+            needs: Needs(Vec::new()),
+        };
         while !input.is_empty() {
             let key: Ident = input.parse()?;
             input.parse::<Token![:]>()?;
             if key == "actions" {
                 let content;
                 bracketed!(content in input);
-                plugin.actions = Punctuated::<Path, Token![,]>::parse_terminated(&content)?.into_iter().collect();
+                plugin.actions = Punctuated::<Path, Token![,]>::parse_terminated(&content)?
+                    .into_iter()
+                    .collect();
             } else if key == "needs" {
                 plugin.needs = input.parse()?;
             } else {
-                return Err(syn::Error::new(key.span(), "a plugin has `actions: [..]` and `needs: [..]`"));
+                return Err(syn::Error::new(
+                    key.span(),
+                    "a plugin has `actions: [..]` and `needs: [..]`",
+                ));
             }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;

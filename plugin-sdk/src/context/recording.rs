@@ -72,7 +72,11 @@ pub(super) struct Recording {
 
 impl Recording {
     pub(super) fn new(attempt: TestAttempt) -> Self {
-        Self { attempt, asked: Cell::new(0), told: RefCell::new(Vec::new()) }
+        Self {
+            attempt,
+            asked: Cell::new(0),
+            told: RefCell::new(Vec::new()),
+        }
     }
 
     fn tell(&self, line: String) {
@@ -170,9 +174,15 @@ mod tests {
 
     #[test]
     fn a_test_can_cancel_half_way() {
-        let ctx = Context::for_test_of(TestAttempt { cancelled_after: Some(1), ..TestAttempt::default() });
+        let ctx = Context::for_test_of(TestAttempt {
+            cancelled_after: Some(1),
+            ..TestAttempt::default()
+        });
         assert!(ctx.check_cancelled().is_ok());
-        assert_eq!(ctx.check_cancelled().unwrap_err().to_string(), "cancelled: stopped as asked");
+        assert_eq!(
+            ctx.check_cancelled().unwrap_err().to_string(),
+            "cancelled: stopped as asked"
+        );
     }
 
     #[test]
@@ -184,9 +194,17 @@ mod tests {
     #[test]
     fn a_setting_has_a_type() {
         let settings = [("limit".to_owned(), 5.into()), ("name".to_owned(), "x".into())].into();
-        let ctx = Context::for_test_of(TestAttempt { settings, ..TestAttempt::default() });
+        let ctx = Context::for_test_of(TestAttempt {
+            settings,
+            ..TestAttempt::default()
+        });
         assert_eq!(ctx.config::<u8>("limit").unwrap(), Some(5));
         assert_eq!(ctx.config::<u8>("other").unwrap(), None);
-        assert!(ctx.config::<u8>("name").unwrap_err().message().starts_with("the setting `name` does not fit"));
+        assert!(
+            ctx.config::<u8>("name")
+                .unwrap_err()
+                .message()
+                .starts_with("the setting `name` does not fit")
+        );
     }
 }

@@ -11,7 +11,9 @@ fn generate() -> String {
     let mut resolve = Resolve::default();
     let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/plugin.wit");
     let (package, _) = resolve.push_path(contract).expect("the contract parses");
-    let world = resolve.select_world(&[package], Some("action-plugin")).expect("the contract has the world");
+    let world = resolve
+        .select_world(&[package], Some("action-plugin"))
+        .expect("the contract has the world");
     let options = wit_bindgen_rust::Opts {
         format: true,
         generate_all: true,
@@ -21,7 +23,10 @@ fn generate() -> String {
         ..Default::default()
     };
     let mut files = Files::default();
-    options.build().generate(&mut resolve, world, &mut files).expect("the bindings can be generated");
+    options
+        .build()
+        .generate(&mut resolve, world, &mut files)
+        .expect("the bindings can be generated");
     let (_, text) = files.iter().next().expect("the generator writes one file");
     let text = std::str::from_utf8(text).expect("source code is text");
     // The runtime is found by its path inside this crate, not in the crate of the author.

@@ -28,7 +28,13 @@ pub(crate) fn add(
 pub(crate) fn describe_all(ctx: &Context, mut list: Option<Vec<String>>) -> Vec<String> {
     ctx.info("described");
     let list = list.get_or_insert_default();
-    list.extend([ctx.run(), ctx.step(), ctx.token(), ctx.dry_run().to_string(), ctx.feedback().unwrap_or_default()]);
+    list.extend([
+        ctx.run(),
+        ctx.step(),
+        ctx.token(),
+        ctx.dry_run().to_string(),
+        ctx.feedback().unwrap_or_default(),
+    ]);
     std::mem::take(list)
 }
 
@@ -70,7 +76,10 @@ pub(crate) fn with_default(#[serde(default = "ten")] size: u8, #[serde(default)]
 }
 
 fn refused(action: &str, params: cofferdam_plugin::Value) -> String {
-    plugin().call(action, params, &Context::for_test()).unwrap_err().to_string()
+    plugin()
+        .call(action, params, &Context::for_test())
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
@@ -78,37 +87,77 @@ fn parameters_are_arguments() {
     let ctx = Context::for_test();
     let terms = json!({ "terms": [{ "amount": 1 }, { "amount": 2, "note": "x" }] });
     assert_eq!(plugin().call("add", terms, &ctx).unwrap(), json!(3));
-    assert_eq!(plugin().call("with-default", json!({}), &ctx).unwrap(), json!([10, false]));
-    assert_eq!(plugin().call("with-default", json!({ "size": 1, "strict": true }), &ctx).unwrap(), json!([1, true]));
-    assert_eq!(plugin().call("quiet", json!({ "type": "x" }), &ctx).unwrap(), json!(null));
-    assert_eq!(plugin().call("divide", json!({ "dividend": 1, "by": 4 }), &ctx).unwrap(), json!(0.25));
+    assert_eq!(
+        plugin().call("with-default", json!({}), &ctx).unwrap(),
+        json!([10, false])
+    );
+    assert_eq!(
+        plugin()
+            .call("with-default", json!({ "size": 1, "strict": true }), &ctx)
+            .unwrap(),
+        json!([1, true])
+    );
+    assert_eq!(
+        plugin().call("quiet", json!({ "type": "x" }), &ctx).unwrap(),
+        json!(null)
+    );
+    assert_eq!(
+        plugin()
+            .call("divide", json!({ "dividend": 1, "by": 4 }), &ctx)
+            .unwrap(),
+        json!(0.25)
+    );
 }
 
 #[test]
 fn the_context_is_an_argument_like_any_other() {
     let facts = [("feedback".to_owned(), json!("shorter"))].into();
-    let ctx = Context::for_test_of(TestAttempt { dry_run: true, facts, ..TestAttempt::default() });
-    let told = plugin().call("describe-all", json!({ "list": ["first"] }), &ctx).unwrap();
-    assert_eq!(told, json!(["first", "test-run", "test-step", "test-token", "true", "shorter"]));
+    let ctx = Context::for_test_of(TestAttempt {
+        dry_run: true,
+        facts,
+        ..TestAttempt::default()
+    });
+    let told = plugin()
+        .call("describe-all", json!({ "list": ["first"] }), &ctx)
+        .unwrap();
+    assert_eq!(
+        told,
+        json!(["first", "test-run", "test-step", "test-token", "true", "shorter"])
+    );
     assert_eq!(ctx.recorded(), ["info: described"]);
 }
 
 #[test]
 fn wrong_calls_are_refused_with_the_place() {
     assert_eq!(refused("ad", json!({})), "invalid-input: there is no action `ad`");
-    assert_eq!(refused("add", json!({ "term": [] })), "invalid-input: `add` has no parameter `term`: it takes `terms`");
-    assert_eq!(refused("add", json!({})), "invalid-input: the parameter `terms` is missing");
+    assert_eq!(
+        refused("add", json!({ "term": [] })),
+        "invalid-input: `add` has no parameter `term`: it takes `terms`"
+    );
+    assert_eq!(
+        refused("add", json!({})),
+        "invalid-input: the parameter `terms` is missing"
+    );
     assert_eq!(
         refused("add", json!({ "terms": [{ "amount": 1 }, {}] })),
         "invalid-input: the parameter `terms[1]` does not fit: missing field `amount`"
     );
-    assert_eq!(refused("mark-it", json!({ "x": 1 })), "invalid-input: `mark-it` has no parameter `x`: it takes none");
-    assert_eq!(refused("add", json!([1])), "invalid-input: the parameters of `add` are a list, not an object");
+    assert_eq!(
+        refused("mark-it", json!({ "x": 1 })),
+        "invalid-input: `mark-it` has no parameter `x`: it takes none"
+    );
+    assert_eq!(
+        refused("add", json!([1])),
+        "invalid-input: the parameters of `add` are a list, not an object"
+    );
 }
 
 #[test]
 fn failures_and_outputs_that_do_not_fit_come_back() {
-    assert_eq!(refused("divide", json!({ "dividend": 1, "by": 1.5 })), "invalid-input: not by 1.5");
+    assert_eq!(
+        refused("divide", json!({ "dividend": 1, "by": 1.5 })),
+        "invalid-input: not by 1.5"
+    );
     assert_eq!(
         refused("divide", json!({ "dividend": 0, "by": 0 })),
         "permanent: the output does not fit the contract: NaN is not a number of JSON"
@@ -122,13 +171,21 @@ fn failures_and_outputs_that_do_not_fit_come_back() {
 #[test]
 fn the_description_has_summary_schemas_and_needs() {
     let described = plugin().describe();
-    let of = |wanted: &str| described.iter().find(|(name, ..)| *name == wanted).expect("the action is described");
+    let of = |wanted: &str| {
+        described
+            .iter()
+            .find(|(name, ..)| *name == wanted)
+            .expect("the action is described")
+    };
     let (_, summary, add) = of("add");
     assert_eq!(*summary, "Adds the amounts of some terms.");
     assert_eq!(add["params"]["properties"]["terms"]["description"], "What is added.");
     assert_eq!(add["params"]["required"], json!(["terms"]));
     assert_eq!(add["params"]["additionalProperties"], false);
-    assert_eq!(add["params"]["$defs"]["Term"]["properties"]["amount"]["type"], "integer");
+    assert_eq!(
+        add["params"]["$defs"]["Term"]["properties"]["amount"]["type"],
+        "integer"
+    );
     assert_eq!(add["output"]["type"], "integer");
     assert_eq!(add["needs"], json!([]));
     assert_eq!(add["examples"], json!([{ "params": { "terms": [{ "amount": 1 }] } }]));

@@ -30,7 +30,10 @@ pub(crate) fn extract(
         ctx.check_cancelled()?;
         matches.push(groups(&expression, &captures));
     }
-    Ok(Extracted { count: matches.len(), matches })
+    Ok(Extracted {
+        count: matches.len(),
+        matches,
+    })
 }
 
 fn groups(expression: &Regex, captures: &Captures<'_>) -> Map<String, Value> {
@@ -53,9 +56,14 @@ mod tests {
     fn conventional_commits_of_a_log_are_found() {
         let hash = "0123456789abcdef0123456789abcdef01234567";
         let log = format!("{hash}\tfeat(cli): says more\n{hash}\tchore: nothing\n{hash}\tfix: crashes less\n");
-        let pattern =
-            r"(?m)^(?<hash>[0-9a-f]{40})\t(?<type>feat|fix|docs)(\((?<area>[^)]+)\))?: (?<title>.+)$";
-        let found = plugin().call("extract", json!({ "text": log, "pattern": pattern }), &Context::for_test()).unwrap();
+        let pattern = r"(?m)^(?<hash>[0-9a-f]{40})\t(?<type>feat|fix|docs)(\((?<area>[^)]+)\))?: (?<title>.+)$";
+        let found = plugin()
+            .call(
+                "extract",
+                json!({ "text": log, "pattern": pattern }),
+                &Context::for_test(),
+            )
+            .unwrap();
         assert_eq!(found["count"], 2);
         assert_eq!(found["matches"][0]["area"], "cli");
         assert_eq!(found["matches"][1]["area"], json!(null));
@@ -67,7 +75,10 @@ mod tests {
     fn a_bad_pattern_is_refused_with_the_reason() {
         let params = json!({ "text": "", "pattern": "(" });
         let refused = plugin().call("extract", params, &Context::for_test()).unwrap_err();
-        assert!(refused.message().starts_with("`pattern` is no regular expression: "), "{refused}");
+        assert!(
+            refused.message().starts_with("`pattern` is no regular expression: "),
+            "{refused}"
+        );
         assert!(refused.message().contains("unclosed group"), "{refused}");
     }
 }

@@ -19,8 +19,14 @@ pub(crate) fn hash(
     /// The text whose UTF-8 bytes are digested.
     text: String,
 ) -> Hashed {
-    let hex = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    Hashed { algorithm: "sha256".into(), hex }
+    let hex = Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Hashed {
+        algorithm: "sha256".into(),
+        hex,
+    }
 }
 
 #[cfg(test)]
@@ -28,6 +34,9 @@ mod tests {
     #[test]
     fn agrees_with_the_published_example() {
         let hashed = super::hash("abc".into());
-        assert_eq!(hashed.hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            hashed.hex,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 }

@@ -45,8 +45,14 @@ pub(crate) fn split(
         (None, None) => text.lines().collect(),
     };
     let trimmed = parts.into_iter().map(|part| if trim { part.trim() } else { part });
-    let items: Vec<String> = trimmed.filter(|part| !(skip_empty && part.is_empty())).map(str::to_owned).collect();
-    Ok(Parts { count: items.len(), items })
+    let items: Vec<String> = trimmed
+        .filter(|part| !(skip_empty && part.is_empty()))
+        .map(str::to_owned)
+        .collect();
+    Ok(Parts {
+        count: items.len(),
+        items,
+    })
 }
 
 /// Joins values to one text; what is no text is written as JSON.
@@ -65,7 +71,9 @@ pub(crate) fn join(
         Value::String(text) => format!("{prefix}{text}"),
         other => format!("{prefix}{other}"),
     });
-    Joined { text: items.collect::<Vec<_>>().join(&separator) }
+    Joined {
+        text: items.collect::<Vec<_>>().join(&separator),
+    }
 }
 
 fn line_break() -> String {
@@ -81,9 +89,18 @@ mod tests {
     #[test]
     fn splits_at_lines_separators_and_patterns() {
         let items = |parts: super::Parts| parts.items;
-        assert_eq!(items(split("a\r\nb\n".into(), None, None, false, false).unwrap()), ["a", "b"]);
-        assert_eq!(items(split("a, b,,c".into(), Some(",".into()), None, true, true).unwrap()), ["a", "b", "c"]);
-        assert_eq!(items(split("a1b22c".into(), None, Some(r"\d+".into()), false, false).unwrap()), ["a", "b", "c"]);
+        assert_eq!(
+            items(split("a\r\nb\n".into(), None, None, false, false).unwrap()),
+            ["a", "b"]
+        );
+        assert_eq!(
+            items(split("a, b,,c".into(), Some(",".into()), None, true, true).unwrap()),
+            ["a", "b", "c"]
+        );
+        assert_eq!(
+            items(split("a1b22c".into(), None, Some(r"\d+".into()), false, false).unwrap()),
+            ["a", "b", "c"]
+        );
         assert!(split("a".into(), Some(String::new()), None, false, false).is_err());
     }
 

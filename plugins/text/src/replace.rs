@@ -37,12 +37,20 @@ pub(crate) fn replace(
     literal: bool,
     ctx: &Context,
 ) -> Result<Replaced, Failure> {
-    let replacement = Replacement { expression: compile(&pattern)?, with, literal };
+    let replacement = Replacement {
+        expression: compile(&pattern)?,
+        with,
+        literal,
+    };
     let mut count = 0;
     match (text, lines) {
         (Some(text), None) => {
             let text = replacement.apply(&text, &mut count).into_owned();
-            Ok(Replaced { text: Some(text), lines: None, count })
+            Ok(Replaced {
+                text: Some(text),
+                lines: None,
+                count,
+            })
         }
         (None, Some(lines)) => {
             let mut replaced = Vec::with_capacity(lines.len());
@@ -50,7 +58,11 @@ pub(crate) fn replace(
                 ctx.check_cancelled()?;
                 replaced.push(replacement.apply(&line, &mut count).into_owned());
             }
-            Ok(Replaced { text: None, lines: Some(replaced), count })
+            Ok(Replaced {
+                text: None,
+                lines: Some(replaced),
+                count,
+            })
         }
         _ => Err(Failure::invalid_input("give either `text` or `lines`")),
     }

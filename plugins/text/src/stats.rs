@@ -35,8 +35,23 @@ mod tests {
 
     #[test]
     fn counts_characters_and_bytes_apart() {
-        let expected = Stats { lines: 2, words: 3, characters: 11, bytes: 13, longest_line: 5 };
+        let expected = Stats {
+            lines: 2,
+            words: 3,
+            characters: 11,
+            bytes: 13,
+            longest_line: 5,
+        };
         assert_eq!(stats("größe\nist x".into()), expected);
-        assert_eq!(stats(String::new()), Stats { lines: 0, words: 0, characters: 0, bytes: 0, longest_line: 0 });
+        assert_eq!(
+            stats(String::new()),
+            Stats {
+                lines: 0,
+                words: 0,
+                characters: 0,
+                bytes: 0,
+                longest_line: 0
+            }
+        );
     }
 }

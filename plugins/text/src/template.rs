@@ -22,12 +22,17 @@ pub(crate) fn template(
     default: Option<String>,
 ) -> Result<Filled, Failure> {
     let data = Value::Object(data);
-    let mut filled = Filled { text: String::with_capacity(template.len()), missing: Vec::new() };
+    let mut filled = Filled {
+        text: String::with_capacity(template.len()),
+        missing: Vec::new(),
+    };
     let mut rest = template.as_str();
     while let Some((before, after)) = rest.split_once("{{") {
         let Some((name, behind)) = after.split_once("}}") else {
             let line = template[..template.len() - after.len()].lines().count();
-            return Err(Failure::invalid_input(format!("`{{{{` in line {line} of `template` has no `}}}}`")));
+            return Err(Failure::invalid_input(format!(
+                "`{{{{` in line {line} of `template` has no `}}}}`"
+            )));
         };
         filled.text.push_str(before);
         let name = name.trim();
@@ -46,7 +51,10 @@ pub(crate) fn template(
     filled.text.push_str(rest);
     if default.is_none() && !filled.missing.is_empty() {
         let names: Vec<String> = filled.missing.iter().map(|name| format!("`{name}`")).collect();
-        return Err(Failure::invalid_input(format!("`data` has no value for {}", names.join(", "))));
+        return Err(Failure::invalid_input(format!(
+            "`data` has no value for {}",
+            names.join(", ")
+        )));
     }
     Ok(filled)
 }
@@ -70,7 +78,9 @@ mod tests {
     use crate::plugin;
 
     fn filled(params: Value) -> Result<Value, String> {
-        plugin().call("template", params, &Context::for_test()).map_err(|failure| failure.message().to_owned())
+        plugin()
+            .call("template", params, &Context::for_test())
+            .map_err(|failure| failure.message().to_owned())
     }
 
     #[test]
