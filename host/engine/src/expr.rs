@@ -16,6 +16,7 @@ mod literal;
 mod names;
 mod parser;
 mod references;
+mod select;
 mod suggest;
 mod template;
 mod tree;

@@ -5,6 +5,7 @@ use super::budget::Budget;
 use super::error::{EvaluationError, Problem};
 use super::functions::Work;
 use super::names::{Members, Names, Root};
+use super::select::{Missing, element, member, minus_hint, not_a_key};
 use super::suggest;
 use super::tree::{Comprehension, Link, MacroKind, Node, NodeKind, Operator};
 use crate::Data;
@@ -77,40 +78,40 @@ impl<'a> Evaluator<'a> {
     fn node(&mut self, node: &'a Node) -> Outcome<Data> {
         match &node.kind {
             NodeKind::Literal(data) => {
-                self.step(node)?;
+                self.step()?;
                 Ok(data.clone())
             }
             NodeKind::Name(_) | NodeKind::Member { .. } | NodeKind::Index { .. } => match self.place(node)? {
                 Place::Value(data) => Ok(data),
-                Place::Members(members) => self.whole(node, members),
+                Place::Members(members) => self.whole(members),
             },
             NodeKind::Not(operand) => {
-                self.step(node)?;
+                self.step()?;
                 Ok(Data::Bool(!self.condition(operand)?))
             }
             NodeKind::Negate(operand) => {
-                self.step(node)?;
+                self.step()?;
                 let value = self.node(operand)?;
                 arithmetic::negate(&value)
                     .map_err(|problem| self.fail(node.range.clone(), problem, [(&**operand, value)]))
             }
-            NodeKind::And(operands) => self.junction(node, operands, false),
-            NodeKind::Or(operands) => self.junction(node, operands, true),
+            NodeKind::And(operands) => self.junction(operands, false),
+            NodeKind::Or(operands) => self.junction(operands, true),
             NodeKind::Chain { first, links } => self.chain(first, links),
             NodeKind::Conditional { condition, yes, no } => {
-                self.step(node)?;
+                self.step()?;
                 if self.condition(condition)? {
                     self.node(yes)
                 } else {
                     self.node(no)
                 }
             }
-            NodeKind::List(items) => self.list(node, items),
-            NodeKind::Map(entries) => self.map(node, entries),
+            NodeKind::List(items) => self.list(items),
+            NodeKind::Map(entries) => self.map(entries),
             NodeKind::Call {
                 function, arguments, ..
             } => {
-                self.step(node)?;
+                self.step()?;
                 let values = arguments
                     .iter()
                     .map(|argument| self.node(argument))
@@ -120,11 +121,11 @@ impl<'a> Evaluator<'a> {
                     .map_err(|problem| self.fail(node.range.clone(), problem, arguments.iter().zip(values)))
             }
             NodeKind::Has(operand) => {
-                self.step(node)?;
+                self.step()?;
                 Ok(Data::Bool(self.present(operand)?.is_some()))
             }
             NodeKind::OrValue { operand, default } => {
-                self.step(node)?;
+                self.step()?;
                 let value = self.node(operand)?;
                 if value.is_null() { self.node(default) } else { Ok(value) }
             }
@@ -149,8 +150,8 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn junction(&mut self, node: &'a Node, operands: &'a [Node], decisive: bool) -> Outcome<Data> {
-        self.step(node)?;
+    fn junction(&mut self, operands: &'a [Node], decisive: bool) -> Outcome<Data> {
+        self.step()?;
         for operand in operands {
             if self.condition(operand)? == decisive {
                 return Ok(Data::Bool(decisive));
@@ -165,7 +166,7 @@ impl<'a> Evaluator<'a> {
         // A run of joined texts grows in one buffer instead of being copied for every part.
         let mut joined: Option<String> = None;
         for link in links {
-            self.count(&link.range, |budget| budget.step())?;
+            self.step()?;
             let right = self.node(&link.operand)?;
             if let (Operator::Add, Data::Text(beginning), Data::Text(part)) = (link.operator, &left, &right) {
                 let (buffer, added) = match &mut joined {
@@ -173,7 +174,7 @@ impl<'a> Evaluator<'a> {
                     None => (joined.insert(beginning.to_string()), beginning.len() + part.len()),
                 };
                 buffer.push_str(part);
-                self.count(&link.range, |budget| budget.produce(added))?;
+                self.count(|budget| budget.produce(added))?;
                 left_end = link.range.end;
                 continue;
             }
@@ -205,19 +206,19 @@ impl<'a> Evaluator<'a> {
         Ok(joined.map_or(left, Data::from))
     }
 
-    fn list(&mut self, node: &'a Node, items: &'a [Node]) -> Outcome<Data> {
-        self.step(node)?;
+    fn list(&mut self, items: &'a [Node]) -> Outcome<Data> {
+        self.step()?;
         let mut list = Vec::with_capacity(items.len());
         for item in items {
             let value = self.node(item)?;
-            self.count(&node.range, |budget| budget.include(&value))?;
+            self.count(|budget| budget.include(&value))?;
             list.push(value);
         }
         Ok(Data::List(Arc::new(list)))
     }
 
-    fn map(&mut self, node: &'a Node, entries: &'a [(Node, Node)]) -> Outcome<Data> {
-        self.step(node)?;
+    fn map(&mut self, entries: &'a [(Node, Node)]) -> Outcome<Data> {
+        self.step()?;
         let mut map = BTreeMap::new();
         for (key_node, value_node) in entries {
             let key = match (self.node(key_node), &key_node.kind) {
@@ -236,9 +237,7 @@ impl<'a> Evaluator<'a> {
                 ));
             };
             let value = self.node(value_node)?;
-            self.count(&node.range, |budget| {
-                budget.produce(key.len() + 8).and_then(|()| budget.include(&value))
-            })?;
+            self.count(|budget| budget.produce(key.len() + 8).and_then(|()| budget.include(&value)))?;
             if map.contains_key(&key) {
                 let problem = Problem::new(format!("the key `{key}` stands twice in a map"));
                 return Err(self.fail(key_node.range.clone(), problem, []));
@@ -249,19 +248,19 @@ impl<'a> Evaluator<'a> {
     }
 
     fn comprehension(&mut self, node: &'a Node, comprehension: &'a Comprehension) -> Outcome<Data> {
-        self.step(node)?;
+        self.step()?;
         let operand = self.node(&comprehension.operand)?;
         let mut found: usize = 0;
         let mut list = Vec::new();
         let kind = comprehension.macro_kind;
-        let mut elements = match Elements::of(&operand, kind) {
+        let elements = match elements(&operand, kind) {
             Ok(Some(elements)) => elements,
             Ok(None) => return Ok(Data::Bool(false)),
             Err(problem) => return Err(self.fail(node.range.clone(), problem, [(&comprehension.operand, operand)])),
         };
-        while let Some(element) = elements.next() {
-            self.step(node)?;
-            self.variables.push((&comprehension.variable, element));
+        for element in elements.iter() {
+            self.step()?;
+            self.variables.push((&comprehension.variable, element.clone()));
             if let Some(condition) = &comprehension.condition
                 && !self.condition(condition)?
             {
@@ -271,7 +270,7 @@ impl<'a> Evaluator<'a> {
             if kind == MacroKind::Map {
                 let value = self.node(&comprehension.body)?;
                 self.variables.pop();
-                self.count(&node.range, |budget| budget.include(&value))?;
+                self.count(|budget| budget.include(&value))?;
                 list.push(value);
                 continue;
             }
@@ -283,7 +282,7 @@ impl<'a> Evaluator<'a> {
                 MacroKind::ExistsOne if holds && found == 1 => return Ok(Data::Bool(false)),
                 MacroKind::Filter if holds => {
                     if let Some((_, element)) = element {
-                        self.count(&node.range, |budget| budget.include(&element))?;
+                        self.count(|budget| budget.include(&element))?;
                         list.push(element);
                     }
                 }
@@ -302,24 +301,24 @@ impl<'a> Evaluator<'a> {
     fn place(&mut self, node: &'a Node) -> Outcome<Place<'a>> {
         match &node.kind {
             NodeKind::Name(name) => {
-                self.step(node)?;
+                self.step()?;
                 self.name(node, name)
             }
             NodeKind::Member {
                 operand,
                 name,
                 optional,
-                name_range,
+                ..
             } => {
-                self.step(node)?;
+                self.step()?;
                 match self.place(operand)? {
                     Place::Members(members) => Ok(Place::Value(members.member(name).unwrap_or_default())),
                     Place::Value(data) => match member(&data, name, operand, self.source) {
                         Ok(value) => Ok(Place::Value(value)),
                         Err(Missing::Member(_)) if *optional => Ok(Place::Value(Data::Null)),
-                        Err(Missing::Member(problem)) => Err(self.fail(name_range.clone(), problem, [])),
+                        Err(Missing::Member(problem)) => Err(self.fail(node.range.clone(), problem, [])),
                         Err(Missing::NoMembers(problem)) => {
-                            Err(self.fail(name_range.clone(), problem, [(&**operand, data)]))
+                            Err(self.fail(node.range.clone(), problem, [(&**operand, data)]))
                         }
                     },
                 }
@@ -329,7 +328,7 @@ impl<'a> Evaluator<'a> {
                 index,
                 optional,
             } => {
-                self.step(node)?;
+                self.step()?;
                 let place = self.place(operand)?;
                 let key = self.node(index)?;
                 let found = match (&place, &key) {
@@ -375,14 +374,12 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Returns a root as a map of all its members.
-    fn whole(&mut self, node: &Node, members: &dyn Members) -> Outcome<Data> {
+    fn whole(&mut self, members: &dyn Members) -> Outcome<Data> {
         let mut map = BTreeMap::new();
         for name in members.names() {
-            self.step(node)?;
+            self.step()?;
             let value = members.member(&name).unwrap_or_default();
-            self.count(&node.range, |budget| {
-                budget.produce(name.len() + 8).and_then(|()| budget.include(&value))
-            })?;
+            self.count(|budget| budget.produce(name.len() + 8).and_then(|()| budget.include(&value)))?;
             map.insert(Arc::from(name), value);
         }
         Ok(Data::Map(Arc::new(map)))
@@ -390,7 +387,7 @@ impl<'a> Evaluator<'a> {
 
     /// Returns the value of a member, or none if any part of the way to it is missing.
     fn present(&mut self, node: &'a Node) -> Outcome<Option<Data>> {
-        self.step(node)?;
+        self.step()?;
         let (operand, key) = match &node.kind {
             NodeKind::Member { operand, name, .. } => (operand, Data::Text(Arc::clone(name))),
             NodeKind::Index { operand, index, .. } => (operand, self.node(index)?),
@@ -408,16 +405,13 @@ impl<'a> Evaluator<'a> {
             .and_then(|data| element(&data, &key, operand, self.source).ok()))
     }
 
-    fn step(&mut self, node: &Node) -> Outcome<()> {
-        self.count(&node.range, |budget| budget.step())
+    fn step(&mut self) -> Outcome<()> {
+        self.count(Budget::step)
     }
 
-    fn count(&mut self, range: &Range<usize>, take: impl FnOnce(&mut Budget) -> Result<(), Problem>) -> Outcome<()> {
+    fn count(&mut self, take: impl FnOnce(&mut Budget) -> Result<(), Problem>) -> Outcome<()> {
         // Which part was the last one says nothing about a spent budget: the whole expression is too costly.
-        take(self.work.budget).map_err(|problem| {
-            let _ = range;
-            self.error(0..self.source.len(), problem, Vec::new())
-        })
+        take(self.work.budget).map_err(|problem| self.error(0..self.source.len(), problem, Vec::new()))
     }
 
     fn fail<'n>(
@@ -450,131 +444,25 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Why a value has no such member.
-enum Missing {
-    /// It could have one, but has not.
-    Member(Problem),
-    /// Its kind has no members like this.
-    NoMembers(Problem),
-}
-
-fn member(data: &Data, name: &str, operand: &Node, source: &str) -> Result<Data, Missing> {
+/// Returns the elements of a list or the keys of a map; none if the loop is a test of what is missing.
+fn elements(data: &Data, kind: MacroKind) -> Result<Option<Arc<Vec<Data>>>, Problem> {
     match data {
-        Data::Map(entries) => entries.get(name).cloned().ok_or_else(|| {
-            let mut problem = Problem::new(format!("there is no member `{name}`"));
-            let prefix = format!("{}.", source.get(operand.range.clone()).unwrap_or_default());
-            problem.hint = minus_hint(name, &prefix, |name| entries.contains_key(name))
-                .or_else(|| {
-                    suggest::closest(name, entries.keys().map(|key| &**key))
-                        .map(|known| format!("did you mean `{known}`?"))
-                })
-                .or_else(|| Some(known_members(entries.keys().map(|key| &**key), name)));
-            Missing::Member(problem)
-        }),
-        Data::Null => Ok(Data::Null),
-        Data::Bool(_) | Data::Int(_) | Data::Double(_) | Data::Text(_) | Data::List(_) => {
-            let mut problem = Problem::new(format!("{} has no member `{name}`", with_article(data)));
-            if matches!(name, "length" | "size" | "count") {
-                problem = problem.hint("write `size(x)`");
-            } else if matches!(data, Data::List(_)) {
-                problem = problem.hint(format!("take an element, `x[0].{name}`, or all: `x.map(i, i.{name})`"));
-            } else if matches!(data, Data::Text(_)) {
-                problem = problem.hint("a text that holds JSON becomes a value by `parse_json(x)`");
-            }
-            Err(Missing::NoMembers(problem))
+        Data::List(items) => Ok(Some(Arc::clone(items))),
+        Data::Map(entries) => Ok(Some(Arc::new(
+            entries.keys().map(|key| Data::Text(Arc::clone(key))).collect(),
+        ))),
+        Data::Null if matches!(kind, MacroKind::All | MacroKind::Exists | MacroKind::ExistsOne) => Ok(None),
+        other => {
+            let problem = Problem::new(format!(
+                "`{}` needs a list or a map, not {}",
+                kind.name(),
+                with_article(other)
+            ));
+            Err(if other.is_null() {
+                problem.hint("say what counts instead: `x.orValue([])`")
+            } else {
+                problem
+            })
         }
-    }
-}
-
-fn element(data: &Data, key: &Data, operand: &Node, source: &str) -> Result<Data, Missing> {
-    match (data, key) {
-        (Data::Null, _) => Ok(Data::Null),
-        (_, Data::Text(name)) if !matches!(data, Data::List(_)) => member(data, name, operand, source),
-        (Data::List(items), Data::Int(index)) => usize::try_from(*index)
-            .ok()
-            .and_then(|index| items.get(index))
-            .cloned()
-            .ok_or_else(|| {
-                let problem = Problem::new(format!("there is no element {index} in a list of {}", items.len()));
-                Missing::Member(if *index < 0 {
-                    problem.hint("the last one is `x[size(x) - 1]`")
-                } else {
-                    problem
-                })
-            }),
-        (Data::List(_), other) => Err(Missing::NoMembers(Problem::new(format!(
-            "an element of a list has an int as its place, not {}",
-            with_article(other)
-        )))),
-        (Data::Map(_), other) => Err(Missing::NoMembers(not_a_key(other))),
-        (other, _) => Err(Missing::NoMembers(Problem::new(format!(
-            "{} has no elements",
-            with_article(other)
-        )))),
-    }
-}
-
-fn not_a_key(key: &Data) -> Problem {
-    Problem::new(format!("the key of a map is a text, not {}", with_article(key)))
-}
-
-/// Returns the advice for a name like `n-1` where `n` is known (LANGUAGE rule R5).
-fn minus_hint(name: &str, prefix: &str, is_known: impl Fn(&str) -> bool) -> Option<String> {
-    name.match_indices('-')
-        .find(|(at, _)| is_known(&name[..*at]))
-        .map(|(at, _)| {
-            format!(
-                "for minus write `{prefix}{} - {}`",
-                &name[..at],
-                name[at..].trim_start_matches('-')
-            )
-        })
-}
-
-fn known_members<'k>(keys: impl ExactSizeIterator<Item = &'k str>, missing: &str) -> String {
-    const SHOWN: usize = 8;
-    let count = keys.len();
-    let shown: Vec<&str> = keys.take(SHOWN).collect();
-    let members = match count {
-        0 => "the map is empty".to_owned(),
-        1..=SHOWN => format!("there is {}", shown.join(", ")),
-        _ => format!("there is {}, ..", shown.join(", ")),
-    };
-    format!("{members}; if it may be missing write `.?{missing}`")
-}
-
-/// The elements that a loop visits.
-struct Elements {
-    items: Vec<Data>,
-    next: usize,
-}
-
-impl Elements {
-    /// Returns the elements of a list or the keys of a map; none if the loop is a test of what is missing.
-    fn of(data: &Data, kind: MacroKind) -> Result<Option<Self>, Problem> {
-        let items = match data {
-            Data::List(items) => items.to_vec(),
-            Data::Map(entries) => entries.keys().map(|key| Data::Text(Arc::clone(key))).collect(),
-            Data::Null if matches!(kind, MacroKind::All | MacroKind::Exists | MacroKind::ExistsOne) => return Ok(None),
-            other => {
-                let problem = Problem::new(format!(
-                    "`{}` needs a list or a map, not {}",
-                    kind.name(),
-                    with_article(other)
-                ));
-                return Err(if other.is_null() {
-                    problem.hint("say what counts instead: `x.orValue([])`")
-                } else {
-                    problem
-                });
-            }
-        };
-        Ok(Some(Self { items, next: 0 }))
-    }
-
-    fn next(&mut self) -> Option<Data> {
-        let item = self.items.get(self.next).cloned();
-        self.next += 1;
-        item
     }
 }

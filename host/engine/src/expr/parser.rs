@@ -175,7 +175,7 @@ impl Parser<'_> {
         }
         let operand = self.nested_unary()?;
         let kind = match operand.kind {
-            NodeKind::Literal(Data::Int(int)) => NodeKind::Literal(Data::Int(-int)),
+            NodeKind::Literal(Data::Int(int)) if int != i64::MIN => NodeKind::Literal(Data::Int(-int)),
             NodeKind::Literal(Data::Double(double)) => NodeKind::Literal(Data::Double(-double)),
             _ => NodeKind::Negate(Box::new(operand)),
         };
@@ -215,9 +215,10 @@ impl Parser<'_> {
                     )?
                 };
             } else if self.eat("[") {
+                let open = self.previous();
                 let optional = self.eat("?");
                 let index = Box::new(self.expression()?);
-                self.expect("]", "of this `[`")?;
+                self.close(open, "]")?;
                 node = self.node(
                     start,
                     NodeKind::Index {
@@ -266,7 +267,7 @@ impl Parser<'_> {
             TokenKind::Symbol("(") => {
                 self.advance();
                 let inner = self.expression()?;
-                self.expect(")", "of this `(`")?;
+                self.close(token.range, ")")?;
                 Ok(inner)
             }
             TokenKind::Symbol("[") => {
@@ -283,13 +284,14 @@ impl Parser<'_> {
     }
 
     fn map(&mut self, start: usize) -> Parsed<Node> {
+        let open = self.previous();
         let mut entries = Vec::new();
         while !self.eat("}") {
             let key = self.expression()?;
             self.expect(":", "between a key and its value")?;
             entries.push((key, self.expression()?));
             if !self.eat(",") {
-                self.expect("}", "or a comma in this map")?;
+                self.close(open, "}")?;
                 break;
             }
         }
@@ -297,11 +299,12 @@ impl Parser<'_> {
     }
 
     fn items(&mut self, close: &'static str) -> Parsed<Vec<Node>> {
+        let open = self.previous();
         let mut items = Vec::new();
         while !self.eat(close) {
             items.push(self.expression()?);
             if !self.eat(",") {
-                self.expect(close, "or a comma")?;
+                self.close(open, close)?;
                 break;
             }
         }
@@ -373,7 +376,7 @@ impl Parser<'_> {
         let name = macro_kind.name();
         let wanted = if macro_kind == MacroKind::Map { 2..=3 } else { 2..=2 };
         let (true, Some(body)) = (wanted.contains(&arguments.len()), arguments.pop()) else {
-            let hint = Some(format!("for example `list.{name}(x, x.size > 3)`"));
+            let hint = Some(format!("for example `list.{name}(x, x > 3)`"));
             return Err(error(
                 name_range,
                 &format!("`{name}` takes a loop variable and an expression"),
@@ -470,9 +473,16 @@ impl Parser<'_> {
         self.peek().range.start
     }
 
+    /// Returns where the last token that was read stands.
+    fn previous(&self) -> Range<usize> {
+        self.next
+            .checked_sub(1)
+            .map_or(0..0, |index| self.tokens[index].range.clone())
+    }
+
     /// Returns where the last token that was read ends.
     fn end(&self) -> usize {
-        self.next.checked_sub(1).map_or(0, |index| self.tokens[index].range.end)
+        self.previous().end
     }
 
     fn is(&self, symbol: &str) -> bool {
@@ -498,6 +508,18 @@ impl Parser<'_> {
         } else {
             Err(self.unexpected(&format!("`{symbol}` {place}")))
         }
+    }
+
+    /// Reads the bracket that closes the one at `open`.
+    fn close(&mut self, open: Range<usize>, symbol: &str) -> Parsed<()> {
+        if self.eat(symbol) {
+            return Ok(());
+        }
+        if self.peek().kind == TokenKind::End {
+            let message = format!("`{}` is never closed", &self.source[open.clone()]);
+            return Err(error(open, &message, None));
+        }
+        Err(self.unexpected(&format!("an operator or `{symbol}`")))
     }
 
     fn name(&mut self, what: &str) -> Parsed<Range<usize>> {
