@@ -1,0 +1,100 @@
+//! What holds for the runs of a project?
+
+use super::document::nearest;
+use super::file::{Configuration, Durability, PluginSection};
+use super::problem::Problems;
+use super::project::Project;
+use cofferdam_engine::Data;
+use cofferdam_wasm::Limits;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+impl Configuration {
+    /// Returns the project.
+    pub fn project(&self) -> &Project {
+        &self.project
+    }
+
+    /// Returns what the project is called.
+    pub fn name(&self) -> &str {
+        &self.name.0
+    }
+
+    /// Returns the digest of the file that was read.
+    pub fn digest(&self) -> Option<&str> {
+        self.digest.as_deref()
+    }
+
+    /// Returns where workflows are looked for by name. They need not exist.
+    pub fn workflow_directories(&self) -> impl Iterator<Item = &Path> {
+        self.workflows.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// Returns where plugins are looked for; a later directory wins over an earlier. They need not exist.
+    pub fn plugin_directories(&self) -> impl Iterator<Item = &Path> {
+        self.plugin_directories.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// Returns the state database.
+    pub fn state_path(&self) -> &Path {
+        &self.state.0
+    }
+
+    /// Returns the directory of the state.
+    pub fn state_directory(&self) -> PathBuf {
+        self.state.0.parent().unwrap_or(Path::new("/")).to_owned()
+    }
+
+    /// Returns the directories that no guest sees, whatever is granted.
+    pub fn hidden(&self) -> Vec<PathBuf> {
+        let mut hidden = vec![self.state_directory(), self.project.root().join(".cofferdam")];
+        hidden.dedup();
+        hidden
+    }
+
+    /// Returns what a finished write survives.
+    pub fn durability(&self) -> Durability {
+        self.durability.0
+    }
+
+    /// Returns how many guests may be at work at the same time.
+    pub fn attempts(&self) -> usize {
+        self.attempts.0
+    }
+
+    /// Returns what an attempt of `plugin` may use.
+    pub fn limits_for(&self, plugin: &str) -> &Limits {
+        self.plugins.get(plugin).map_or(&self.limits, |section| &section.limits)
+    }
+
+    /// Returns whether `plugin` may be loaded.
+    pub fn is_enabled(&self, plugin: &str) -> bool {
+        self.plugins.get(plugin).is_none_or(|section| section.enabled)
+    }
+
+    /// Returns what the file says about single plugins.
+    pub fn plugins(&self) -> &BTreeMap<String, PluginSection> {
+        &self.plugins
+    }
+
+    /// Returns the values that every run is given; they win over inputs of the same name.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &Data)> {
+        self.variables.iter().map(|(name, (value, _))| (name.as_str(), value))
+    }
+
+    /// Returns a problem for every section of a plugin that is not among `names`.
+    pub fn check_plugins<'n>(&self, names: impl IntoIterator<Item = &'n str> + Clone) -> Problems {
+        let unknown = self.plugins.iter().filter(|(name, section)| {
+            // A plugin that is kept from being loaded need not be there.
+            section.enabled && !names.clone().into_iter().any(|known| known == name.as_str())
+        });
+        let problems = unknown.map(|(name, section)| match nearest(name, names.clone()) {
+            Some(near) => section.unknown.clone().help(format!("did you mean `{near}`?")),
+            None => section
+                .unknown
+                .clone()
+                .help("cofferdam plugin list shows those that are there"),
+        });
+        Problems::new(problems.collect())
+    }
+}

@@ -1,0 +1,393 @@
+//! What does `cofferdam.toml` say, section by section?
+
+use super::document::{Document, Placed, get, integer, printable};
+use super::grants::{AllowedDirectory, Frame};
+use super::paths;
+use super::problem::{Problem, ProblemCode, Problems};
+use super::project::{Overrides, Project};
+use super::section::{self, DirectoryLine, LimitValues};
+use super::source::Source;
+use super::variables::{is_variable, plain};
+use cofferdam_engine::Data;
+use cofferdam_wasm::Limits;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use toml::de::DeTable;
+
+pub(super) const DEFAULT_STATE: &str = ".cofferdam/state.db";
+const DEFAULT_ATTEMPTS: usize = 64;
+/// The slots of the instance pool: more guests than that have no place.
+const MAX_ATTEMPTS: usize = 1024;
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// What a finished write survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of the machine.
+    #[default]
+    Full,
+    /// The end of the process.
+    Process,
+}
+
+/// What the configuration says about one plugin.
+#[derive(Clone, Debug)]
+pub struct PluginSection {
+    /// Whether it is loaded.
+    pub enabled: bool,
+    /// What an attempt of it may use.
+    pub limits: Limits,
+    /// What it may touch, if it asks for it.
+    pub directories: Vec<AllowedDirectory>,
+    /// Where the section begins.
+    pub source: Source,
+    pub(super) limit_values: LimitValues,
+    /// What to say if there is no such plugin.
+    pub(super) unknown: Problem,
+}
+
+/// Everything that holds for the runs of a project.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    pub(super) project: Project,
+    pub(super) digest: Option<String>,
+    pub(super) name: (String, Source),
+    pub(super) workflows: Vec<(PathBuf, Source)>,
+    pub(super) state: (PathBuf, Source),
+    pub(super) durability: (Durability, Source),
+    pub(super) attempts: (usize, Source),
+    pub(super) limits: Limits,
+    pub(super) limit_values: LimitValues,
+    pub(super) plugin_directories: Vec<(PathBuf, Source)>,
+    pub(super) plugins: BTreeMap<String, PluginSection>,
+    pub(super) variables: BTreeMap<String, (Data, Source)>,
+    pub(super) frame: Option<Frame>,
+}
+
+impl Configuration {
+    /// Reads the configuration of `project`, or takes the frame where it has none.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, at once.
+    pub fn load(project: &Project, overrides: &Overrides) -> Result<Self, Problems> {
+        let Some(file) = project.file() else {
+            return Self::interpret(project, overrides, None).map_err(Problems::new);
+        };
+        let text = read(file)?;
+        Self::interpret(project, overrides, Some((file, &text))).map_err(Problems::new)
+    }
+
+    fn interpret(project: &Project, overrides: &Overrides, text: Option<(&Path, &str)>) -> Result<Self, Vec<Problem>> {
+        let file = project.file().unwrap_or(project.root());
+        let (mut document, root) = Document::parse(file, project.short(file), text.map_or("", |(_, text)| text));
+        let mut lines = BTreeMap::new();
+        let mut configuration = Self::empty(project);
+        if let Some((_, text)) = text {
+            configuration.digest = Some(digest(text));
+            configuration.root_keys(&mut document, &root);
+            configuration.project_section(&mut document, &root);
+            configuration.state_section(&mut document, &root);
+            configuration.host_section(&mut document, &root);
+            if let Some(table) = document.table(&root, "limits") {
+                configuration.limit_values = section::limits(&mut document, "limits", table, &Limits::default());
+                configuration.limits = merged(&configuration.limits, &configuration.limit_values);
+            }
+            configuration.registry_section(&mut document, &root);
+            lines = configuration.plugin_sections(&mut document, &root);
+            configuration.variables_section(&mut document, &root);
+        }
+        configuration.apply(overrides, &mut document);
+        configuration.check_state(&mut document);
+        for (plugin, lines) in lines {
+            let directories = lines
+                .into_iter()
+                .filter_map(|line| configuration.directory(&mut document, &plugin, line))
+                .collect();
+            if let Some(section) = configuration.plugins.get_mut(&plugin) {
+                section.directories = directories;
+            }
+        }
+        let problems = document.into_problems();
+        if problems.is_empty() {
+            Ok(configuration)
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn empty(project: &Project) -> Self {
+        let root = project.root();
+        let name = root
+            .file_name()
+            .map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned());
+        Self {
+            project: project.clone(),
+            digest: None,
+            name: (name, Source::BuiltIn),
+            workflows: vec![(root.join("workflows"), Source::BuiltIn)],
+            state: (root.join(DEFAULT_STATE), Source::BuiltIn),
+            durability: (Durability::default(), Source::BuiltIn),
+            attempts: (DEFAULT_ATTEMPTS, Source::BuiltIn),
+            limits: Limits::default(),
+            limit_values: LimitValues::new(),
+            plugin_directories: vec![(root.join("plugins"), Source::BuiltIn)],
+            plugins: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            frame: None,
+        }
+    }
+
+    fn root_keys(&self, document: &mut Document<'_>, root: &DeTable<'_>) {
+        const KNOWN: &[&str] = &[
+            "config",
+            "project",
+            "state",
+            "host",
+            "limits",
+            "registry",
+            "plugins",
+            "variables",
+        ];
+        document.check_keys("", "", root, KNOWN);
+        match get(root, "config") {
+            Some(value) => match integer(value.get_ref()) {
+                Some(1) => {}
+                Some(format) if format > 1 => {
+                    let message = format!("this file has format {format}; this cofferdam knows format 1");
+                    document.add(ProblemCode::WrongValue, value.span(), message);
+                }
+                _ => {
+                    document.wrong::<()>("config", value, "1, the format of this file");
+                }
+            },
+            None => {
+                let help = "begin the file with: config = 1";
+                document.add_with_help(
+                    ProblemCode::MissingKey,
+                    0..0,
+                    "the format of this file is not said",
+                    help,
+                );
+            }
+        }
+    }
+
+    fn project_section(&mut self, document: &mut Document<'_>, root: &DeTable<'_>) {
+        let Some(table) = document.table(root, "project") else {
+            return;
+        };
+        document.check_keys("project", "project", table, &["name", "workflows"]);
+        if let Some(name) = document.text(table, "name") {
+            self.name = (printable(&name.value), document.source(&name.span));
+        }
+        if let Some(workflows) = document.texts(table, "workflows") {
+            self.workflows = self.paths(document, workflows);
+        }
+    }
+
+    fn state_section(&mut self, document: &mut Document<'_>, root: &DeTable<'_>) {
+        let Some(table) = document.table(root, "state") else {
+            return;
+        };
+        document.check_keys("state", "state", table, &["path", "durability"]);
+        if let Some(path) = document.text(table, "path") {
+            if path.value.contains("://") {
+                let message = "`path` is a file; other databases are not enforced in this release";
+                document.add(ProblemCode::NotEnforced, path.span, message);
+            } else {
+                self.state = (
+                    paths::resolve(self.project.root(), Path::new(&path.value)),
+                    document.source(&path.span),
+                );
+            }
+        }
+        if let Some(durability) = document.text(table, "durability") {
+            let source = document.source(&durability.span);
+            match durability.value.as_str() {
+                "full" => self.durability = (Durability::Full, source),
+                "process" => self.durability = (Durability::Process, source),
+                _ => {
+                    let message = "`durability` must be \"full\" or \"process\"; it cannot be off";
+                    document.add(ProblemCode::WrongValue, durability.span, message);
+                }
+            }
+        }
+    }
+
+    fn host_section(&mut self, document: &mut Document<'_>, root: &DeTable<'_>) {
+        let Some(table) = document.table(root, "host") else {
+            return;
+        };
+        document.check_keys("host", "host", table, &["attempts"]);
+        let Some(value) = get(table, "attempts") else { return };
+        match integer(value.get_ref()).map(usize::try_from) {
+            Some(Ok(number @ 1..=MAX_ATTEMPTS)) => self.attempts = (number, document.source(&value.span())),
+            Some(_) => {
+                let message = format!("`attempts` must be from 1 to {MAX_ATTEMPTS}");
+                document.add(ProblemCode::LimitOutOfRange, value.span(), message);
+            }
+            None => {
+                document.wrong::<()>("attempts", value, "a plain number such as 64");
+            }
+        }
+    }
+
+    fn registry_section(&mut self, document: &mut Document<'_>, root: &DeTable<'_>) {
+        let Some(table) = document.table(root, "registry") else {
+            return;
+        };
+        document.check_keys("registry", "registry", table, &["dirs"]);
+        if let Some(directories) = document.texts(table, "dirs") {
+            self.plugin_directories = self.paths(document, directories);
+        }
+    }
+
+    fn plugin_sections(
+        &mut self,
+        document: &mut Document<'_>,
+        root: &DeTable<'_>,
+    ) -> BTreeMap<String, Vec<DirectoryLine>> {
+        let mut lines = BTreeMap::new();
+        let Some(plugins) = document.table(root, "plugins") else {
+            return lines;
+        };
+        for (key, value) in plugins {
+            let name = key.get_ref().to_string();
+            let shown = printable(&name);
+            let Some(table) = value.get_ref().as_table() else {
+                document.wrong::<()>(&name, value, "a section");
+                continue;
+            };
+            let section = format!("plugins.{shown}");
+            document.check_keys(&section, "plugins", table, &["enabled", "limits", "dirs"]);
+            let enabled = document.switch(table, "enabled").is_none_or(|enabled| enabled.value);
+            let limit_values = match document.table(table, "limits") {
+                Some(limits) => section::limits(document, &format!("{section}.limits"), limits, &self.limits),
+                None => LimitValues::new(),
+            };
+            lines.insert(name.clone(), section::directories(document, &section, table));
+            let unknown = document.problem(
+                ProblemCode::UnknownPlugin,
+                key.span(),
+                format!("there is no plugin `{shown}`"),
+            );
+            let limits = merged(&self.limits, &limit_values);
+            let source = document.source(&key.span());
+            let section = PluginSection {
+                enabled,
+                limits,
+                directories: Vec::new(),
+                source,
+                limit_values,
+                unknown,
+            };
+            self.plugins.insert(name, section);
+        }
+        lines
+    }
+
+    fn variables_section(&mut self, document: &mut Document<'_>, root: &DeTable<'_>) {
+        let Some(table) = document.table(root, "variables") else {
+            return;
+        };
+        for (key, value) in table {
+            let name = key.get_ref().to_string();
+            if !is_variable(&name) {
+                let message = format!(
+                    "`{}` is no name for a variable: letters, digits, `_` and `-`",
+                    printable(&name)
+                );
+                document.add(ProblemCode::WrongValue, key.span(), message);
+            } else if let Some(data) = plain(document, &name, value) {
+                let source = document.source(&key.span());
+                self.variables.insert(name, (data, source));
+            }
+        }
+    }
+
+    fn paths(&self, document: &Document<'_>, texts: Vec<Placed<String>>) -> Vec<(PathBuf, Source)> {
+        let resolve = |text: Placed<String>| {
+            (
+                paths::resolve(self.project.root(), Path::new(&text.value)),
+                document.source(&text.span),
+            )
+        };
+        texts.into_iter().map(resolve).collect()
+    }
+
+    fn apply(&mut self, overrides: &Overrides, document: &mut Document<'_>) {
+        let absolute = |path: &Path| paths::resolve(&std::path::absolute(path).unwrap_or_default(), Path::new(""));
+        self.plugin_directories.extend(
+            overrides
+                .plugins
+                .iter()
+                .map(|directory| (absolute(directory), Source::CommandLine)),
+        );
+        if let Some(state) = &overrides.state {
+            self.state = (absolute(state), Source::CommandLine);
+        }
+        match (&overrides.output, self.project.file()) {
+            (Some(_), Some(_)) => {
+                let message =
+                    "an output directory cannot be given on the command line: this file says what may be written";
+                document.add(ProblemCode::WrongValue, 0..0, message);
+            }
+            (output, None) => {
+                let (path, source) = match output {
+                    Some(output) => (absolute(output), Source::CommandLine),
+                    None => (self.project.root().join("out"), Source::Frame),
+                };
+                if let Some(reason) = self.danger(&path) {
+                    document.add(
+                        ProblemCode::DangerousWrite,
+                        0..0,
+                        format!("`{}` cannot be the output directory: {reason}", path.display()),
+                    );
+                }
+                self.frame = Some(Frame::new(&self.project, path, source));
+            }
+            (None, Some(_)) => {}
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<String, Problem> {
+    let unreadable = |reason: String| {
+        Problem::of_file(
+            ProblemCode::Unreadable,
+            file,
+            format!("cannot read the configuration: {reason}"),
+        )
+    };
+    let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(unreadable("it is no file".to_owned()));
+    }
+    if metadata.permissions().mode() & 0o002 != 0 {
+        let problem = Problem::of_file(
+            ProblemCode::WritableByOthers,
+            file,
+            "everybody on this machine can write this file",
+        );
+        return Err(problem.help(format!("chmod o-w {}", file.display())));
+    }
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).and_then(|opened| opened.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+    opened.map_err(|error| unreadable(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| Problem::of_file(ProblemCode::NotToml, file, "the file is not UTF-8 text"))
+}
+
+fn digest(text: &str) -> String {
+    let hash = Sha256::digest(text.as_bytes());
+    hash.iter()
+        .fold("sha256:".to_owned(), |shown, byte| format!("{shown}{byte:02x}"))
+}
+
+/// The values were checked against `base` one by one when they were read.
+fn merged(base: &Limits, values: &LimitValues) -> Limits {
+    base.merge(values.iter().map(|(name, (value, _))| (*name, *value)))
+        .unwrap_or_else(|_| base.clone())
+}

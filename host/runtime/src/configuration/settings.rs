@@ -1,0 +1,121 @@
+//! Which settings apply, and where does each come from?
+
+use super::file::{Configuration, Durability};
+use super::grants::word;
+use super::section::LimitValues;
+use super::source::Source;
+use super::unit;
+use cofferdam_wasm::{LIMITS, Limits};
+use serde::Serialize;
+
+/// One setting that applies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The section, such as `limits`.
+    pub section: String,
+    /// The key.
+    pub key: String,
+    /// The value, as a file would write it.
+    pub value: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// The largest value it may have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<String>,
+    /// What it means, where that is not plain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<&'static str>,
+}
+
+impl Configuration {
+    /// Returns every setting that applies, defaults included, in the order of the file.
+    pub fn settings(&self) -> Vec<Setting> {
+        let mut settings = vec![plain("", "config", "1".to_owned(), Source::BuiltIn)];
+        let (name, source) = &self.name;
+        settings.push(plain("project", "name", quoted(name), source.clone()));
+        settings.push(self.directories("project", "workflows", &self.workflows));
+        let (path, source) = &self.state;
+        settings.push(plain(
+            "state",
+            "path",
+            quoted(&self.project.short(path)),
+            source.clone(),
+        ));
+        let (durability, source) = &self.durability;
+        let durability = match durability {
+            Durability::Full => "full",
+            Durability::Process => "process",
+        };
+        settings.push(plain("state", "durability", quoted(durability), source.clone()));
+        let (attempts, source) = &self.attempts;
+        settings.push(plain("host", "attempts", attempts.to_string(), source.clone()));
+        settings.extend(limits("limits", &self.limits, &self.limit_values, false));
+        settings.push(self.directories("registry", "dirs", &self.plugin_directories));
+        for (name, section) in &self.plugins {
+            let title = format!("plugins.{name}");
+            settings.push(plain(
+                &title,
+                "enabled",
+                section.enabled.to_string(),
+                section.source.clone(),
+            ));
+            for directory in &section.directories {
+                let access = word(directory.access);
+                let (guest, host) = (quoted(&directory.guest), quoted(&directory.shown));
+                let create = if directory.create { ", create = true" } else { "" };
+                let value = format!("{{ guest = {guest}, host = {host}, access = \"{access}\"{create} }}");
+                settings.push(plain(&title, "dirs", value, directory.source.clone()));
+            }
+            settings.extend(limits(
+                &format!("{title}.limits"),
+                &section.limits,
+                &section.limit_values,
+                true,
+            ));
+        }
+        for (name, (value, source)) in &self.variables {
+            settings.push(plain("variables", name, value.to_json(), source.clone()));
+        }
+        settings
+    }
+
+    fn directories(&self, section: &str, key: &str, paths: &[(std::path::PathBuf, Source)]) -> Setting {
+        let shown: Vec<String> = paths
+            .iter()
+            .map(|(path, _)| quoted(&self.project.short(path)))
+            .collect();
+        let source = paths.last().map_or(Source::BuiltIn, |(_, source)| source.clone());
+        plain(section, key, format!("[{}]", shown.join(", ")), source)
+    }
+}
+
+fn plain(section: &str, key: &str, value: String, source: Source) -> Setting {
+    Setting {
+        section: section.to_owned(),
+        key: key.to_owned(),
+        value,
+        source,
+        maximum: None,
+        meaning: None,
+    }
+}
+
+fn limits(section: &str, limits: &Limits, values: &LimitValues, set_only: bool) -> Vec<Setting> {
+    let shown = LIMITS.iter().filter(|row| !set_only || values.contains_key(&row.name));
+    shown
+        .map(|row| Setting {
+            section: section.to_owned(),
+            key: row.setting.to_owned(),
+            value: unit::write(limits.get(row.name), row.unit),
+            source: values
+                .get(&row.name)
+                .map_or(Source::BuiltIn, |(_, source)| source.clone()),
+            maximum: Some(unit::write(row.maximum, row.unit)),
+            meaning: Some(row.meaning),
+        })
+        .collect()
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

@@ -1,0 +1,61 @@
+//! What `init` writes.
+
+/// Returns the text of a new `cofferdam.toml` for a project called `name`.
+pub fn template(name: &str) -> String {
+    TEMPLATE.replace("NAME", &name.replace(['"', '\\'], "").replace(char::is_control, ""))
+}
+
+const TEMPLATE: &str = r#"# cofferdam.toml: what this host may do on behalf of workflows and plugins.
+# Everything that is not written here is off. An unknown key is an error, not a warning.
+# `cofferdam config check` validates it, `cofferdam config show --effective` prints every
+# default that applies, `cofferdam grants` prints who may touch what, as one table.
+config = 1                                   # format of this file
+
+[project]                                    # relative paths start at this file
+name      = "NAME"
+workflows = ["workflows"]
+
+# guest path -> host path. Reading this project's own tree and writing one directory inside
+# it need no trust; for more than that, look at this file and say `cofferdam trust`.
+[plugins.fs]
+dirs = [
+  { guest = "/", host = ".", access = "read" },
+  { guest = "/out", host = "out", access = "write", create = true },
+]
+
+[plugins.report]
+dirs = [{ guest = "/out", host = "out", access = "write", create = true }]
+
+# [state]
+# path       = ".cofferdam/state.db"         # its directory is hidden from every plugin
+# durability = "full"                        # "process": survives a crash of cofferdam, not of the machine
+
+# [host]
+# attempts = 64                              # guests at the same time, all plugins together
+
+# Limits of one attempt, for every plugin; `limits` of a plugin overrides them. None may be
+# 0 or "unlimited".
+# [limits]
+# wall       = "30s"                         # a step's `timeout` may lengthen it up to wall_max
+# wall_max   = "1h"
+# cpu        = "10s"
+# memory     = "128 MiB"                     # all memories of the instance together
+# output     = "8 MiB"
+# params     = "8 MiB"
+# log        = "256 KiB"
+# open_files = 64
+
+# A later directory wins over an earlier one. A file in them is loaded without any grant
+# unless it has a section here.
+# [registry]
+# dirs = ["plugins"]
+
+# [plugins.wordcount]
+# enabled = true
+# dirs    = [{ guest = "/src", host = "data", access = "read" }]
+# limits  = { wall = "2m", memory = "64 MiB" }
+
+# Values that the host injects into every run; they win over inputs of the same name.
+# [variables]
+# repo_name = "NAME"
+"#;

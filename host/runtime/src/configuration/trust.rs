@@ -1,0 +1,320 @@
+//! Has the user looked at what this project asks for?
+
+use super::file::Configuration;
+use super::grants::word;
+use super::source::Source;
+use cofferdam_wasm::Access;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+const FORMAT: u32 = 1;
+
+/// Something that a project file asks for and that needs trust.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Ask {
+    /// What, such as `` `fs` writes `/srv/data` ``.
+    pub what: String,
+    /// Where it is asked.
+    #[serde(skip)]
+    pub at: String,
+}
+
+/// What is asked now that was not asked of the file as it was trusted, and the other way round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AsksChange {
+    /// Newly asked.
+    pub added: Vec<String>,
+    /// No longer asked.
+    pub removed: Vec<String>,
+    /// Asked before and now.
+    pub kept: Vec<String>,
+}
+
+/// Why a project is not trusted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+pub struct Untrusted {
+    /// The file.
+    pub file: PathBuf,
+    /// Everything that it asks for.
+    pub asks: Vec<Ask>,
+    /// What changed, if an earlier text of this file was trusted.
+    pub change: Option<AsksChange>,
+}
+
+/// Why a project may do what its file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trusted {
+    /// It asks for nothing that needs trust.
+    NotNeeded,
+    /// The user has trusted this very file.
+    Given,
+}
+
+/// Why trust cannot be looked up or remembered.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// The project asks for something and is not trusted.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
+    /// The project has no file.
+    #[error("there is no cofferdam.toml here to trust")]
+    NoFile,
+    /// It is not known where the user's state is.
+    #[error("no directory for what is trusted: neither XDG_STATE_HOME nor HOME is an absolute path")]
+    NoDirectory,
+    /// The record cannot be read or written.
+    #[error("cannot use the record of what is trusted, `{}`", .0.display())]
+    Record(PathBuf, #[source] io::Error),
+    /// The record is damaged, or of a newer release.
+    #[error("the record of what is trusted, `{}`, is of no use: {}; move it away and trust again", .0.display(), .1)]
+    Damaged(PathBuf, String),
+}
+
+/// What the user has trusted, kept outside of every project.
+#[derive(Clone, Debug)]
+pub struct TrustStore {
+    directory: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    format: u32,
+    files: BTreeMap<String, Entry>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    digest: String,
+    asks: Vec<String>,
+}
+
+/// Returns where what a user has trusted is kept: `$XDG_STATE_HOME/cofferdam`, else `~/.local/state/cofferdam`.
+///
+/// # Errors
+/// If neither is an absolute path.
+pub fn user_state_directory() -> Result<PathBuf, TrustError> {
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let base = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    base.map(|base| base.join("cofferdam")).ok_or(TrustError::NoDirectory)
+}
+
+impl Configuration {
+    /// Returns what the file asks for beyond reading the project's own tree and writing one directory inside it.
+    pub fn asks(&self) -> Vec<Ask> {
+        let root = self.project().root();
+        let outside = |path: &Path| !path.starts_with(root);
+        let mut asks = Vec::new();
+        let mut ask = |what: String, source: &Source| {
+            asks.push(Ask {
+                what,
+                at: source.to_string(),
+            })
+        };
+        let written: BTreeSet<&Path> = self
+            .plugins()
+            .values()
+            .flat_map(|section| &section.directories)
+            .filter(|directory| directory.access == Access::Write)
+            .map(|directory| directory.host.as_path())
+            .collect();
+        for (name, section) in self.plugins() {
+            for directory in &section.directories {
+                let several = directory.access == Access::Write && written.len() > 1;
+                if outside(&directory.host) || several {
+                    let host = self.project().short(&directory.host);
+                    ask(
+                        format!("`{name}` {}s `{host}`", word(directory.access)),
+                        &directory.source,
+                    );
+                }
+            }
+        }
+        let places = [
+            ("loads plugins from", &self.plugin_directories),
+            ("takes workflows from", &self.workflows),
+        ];
+        for (verb, directories) in places {
+            for (path, source) in directories {
+                if outside(path) && matches!(source, Source::File { .. }) {
+                    ask(format!("{verb} `{}`", path.display()), source);
+                }
+            }
+        }
+        let (state, source) = &self.state;
+        if outside(state) && matches!(source, Source::File { .. }) {
+            ask(format!("keeps its state in `{}`", state.display()), source);
+        }
+        asks
+    }
+}
+
+impl TrustStore {
+    /// Returns the store that is kept in `directory`, which need not exist.
+    pub fn at(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+        }
+    }
+
+    /// Returns why the project may do what its file says.
+    ///
+    /// # Errors
+    /// [`TrustError::Untrusted`] if the user has to look at the file first; others if the record cannot be read.
+    pub fn check(&self, configuration: &Configuration) -> Result<Trusted, TrustError> {
+        let asks = configuration.asks();
+        let (Some(file), Some(digest)) = (configuration.project().file(), configuration.digest()) else {
+            return Ok(Trusted::NotNeeded);
+        };
+        if asks.is_empty() {
+            return Ok(Trusted::NotNeeded);
+        }
+        let record = self.read()?;
+        let entry = record.files.get(&*file.to_string_lossy());
+        if entry.is_some_and(|entry| entry.digest == digest) {
+            return Ok(Trusted::Given);
+        }
+        let change = entry.map(|entry| AsksChange::between(&entry.asks, &asks));
+        Err(Untrusted {
+            file: file.to_owned(),
+            asks,
+            change,
+        }
+        .into())
+    }
+
+    /// Remembers that the user trusts the file of `configuration` as it was read, and returns what changed since it was
+    /// last trusted.
+    ///
+    /// # Errors
+    /// If there is no file, or the record cannot be read or written.
+    pub fn trust(&self, configuration: &Configuration) -> Result<AsksChange, TrustError> {
+        let (Some(file), Some(digest)) = (configuration.project().file(), configuration.digest()) else {
+            return Err(TrustError::NoFile);
+        };
+        let mut record = self.read()?;
+        let asks = configuration.asks();
+        let entry = Entry {
+            digest: digest.to_owned(),
+            asks: asks.iter().map(|ask| ask.what.clone()).collect(),
+        };
+        let before = record.files.insert(file.to_string_lossy().into_owned(), entry);
+        self.write(&record)?;
+        Ok(AsksChange::between(
+            &before.map(|entry| entry.asks).unwrap_or_default(),
+            &asks,
+        ))
+    }
+
+    /// Forgets the file of `configuration`, and returns whether it was remembered.
+    ///
+    /// # Errors
+    /// If the record cannot be read or written.
+    pub fn forget(&self, configuration: &Configuration) -> Result<bool, TrustError> {
+        let Some(file) = configuration.project().file() else {
+            return Ok(false);
+        };
+        let mut record = self.read()?;
+        let known = record.files.remove(&*file.to_string_lossy()).is_some();
+        if known {
+            self.write(&record)?;
+        }
+        Ok(known)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.join("trust.json")
+    }
+
+    fn read(&self) -> Result<Record, TrustError> {
+        let path = self.path();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Record {
+                    format: FORMAT,
+                    files: BTreeMap::new(),
+                });
+            }
+            Err(error) => return Err(TrustError::Record(path, error)),
+        };
+        match serde_json::from_str::<Record>(&text) {
+            Ok(record) if record.format == FORMAT => Ok(record),
+            Ok(record) => Err(TrustError::Damaged(
+                path,
+                format!("it has format {}, not {FORMAT}", record.format),
+            )),
+            Err(error) => Err(TrustError::Damaged(path, error.to_string())),
+        }
+    }
+
+    /// Written aside and renamed: two processes cannot leave half a record.
+    fn write(&self, record: &Record) -> Result<(), TrustError> {
+        let path = self.path();
+        let failed = |error| TrustError::Record(path.clone(), error);
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory)
+            .map_err(failed)?;
+        let aside = self.directory.join(format!("trust.json.{}", std::process::id()));
+        let written = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&aside)
+            .and_then(|mut file| {
+                serde_json::to_writer_pretty(&mut file, record)?;
+                file.write_all(b"\n")?;
+                file.sync_all()
+            })
+            .and_then(|()| fs::rename(&aside, &path));
+        written.map_err(failed)
+    }
+}
+
+impl AsksChange {
+    fn between(before: &[String], now: &[Ask]) -> Self {
+        let now: Vec<String> = now.iter().map(|ask| ask.what.clone()).collect();
+        let (kept, added) = now.iter().cloned().partition(|ask| before.contains(ask));
+        Self {
+            added,
+            removed: before.iter().filter(|ask| !now.contains(ask)).cloned().collect(),
+            kept,
+        }
+    }
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let again = if self.change.is_some() {
+            ", and its file changed since you trusted it"
+        } else {
+            ""
+        };
+        write!(
+            f,
+            "this project wants more than reading its own tree and writing one directory in it{again}"
+        )?;
+        for ask in &self.asks {
+            let mark = match &self.change {
+                Some(change) if change.added.contains(&ask.what) => "  + ",
+                _ => "    ",
+            };
+            write!(f, "\n{mark}{}  ({})", ask.what, ask.at)?;
+        }
+        for removed in self.change.iter().flat_map(|change| &change.removed) {
+            write!(f, "\n  - {removed}")?;
+        }
+        write!(f, "\nlook at {}, then: cofferdam trust", self.file.display())
+    }
+}

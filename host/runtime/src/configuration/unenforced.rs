@@ -1,0 +1,47 @@
+//! Which keys are planned for `cofferdam.toml` but not enforced in this release.
+
+/// Sections as a whole, with what they will do.
+const SECTIONS: &[(&str, &str)] = &[
+    ("actions", "names for actions and a fallback"),
+    ("gates", "who decides gates"),
+    ("secrets", "secrets"),
+    ("identities", "identities"),
+    ("scripts", "scripts"),
+    ("schedules", "schedules"),
+    ("webhooks", "webhooks"),
+    ("workflows", "narrowing for single workflows"),
+    ("server", "the server"),
+    ("log", "the form of the log"),
+];
+
+/// Keys of sections that exist, with the section as its path without the names of plugins.
+const KEYS: &[(&str, &[&str])] = &[
+    ("project", &["agents", "snippets", "schemas", "scripts", "env_prefix"]),
+    ("state", &["url_env", "retain"]),
+    ("host", &["runs", "shutdown_grace", "cancel_grace"]),
+    (
+        "limits",
+        &["http_body", "http_calls", "component", "compile", "attempts"],
+    ),
+    ("registry", &["trust"]),
+    ("plugins", &["digest", "settings"]),
+    ("dirs", &["quota", "files", "sync"]),
+];
+
+/// Permissions of plugins that cannot be given yet.
+const PERMISSIONS: &[&str] = &["network", "secrets", "env", "context"];
+
+/// Returns what to say of `key` in `section` if a later release will know it.
+pub(super) fn message(section: &str, key: &str) -> Option<String> {
+    if section.is_empty() {
+        return SECTIONS.iter().find(|(name, _)| *name == key).map(|(name, purpose)| {
+            format!("`[{name}]` is understood but not enforced in this release: {purpose} will come")
+        });
+    }
+    if section == "plugins" && PERMISSIONS.contains(&key) {
+        return Some(format!("`{key}` is understood but not granted in this release"));
+    }
+    KEYS.iter()
+        .any(|(name, keys)| *name == section && keys.contains(&key))
+        .then(|| format!("`{key}` is understood but not enforced in this release"))
+}

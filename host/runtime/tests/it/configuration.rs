@@ -1,0 +1,656 @@
+//! What does `cofferdam.toml` allow, and what is refused in which words?
+
+use cofferdam_engine::Data;
+use cofferdam_runtime::configuration::{
+    AsksChange, Configuration, EXPLANATIONS, Overrides, Problems, Project, TrustError, TrustStore, Trusted, Untrusted,
+    template,
+};
+use cofferdam_wasm::{Access, LIMITS, LimitName, Need};
+use proptest::prelude::proptest;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A project in a directory of its own.
+struct Place {
+    _directory: TempDir,
+    root: PathBuf,
+}
+
+impl Place {
+    fn new(text: Option<&str>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap().join("shop");
+        for inner in ["src", "data", ".git", "plugins", "workflows", ".cofferdam"] {
+            fs::create_dir_all(root.join(inner)).unwrap();
+        }
+        let place = Self {
+            _directory: directory,
+            root,
+        };
+        if let Some(text) = text {
+            place.write(text);
+        }
+        place
+    }
+
+    fn write(&self, text: &str) {
+        let file = self.root.join("cofferdam.toml");
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+
+    fn load(&self) -> Result<Configuration, Problems> {
+        self.load_with(&Overrides::default())
+    }
+
+    fn load_with(&self, overrides: &Overrides) -> Result<Configuration, Problems> {
+        let project = Project::discover(&self.root, overrides).unwrap();
+        Configuration::load(&project, overrides)
+    }
+
+    /// The problems as they are shown, without where the project happens to be.
+    fn problems(&self) -> String {
+        let problems = self
+            .load()
+            .err()
+            .map(|problems| problems.to_string())
+            .unwrap_or_default();
+        problems.replace(&format!("{}/", self.root.display()), "")
+    }
+}
+
+fn refused(text: &str) -> String {
+    Place::new(Some(text)).problems()
+}
+
+fn need(kind: &str) -> Need {
+    Need {
+        kind: kind.to_owned(),
+        reason: None,
+        path: None,
+        data: Data::Null,
+    }
+}
+
+const HEAD: &str = "config = 1\n";
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_with_its_place() {
+    let text = r#"config = 1
+[limits]
+memroy = "64 MiB"
+cpu = "10 MiB"
+wall = 0
+memory = "2 GiB"
+output = "unlimited"
+open_files = "many"
+[state]
+durability = "off"
+[plugins.http]
+network = [{ url = "https://api.github.com" }]
+dirs = [{ guest = "out", host = "data", access = "write" }]
+[secrets.github]
+env = "GITHUB_TOKEN"
+[sever]
+"#;
+    let expected = r#"cofferdam.toml:3:1: `[limits]` has no key `memroy` (CF0631)
+  = help: did you mean `memory`?
+cofferdam.toml:4:7: `cpu` must be a duration such as "30s"; the units are ms, s, m, h, d (CF0633)
+cofferdam.toml:5:8: `wall` cannot be 0; its largest value is 1 h (CF0634)
+cofferdam.toml:6:10: `memory` is 2048 MiB, its largest value is 1024 MiB (CF0634)
+cofferdam.toml:7:10: `output` cannot be unlimited; its largest value is "64 MiB" (CF0634)
+cofferdam.toml:8:14: `open_files` must be a plain number such as 64 (CF0633)
+cofferdam.toml:10:14: `durability` must be "full" or "process"; it cannot be off (CF0633)
+cofferdam.toml:12:1: `network` is understood but not granted in this release (CF0632)
+cofferdam.toml:13:19: `out` is no guest path: it must start with `/`, and hold neither `..` nor `//` (CF0633)
+cofferdam.toml:14:2: `[secrets]` is understood but not enforced in this release: secrets will come (CF0632)
+cofferdam.toml:16:2: this file has no key `sever` (CF0631)
+  = help: known here: config, project, state, host, limits, registry, plugins, variables"#;
+    assert_eq!(refused(text), expected);
+}
+
+#[test]
+fn what_is_no_toml_is_refused_with_its_place() {
+    assert_eq!(
+        refused("config = 1\nconfig = 1\n"),
+        "cofferdam.toml:2:1: duplicate key (CF0630)"
+    );
+    assert!(refused("config = 1\n[limits\n").starts_with("cofferdam.toml:2:"));
+    let missing =
+        "cofferdam.toml:1:1: the format of this file is not said (CF0635)\n  = help: begin the file with: config = 1";
+    assert_eq!(refused("[project]\nname = \"x\"\n"), missing);
+    assert_eq!(
+        refused("config = 2\n"),
+        "cofferdam.toml:1:10: this file has format 2; this cofferdam knows format 1 (CF0633)"
+    );
+    let place = Place::new(Some(HEAD));
+    fs::write(place.root.join("cofferdam.toml"), [0xff, 0xfe, 0x00]).unwrap();
+    assert_eq!(
+        place.problems(),
+        "cofferdam.toml:1:1: the file is not UTF-8 text (CF0630)"
+    );
+}
+
+#[test]
+fn every_planned_key_has_a_message_of_its_own() {
+    for (section, key) in [
+        ("host", "runs = 256"),
+        ("limits", "http_body = \"10 MiB\""),
+        ("limits", "component = \"64 MiB\""),
+        ("registry", "trust = \"lock\""),
+        ("plugins.jira", "digest = \"sha256:00\""),
+        ("project", "agents = [\"agents\"]"),
+        ("state", "retain = { completed = \"30d\" }"),
+    ] {
+        let name = key.split(' ').next().unwrap();
+        let message = refused(&format!("{HEAD}[{section}]\n{key}\n"));
+        let expected = format!("cofferdam.toml:3:1: `{name}` is understood but not enforced in this release (CF0632)");
+        assert_eq!(message, expected);
+    }
+    let quota = "[plugins.fs]\ndirs = [{ guest = \"/out\", host = \"data\", access = \"write\", quota = \"1 MiB\" }]\n";
+    assert!(refused(&format!("{HEAD}{quota}")).contains("`quota` is understood but not enforced in this release"));
+}
+
+#[test]
+fn a_plugin_cannot_be_allowed_to_grant_itself_the_rest() {
+    for (host, reason) in [
+        (".", "the configuration lies in it (`cofferdam.toml`)"),
+        ("..", "the configuration lies in it (`cofferdam.toml`)"),
+        ("plugins", "a plugins directory lies in it (`plugins`)"),
+        ("workflows", "a workflows directory lies in it (`workflows`)"),
+        ("./data/../workflows", "a workflows directory lies in it (`workflows`)"),
+        (".git", "the repository lies in it (`.git`)"),
+    ] {
+        let text =
+            format!("{HEAD}[plugins.evil]\ndirs = [{{ guest = \"/out\", host = \"{host}\", access = \"write\" }}]\n");
+        let expected = format!(
+            "cofferdam.toml:3:34: `evil` cannot be allowed to write `{host}`: {reason} (CF0636)\n  = help: grant a directory that holds nothing but results, such as host = \"out\""
+        );
+        assert_eq!(refused(&text), expected);
+    }
+    let place = Place::new(Some(&format!(
+        "{HEAD}[plugins.evil]\ndirs = [{{ guest = \"/out\", host = \"plugins/deep\", access = \"write\" }}]\n"
+    )));
+    fs::create_dir(place.root.join("plugins/deep")).unwrap();
+    assert!(place.problems().contains("it lies in a plugins directory (`plugins`)"));
+    fs::create_dir_all(place.root.join("data/sub/.git")).unwrap();
+    place.write(&format!(
+        "{HEAD}[plugins.evil]\ndirs = [{{ guest = \"/out\", host = \"data/sub\", access = \"write\" }}]\n"
+    ));
+    assert!(place.problems().contains("a repository lies in it (`data/sub/.git`)"));
+}
+
+// row E14
+#[test]
+fn no_guest_sees_the_state() {
+    for host in [".cofferdam", "./data/../.cofferdam"] {
+        let text =
+            format!("{HEAD}[plugins.fs]\ndirs = [{{ guest = \"/src\", host = \"{host}\", access = \"read\" }}]\n");
+        let expected =
+            format!("`{host}` cannot be granted: it lies in the state directory, which no guest sees (CF0638)");
+        assert!(refused(&text).ends_with(&expected), "{}", refused(&text));
+    }
+    let message = refused(&format!("{HEAD}[state]\npath = \"state.db\"\n"));
+    assert!(
+        message.contains("needs a directory of its own: it is hidden from every guest (CF0638)"),
+        "{message}"
+    );
+    let place = Place::new(Some(&format!("{HEAD}[state]\npath = \"var/state.db\"\n")));
+    assert_eq!(
+        place.load().unwrap().hidden(),
+        [place.root.join("var"), place.root.join(".cofferdam")]
+    );
+}
+
+#[test]
+fn a_host_path_exists_and_holds_no_link() {
+    let grant = |host: &str, access: &str| {
+        format!("{HEAD}[plugins.fs]\ndirs = [{{ guest = \"/x\", host = \"{host}\", access = \"{access}\" }}]\n")
+    };
+    let place = Place::new(Some(&grant("none", "read")));
+    assert_eq!(
+        place.problems(),
+        "cofferdam.toml:3:32: the directory `none` does not exist (CF0637)\n  = help: make it, or take this line away"
+    );
+    place.write(&grant("none", "write"));
+    assert!(
+        place
+            .problems()
+            .ends_with("make it, or add `create = true` to this line")
+    );
+    symlink("/", place.root.join("link")).unwrap();
+    for host in ["link", "link/etc"] {
+        place.write(&grant(host, "read"));
+        let expected = format!(
+            "cofferdam.toml:3:32: cannot grant `{host}`: `link` is a symbolic link: name what it points to (CF0637)"
+        );
+        assert_eq!(place.problems(), expected);
+    }
+    place.write(&grant("~/x", "read"));
+    assert!(place.problems().contains("`~` is not expanded"));
+    place.write(&grant("cofferdam.toml", "read"));
+    assert!(place.problems().contains("`cofferdam.toml` is no directory"));
+}
+
+#[test]
+fn a_file_that_anybody_can_write_configures_nothing() {
+    let place = Place::new(Some(HEAD));
+    let file = place.root.join("cofferdam.toml");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    let message = place.problems();
+    assert!(
+        message.starts_with("cofferdam.toml:1:1: everybody on this machine can write this file (CF0640)"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_section_needs_its_plugin() {
+    let place = Place::new(Some(&format!(
+        "{HEAD}[plugins.htpp]\n[plugins.old]\nenabled = false\n[plugins.wholly-else]\n"
+    )));
+    let configuration = place.load().unwrap();
+    let problems = configuration.check_plugins(["fs", "http", "text"]).to_string();
+    assert_eq!(
+        problems.replace(&format!("{}/", place.root.display()), ""),
+        "cofferdam.toml:2:10: there is no plugin `htpp` (CF0639)\n  = help: did you mean `http`?\n\
+         cofferdam.toml:5:10: there is no plugin `wholly-else` (CF0639)\n  = help: cofferdam plugin list shows those that are there"
+    );
+    assert!(!configuration.is_enabled("old") && configuration.is_enabled("fs"));
+}
+
+#[test]
+fn the_frame_shows_the_project_and_lets_out_be_written() {
+    let place = Place::new(None);
+    let configuration = place.load().unwrap();
+    assert_eq!(
+        TrustStore::at(place.root.join("none")).check(&configuration).unwrap(),
+        Trusted::NotNeeded
+    );
+
+    let reading = configuration.grants_for("fs", true, &[need("read")]);
+    assert!(reading.is_complete());
+    // Reading makes nothing.
+    reading.prepare().unwrap();
+    assert!(!place.root.join("out").exists());
+    let allowed = reading.allowed();
+    assert_eq!(allowed.directories.len(), 1);
+    assert_eq!(
+        (allowed.directories[0].guest.as_str(), &allowed.directories[0].host),
+        ("/", &place.root)
+    );
+    assert_eq!(allowed.hidden, [place.root.join(".cofferdam")]);
+
+    let writing = configuration.grants_for("report", true, &[need("write")]);
+    writing.prepare().unwrap();
+    assert!(place.root.join("out").is_dir());
+    let directories = writing.allowed().directories;
+    assert_eq!(directories.len(), 1);
+    assert_eq!(
+        (directories[0].guest.as_str(), directories[0].access),
+        ("/out", Access::Write)
+    );
+    assert_eq!(directories[0].host, place.root.join("out"));
+
+    let stranger = configuration.grants_for("stranger", false, &[need("read"), need("network")]);
+    assert!(stranger.allowed().directories.is_empty());
+    let refusals: Vec<String> = stranger.refusals().map(ToString::to_string).collect();
+    assert_eq!(
+        refusals,
+        [
+            "`stranger` may not read any directory; to grant it, add to [plugins.stranger] in cofferdam.toml (cofferdam init makes one): dirs = [{ guest = \"/\", host = \".\", access = \"read\" }]",
+            "`network` is understood but not granted in this release",
+        ]
+    );
+}
+
+#[test]
+fn an_output_directory_can_be_named_where_nothing_is_configured() {
+    let place = Place::new(None);
+    let elsewhere = place.root.join("data/results");
+    let overrides = Overrides {
+        output: Some(elsewhere.clone()),
+        state: Some(place.root.join("data/state/state.db")),
+        ..Overrides::default()
+    };
+    let configuration = place.load_with(&overrides).unwrap();
+    let grants = configuration.grants_for("report", true, &[need("write")]);
+    grants.prepare().unwrap();
+    assert!(elsewhere.is_dir());
+    assert_eq!(grants.directories[0].source.to_string(), "command line");
+    assert_eq!(
+        configuration.hidden(),
+        [place.root.join("data/state"), place.root.join(".cofferdam")]
+    );
+    let overrides = Overrides {
+        output: Some(place.root.join("plugins")),
+        ..Overrides::default()
+    };
+    assert!(
+        place
+            .load_with(&overrides)
+            .unwrap_err()
+            .to_string()
+            .contains("cannot be the output directory: a plugins directory lies in it")
+    );
+}
+
+#[test]
+fn a_link_in_the_place_of_the_output_is_not_followed() {
+    let place = Place::new(None);
+    symlink("/tmp", place.root.join("out")).unwrap();
+    let grants = place.load().unwrap().grants_for("report", true, &[need("write")]);
+    let error = grants.prepare().unwrap_err();
+    assert!(error.to_string().starts_with("cannot make the directory"), "{error}");
+    assert!(
+        std::error::Error::source(&error)
+            .unwrap()
+            .to_string()
+            .contains("symbolic link")
+    );
+}
+
+// row E14
+#[test]
+fn a_grant_is_what_is_asked_for_and_allowed() {
+    let text = format!(
+        "{HEAD}[plugins.fs]\ndirs = [\n  {{ guest = \"/src\", host = \"src\", access = \"read\" }},\n  {{ guest = \"/out\", host = \"data\", access = \"write\" }},\n]\n[plugins.idle]\n"
+    );
+    let configuration = Place::new(Some(&text)).load().unwrap();
+    let asked_nothing = configuration.grants_for("fs", true, &[]);
+    assert!(asked_nothing.directories.is_empty());
+
+    let reading = configuration.grants_for("fs", true, &[need("read")]);
+    let seen: Vec<_> = reading
+        .directories
+        .iter()
+        .map(|d| (d.guest.as_str(), d.access))
+        .collect();
+    assert_eq!(
+        seen,
+        [("/src", Access::Read), ("/out", Access::Read)],
+        "writing was not asked for"
+    );
+    let json = serde_json::to_value(&reading).unwrap();
+    assert_eq!(json["needs"][0]["granted"][1]["access"], "read");
+    assert_eq!(json["needs"][0]["granted"][1]["source"], "cofferdam.toml:5");
+
+    let named = Need {
+        path: Some("/src".to_owned()),
+        ..need("read")
+    };
+    assert_eq!(configuration.grants_for("fs", true, &[named]).directories.len(), 1);
+    let named = Need {
+        path: Some("/src".to_owned()),
+        ..need("write")
+    };
+    let refused = configuration.grants_for("fs", true, &[named]);
+    assert_eq!(
+        refused.refusals().next().unwrap().to_string(),
+        "`fs` may not write any directory as /src; to grant it, add to dirs of [plugins.fs], cofferdam.toml:4 in cofferdam.toml: { guest = \"/src\", host = \"out\", access = \"write\", create = true },"
+    );
+    let refused = configuration.grants_for("report", true, &[need("write")]);
+    assert!(!refused.is_complete(), "a file that is there says everything");
+    let line = refused.refusals().next().unwrap().line.clone().unwrap();
+    assert_eq!(
+        line,
+        "dirs = [{ guest = \"/out\", host = \"out\", access = \"write\", create = true }]"
+    );
+}
+
+#[test]
+fn a_line_that_is_printed_as_the_remedy_grants() {
+    let place = Place::new(Some(HEAD));
+    let refused = place
+        .load()
+        .unwrap()
+        .grants_for("report", true, &[need("write"), need("read")]);
+    let lines: Vec<_> = refused
+        .refusals()
+        .map(|refusal| refusal.line.clone().unwrap())
+        .collect();
+    for line in lines {
+        place.write(&format!("{HEAD}[plugins.report]\n{line}\n"));
+        let kind = if line.contains("write") { "write" } else { "read" };
+        assert!(
+            place
+                .load()
+                .unwrap()
+                .grants_for("report", true, &[need(kind)])
+                .is_complete()
+        );
+    }
+}
+
+#[test]
+fn a_project_that_asks_for_more_needs_trust_and_again_when_it_changes() {
+    let wants = |more: &str| {
+        format!("{HEAD}[plugins.fs]\ndirs = [{{ guest = \"/home\", host = \"/usr\", access = \"read\" }}{more}]\n")
+    };
+    let place = Place::new(Some(&wants("")));
+    let store = TrustStore::at(place.root.parent().unwrap().join("user/state"));
+    let untrusted = |configuration: &Configuration| -> Untrusted {
+        match store.check(configuration) {
+            Err(TrustError::Untrusted(untrusted)) => untrusted,
+            other => panic!("{other:?}"),
+        }
+    };
+    let first = place.load().unwrap();
+    let message = untrusted(&first)
+        .to_string()
+        .replace(&format!("{}/", place.root.display()), "");
+    assert_eq!(
+        message,
+        "this project wants more than reading its own tree and writing one directory in it\n    `fs` reads `/usr`  (cofferdam.toml:3)\nlook at cofferdam.toml, then: cofferdam trust"
+    );
+    let change = store.trust(&first).unwrap();
+    assert_eq!(change.added, ["`fs` reads `/usr`"]);
+    assert_eq!(store.check(&first).unwrap(), Trusted::Given);
+
+    place.write(&wants(
+        ", { guest = \"/tmp\", host = \"/usr/share\", access = \"write\" }",
+    ));
+    let second = place.load().unwrap();
+    let untrusted_again = untrusted(&second);
+    let kept = vec!["`fs` reads `/usr`".to_owned()];
+    let expected = AsksChange {
+        added: vec!["`fs` writes `/usr/share`".to_owned()],
+        removed: Vec::new(),
+        kept,
+    };
+    assert_eq!(untrusted_again.change, Some(expected));
+    assert!(untrusted_again.to_string().contains(
+        "changed since you trusted it\n    `fs` reads `/usr`  (cofferdam.toml:3)\n  + `fs` writes `/usr/share`"
+    ));
+    assert_eq!(
+        store.check(&first).unwrap(),
+        Trusted::Given,
+        "the text that was trusted still is"
+    );
+
+    assert!(store.forget(&first).unwrap());
+    assert!(store.check(&first).is_err());
+}
+
+#[test]
+fn one_output_directory_inside_needs_no_trust_but_two_do() {
+    let dirs = |plugin: &str, host: &str| {
+        format!(
+            "[plugins.{plugin}]\ndirs = [{{ guest = \"/out\", host = \"{host}\", access = \"write\", create = true }}]\n"
+        )
+    };
+    let place = Place::new(Some(&format!("{HEAD}{}{}", dirs("fs", "out"), dirs("report", "out"))));
+    assert!(place.load().unwrap().asks().is_empty());
+    place.write(&format!("{HEAD}{}{}", dirs("fs", "out"), dirs("report", "results")));
+    let asks: Vec<_> = place.load().unwrap().asks().into_iter().map(|ask| ask.what).collect();
+    assert_eq!(asks, ["`fs` writes `out`", "`report` writes `results`"]);
+    place.write(&format!(
+        "{HEAD}[registry]\ndirs = [\"/opt/plugins\"]\n[state]\npath = \"/var/lib/shop/state.db\"\n"
+    ));
+    let asks: Vec<_> = place.load().unwrap().asks().into_iter().map(|ask| ask.what).collect();
+    assert_eq!(
+        asks,
+        [
+            "loads plugins from `/opt/plugins`",
+            "keeps its state in `/var/lib/shop/state.db`"
+        ]
+    );
+}
+
+#[test]
+fn a_damaged_record_of_trust_is_refused_and_kept() {
+    let place = Place::new(Some(&format!("{HEAD}[registry]\ndirs = [\"/opt/plugins\"]\n")));
+    let directory = place.root.parent().unwrap().join("user");
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("trust.json"), "{").unwrap();
+    let error = TrustStore::at(&directory).trust(&place.load().unwrap()).unwrap_err();
+    assert!(error.to_string().contains("is of no use"), "{error}");
+    assert_eq!(fs::read_to_string(directory.join("trust.json")).unwrap(), "{");
+}
+
+#[test]
+fn limits_come_from_the_plugin_then_the_file_then_the_table() {
+    let text = format!(
+        "{HEAD}[limits]\nmemory = \"64 MiB\"\ncpu = \"5s\"\n[plugins.fs.limits]\ncpu = \"1m\"\n[host]\nattempts = 8\n"
+    );
+    let configuration = Place::new(Some(&text)).load().unwrap();
+    assert_eq!(configuration.limits_for("fs").get(LimitName::Cpu), 60_000);
+    assert_eq!(configuration.limits_for("fs").get(LimitName::Memory), 64 << 20);
+    assert_eq!(configuration.limits_for("text").get(LimitName::Cpu), 5000);
+    assert_eq!(
+        configuration.limits_for("text").get(LimitName::Output),
+        LimitName::Output.row().default
+    );
+    assert_eq!(configuration.attempts(), 8);
+    let settings = configuration.settings();
+    let cpu: Vec<_> = settings.iter().filter(|setting| setting.key == "cpu").collect();
+    assert_eq!(
+        (cpu[0].value.as_str(), cpu[0].source.to_string().as_str()),
+        ("\"5s\"", "cofferdam.toml:4")
+    );
+    assert_eq!(
+        (cpu[1].section.as_str(), cpu[1].value.as_str()),
+        ("plugins.fs.limits", "\"1m\"")
+    );
+    assert_eq!(cpu[0].maximum.as_deref(), Some("\"1h\""));
+    assert_eq!(
+        settings.iter().filter(|setting| setting.section == "limits").count(),
+        LIMITS.len()
+    );
+    let message = refused(&format!("{HEAD}[limits]\nwall = \"30m\"\nwall_max = \"10m\"\n"));
+    assert!(
+        message.contains("`wall` is 1800 s, more than `wall_max`, which is 600 s"),
+        "{message}"
+    );
+}
+
+#[test]
+fn variables_are_plain_values() {
+    let text = format!("{HEAD}[variables]\nrepo_name = \"shop\"\nports = [1, 2.5]\nmore = {{ on = true }}\n");
+    let configuration = Place::new(Some(&text)).load().unwrap();
+    let variables: Vec<_> = configuration
+        .variables()
+        .map(|(name, value)| format!("{name}={}", value.to_json()))
+        .collect();
+    assert_eq!(variables, ["more={\"on\":true}", "ports=[1,2.5]", "repo_name=\"shop\""]);
+    let message = refused(&format!(
+        "{HEAD}[variables]\nbranch = {{ command = [\"/usr/bin/git\"] }}\nday = 2026-11-21\n"
+    ));
+    assert!(message.contains("`branch`: a `command` is understood but not enforced in this release"));
+    assert!(message.contains("`day` must be a text, a number, true, false, or a list or map of them"));
+}
+
+#[test]
+fn the_template_has_no_problems_and_needs_no_trust() {
+    let place = Place::new(Some(&template("shop \"x\"\n")));
+    let configuration = place.load().unwrap();
+    assert_eq!(configuration.name(), "shop x");
+    assert!(configuration.asks().is_empty());
+    assert!(
+        configuration
+            .grants_for("fs", true, &[need("read"), need("write")])
+            .is_complete()
+    );
+    // What is commented out must be as good as what is not.
+    let text: String = template("shop")
+        .lines()
+        .map(|line| {
+            let bare = line.strip_prefix("# ").unwrap_or(line);
+            let setting = bare.starts_with('[') || bare.split('#').next().unwrap_or_default().contains(" = ");
+            if setting && !bare.starts_with("Limits") {
+                format!("{bare}\n")
+            } else {
+                format!("{line}\n")
+            }
+        })
+        .collect();
+    assert!(text.contains("\n[plugins.wordcount]\n"));
+    let place = Place::new(Some(&text));
+    place.load().unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+}
+
+#[test]
+fn explanations_have_one_number_each() {
+    let mut numbers: Vec<_> = EXPLANATIONS
+        .iter()
+        .map(|explanation| explanation.code.number())
+        .collect();
+    let count = numbers.len();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), count);
+    assert!(EXPLANATIONS.iter().all(|explanation| explanation.text.len() > 40));
+}
+
+/// Loads `text` as a project file; what matters is that it returns.
+fn load_anything(root: &Path, text: &str) {
+    let file = root.join("cofferdam.toml");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let project = Project::discover(root, &Overrides::default()).unwrap();
+    match Configuration::load(&project, &Overrides::default()) {
+        Ok(configuration) => {
+            assert!(!configuration.settings().is_empty());
+            let grants = configuration.grants_for("fs", true, &[need("read"), need("write")]);
+            assert!(grants.granted() <= 2);
+            assert!(configuration.asks().len() < 10_000);
+        }
+        Err(problems) => {
+            assert!(!problems.is_empty());
+            assert!(
+                problems
+                    .as_slice()
+                    .iter()
+                    .all(|problem| problem.line >= 1 && problem.column >= 1)
+            );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,200}") {
+        let directory = tempfile::tempdir().unwrap();
+        load_anything(directory.path(), &text);
+    }
+
+    #[test]
+    fn no_mangled_template_makes_it_panic(from in 0usize..3000, length in 0usize..40, with in "[\\[\\]{}=\"\\n0a.é-]{0,6}") {
+        let directory = tempfile::tempdir().unwrap();
+        let mut text = template("x").replace("# ", "");
+        let start = text.floor_char_boundary(from);
+        let end = text.floor_char_boundary(start + length).max(start);
+        text.replace_range(start..end, &with);
+        load_anything(directory.path(), &text);
+    }
+}
+
+#[test]
+fn deep_and_large_files_are_refused() {
+    let deep = format!("config = 1\nx = {}", "[".repeat(100_000));
+    assert!(!refused(&deep).is_empty());
+    let large = format!("config = 1\n# {}", "x".repeat(2 << 20));
+    assert!(refused(&large).contains("of at most 1048576"));
+}

@@ -1,0 +1,3 @@
+//! What does the runtime do, seen from outside?
+
+mod configuration;
