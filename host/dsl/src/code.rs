@@ -67,12 +67,29 @@ codes! {
     IgnoredAttribute = "CF0208", "an attribute that has no effect here";
     NotCarriedOut = "CF0209", "a construct that this version does not carry out";
     ExclusiveAttributes = "CF0210", "attributes that exclude each other";
+    NameIsNotFile = "CF0211", "a workflow with another name than its file";
+    UnknownAction = "CF0212", "an action that no plugin has";
+    AmbiguousAction = "CF0213", "an action that several plugins have";
+    UnknownBranch = "CF0214", "a need that is no branch of the block";
+    NeedsCircle = "CF0215", "branches that wait for each other";
+    NoBranches = "CF0216", "a parallel block without branches";
+    UnknownInput = "CF0217", "an input that is not declared";
+    UnknownVariable = "CF0218", "a variable that nothing sets";
+    UnknownName = "CF0219", "a name that nothing has here";
+    ReservedInput = "CF0220", "an input with the name of a built-in variable";
+    ImplicitlyRequired = "CF0221", "an input that is required without saying so";
+    InvalidPath = "CF0222", "a path that leads out of the project";
 
     // CF03xx: values, parameters, expressions, types.
     UnknownParameter = "CF0301", "a parameter that the action does not have";
     BareWord = "CF0302", "a bare word where a value belongs";
     RootAsCondition = "CF0303", "a condition that looks like an expression without its parentheses";
     WrongValue = "CF0304", "a value of the wrong kind";
+    ExpressionSyntax = "CF0305", "a text that is no expression";
+    MissingParameter = "CF0306", "a required parameter is missing";
+    UnknownMember = "CF0307", "a member that does not exist";
+    WrongDefault = "CF0308", "a default that does not fit its input";
+    BadSchema = "CF0309", "a schema of a plugin that cannot be read";
     ExpressionBudget = "CF0312", "an expression that costs too much";
 
     // CF05xx: plugins and components.

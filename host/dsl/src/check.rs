@@ -1,0 +1,197 @@
+//! What a workflow means and everything that is wrong with its meaning, without running anything.
+
+mod attribute;
+mod block;
+mod call;
+mod condition;
+mod expression;
+mod inputs;
+mod meta;
+mod node;
+mod not_yet;
+mod parallel;
+mod retry;
+mod schema;
+mod step_table;
+mod template;
+mod value;
+
+use crate::ast::{File, Item, ItemKind, Map, Node};
+use crate::catalog::Catalog;
+use crate::code::Code;
+use crate::compile::Options;
+use crate::diagnostic::Diagnostic;
+use crate::resolved::{Cleanup, Resolved, Step};
+use crate::source::{Source, Span};
+use cofferdam_engine::expr::ValueSource;
+use cofferdam_engine::plan::{InputDeclaration, Place};
+use std::collections::BTreeMap;
+use step_table::{Scope, StepTable};
+
+/// What came of checking a file.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Everything that is wrong or worth knowing.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What the workflow means, if there is no error.
+    pub resolved: Option<Resolved>,
+}
+
+/// Returns what `file`, the tree of `source`, means, with all findings.
+pub fn check(file: &File, source: &Source, catalog: &dyn Catalog, options: &Options) -> Checked {
+    let mut checker = Checker {
+        source,
+        catalog,
+        options,
+        has_edition: file.edition.is_some(),
+        steps: StepTable::of(file),
+        inputs: BTreeMap::new(),
+        unknown_actions: BTreeMap::new(),
+        validators: BTreeMap::new(),
+        diagnostics: Vec::new(),
+    };
+    let resolved = checker.file(file);
+    let errors = checker.diagnostics.iter().any(Diagnostic::is_error);
+    Checked {
+        diagnostics: checker.diagnostics,
+        resolved: Some(resolved).filter(|_| !errors),
+    }
+}
+
+/// An input that the file declares.
+struct Declared {
+    declaration: InputDeclaration,
+    name: Span,
+}
+
+struct Checker<'a> {
+    source: &'a Source,
+    catalog: &'a dyn Catalog,
+    options: &'a Options,
+    has_edition: bool,
+    steps: StepTable<'a>,
+    inputs: BTreeMap<&'a str, Declared>,
+    /// Where in `diagnostics` each unknown action is reported.
+    unknown_actions: BTreeMap<String, usize>,
+    validators: BTreeMap<String, Option<schema::Validator>>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Checker<'a> {
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
+        self.report(Diagnostic::error(code, span, message));
+    }
+
+    /// Returns whether the file is held to the rules of edition 1 (LANGUAGE rule R1).
+    fn is_modern(&self) -> bool {
+        self.has_edition || self.options.strict
+    }
+
+    fn file(&mut self, file: &'a File) -> Resolved {
+        self.declare_inputs(file);
+        let meta = self.meta(file);
+        let mut scope = Scope::default();
+        let mut body = Vec::new();
+        scope.begin(file.span.start);
+        for item in &file.items {
+            match &item.kind {
+                ItemKind::Node(node) => {
+                    self.needs_outside_parallel(node);
+                    body.extend(self.node(node, &scope));
+                    scope.pass(node.span.end);
+                }
+                // Clean-up runs after the body, wherever it stands.
+                ItemKind::Always(_) => scope.begin(item.span.end),
+                ItemKind::Meta(_) | ItemKind::Inputs(_) | ItemKind::Outputs(_) => {}
+            }
+        }
+        let mut always = Vec::new();
+        scope.in_cleanup = true;
+        for item in &file.items {
+            if let ItemKind::Always(block) = &item.kind {
+                always.push(Cleanup {
+                    body: self.nodes(&block.nodes, &scope),
+                    place: self.place(word_span(item, "always")),
+                });
+                scope.add(item.span);
+            }
+        }
+        let outputs = self.outputs(file, &scope);
+        Resolved {
+            name: file.name.text.clone(),
+            title: meta.title,
+            edition: file.edition.map_or(0, |edition| edition.number),
+            inputs: self.declarations(file),
+            outputs,
+            body,
+            always,
+            max_parallel: None,
+        }
+    }
+
+    /// Returns the declared inputs in the order of the text; of two with one name the later one counts.
+    fn declarations(&mut self, file: &'a File) -> Vec<InputDeclaration> {
+        let mut names: Vec<&str> = Vec::new();
+        for item in &file.items {
+            if let ItemKind::Inputs(inputs) = &item.kind {
+                names.extend(inputs.entries.iter().map(|entry| entry.name.text.as_str()));
+            }
+        }
+        let mut inputs = std::mem::take(&mut self.inputs);
+        names
+            .into_iter()
+            .filter_map(|name| inputs.remove(name))
+            .map(|declared| declared.declaration)
+            .collect()
+    }
+
+    fn outputs(&mut self, file: &'a File, scope: &Scope<'a>) -> Option<Vec<(String, ValueSource)>> {
+        let maps: Vec<&Map> = file
+            .items
+            .iter()
+            .filter_map(|item| match &item.kind {
+                ItemKind::Outputs(map) => Some(map),
+                ItemKind::Meta(_) | ItemKind::Inputs(_) | ItemKind::Always(_) | ItemKind::Node(_) => None,
+            })
+            .collect();
+        if maps.is_empty() {
+            return None;
+        }
+        Some(maps.into_iter().flat_map(|map| self.assignments(map, scope)).collect())
+    }
+
+    /// Returns the steps that `nodes` mean, one after the other.
+    fn nodes(&mut self, nodes: &'a [Node], scope: &Scope<'a>) -> Vec<Step> {
+        let mut scope = scope.clone();
+        scope.begin(nodes.first().map_or(0, |node| node.span.start));
+        let mut steps = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            self.needs_outside_parallel(node);
+            steps.extend(self.node(node, &scope));
+            scope.pass(node.span.end);
+        }
+        steps
+    }
+
+    /// Returns where `span` is for people; of several lines the first.
+    fn place(&self, span: Span) -> Place {
+        let start = self.source.position(span.start);
+        let text = span.of(self.source.text());
+        let first_line = text.lines().next().unwrap_or_default();
+        Place {
+            line: start.line,
+            column: start.column,
+            length: u32::try_from(first_line.chars().count()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// Returns the span of the keyword at the beginning of an item.
+fn word_span(item: &Item, word: &str) -> Span {
+    let start = item.span.start as usize;
+    Span::new(start, start + word.len())
+}

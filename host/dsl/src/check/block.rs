@@ -1,0 +1,133 @@
+//! What choices and loops mean.
+
+use super::Checker;
+use super::attribute::{count, is_word, value};
+use super::step_table::Scope;
+use crate::ast::{self, Attribute, Block, Do, Node, Sense, ValueKind, While};
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::resolved::{If, Loop, StepKind};
+use crate::source::Span;
+use cofferdam_engine::Data;
+use cofferdam_engine::expr::ValueSource;
+use cofferdam_engine::plan::{LoopOrder, OnLimit};
+
+impl<'a> Checker<'a> {
+    pub(super) fn choice(&mut self, choice: &'a ast::If, scope: &Scope<'a>) -> Option<StepKind> {
+        let mut arms = Vec::with_capacity(choice.arms.len());
+        let mut complete = true;
+        for arm in &choice.arms {
+            let condition = self.condition(&arm.condition, arm.sense, scope);
+            let body = self.nodes(&arm.block.nodes, scope);
+            match condition {
+                Some(condition) => arms.push((condition, body)),
+                None => complete = false,
+            }
+        }
+        let otherwise = choice
+            .otherwise
+            .as_ref()
+            .map_or_else(Vec::new, |block| self.nodes(&block.nodes, scope));
+        complete.then_some(StepKind::If(If { arms, otherwise }))
+    }
+
+    pub(super) fn while_loop(&mut self, node: &'a Node, repeat: &'a While, scope: &Scope<'a>) -> Option<StepKind> {
+        let head = node.keyword.to(repeat.condition.span);
+        self.repeat(
+            node,
+            head,
+            &repeat.condition,
+            &repeat.block,
+            LoopOrder::TestFirst,
+            scope,
+        )
+    }
+
+    pub(super) fn do_block(&mut self, node: &'a Node, block: &'a Do, scope: &Scope<'a>) -> Option<StepKind> {
+        match &block.condition {
+            Some(condition) => {
+                let head = node.keyword;
+                self.repeat(node, head, condition, &block.block, LoopOrder::BodyFirst, scope)
+            }
+            None => Some(StepKind::Do(self.nodes(&block.block.nodes, scope))),
+        }
+    }
+
+    fn repeat(
+        &mut self,
+        node: &'a Node,
+        head: Span,
+        condition: &ast::Condition,
+        block: &'a Block,
+        order: LoopOrder,
+        scope: &Scope<'a>,
+    ) -> Option<StepKind> {
+        // Whatever stands in the body can have run in an earlier round.
+        let mut inside = scope.clone();
+        inside.add(node.span);
+        let condition = self.condition(condition, Sense::If, &inside);
+        let limit = self.limit(&block.attributes, head, order, &inside);
+        let stuck_after = self.stuck_after(&block.attributes);
+        let on_limit = if is_word(&block.attributes, "on_max_iter", "continue") {
+            OnLimit::Continue
+        } else {
+            OnLimit::Fail
+        };
+        let body = self.nodes(&block.nodes, &inside);
+        Some(StepKind::Loop(Box::new(Loop {
+            condition: condition?,
+            order,
+            limit: limit?,
+            on_limit,
+            stuck_after: stuck_after?,
+            body,
+        })))
+    }
+
+    fn limit(
+        &mut self,
+        attributes: &'a [Attribute],
+        head: Span,
+        order: LoopOrder,
+        scope: &Scope<'a>,
+    ) -> Option<ValueSource> {
+        let Some(limit) = value(attributes, "max_iterations") else {
+            // The tables of attributes know it of `while`.
+            if order == LoopOrder::BodyFirst {
+                let message = "`do … while` needs `max_iterations`";
+                self.report(
+                    Diagnostic::error(Code::MissingAttribute, head, message)
+                        .help("write `max_iterations = 10`, or an expression: `max_iterations = (inputs.max_pages)`"),
+                );
+            }
+            return None;
+        };
+        match &limit.kind {
+            ValueKind::Expression(fragment) => self.expression(fragment, scope).map(ValueSource::Expression),
+            _ => count(limit).map(|count| ValueSource::Literal(Data::Int(i64::from(count)))),
+        }
+    }
+
+    /// Returns the number of rounds without a change that fail a loop; the outer none says that it is wrong.
+    #[expect(clippy::option_option, reason = "absent and wrong are two things")]
+    fn stuck_after(&mut self, attributes: &'a [Attribute]) -> Option<Option<u32>> {
+        let Some(value) = value(attributes, "stuck_after") else {
+            return Some(None);
+        };
+        match count(value) {
+            Some(0) => {
+                self.error(Code::WrongValue, value.span, "`stuck_after` counts rounds: at least 1");
+                None
+            }
+            Some(rounds) => Some(Some(rounds)),
+            None => {
+                self.error(
+                    Code::WrongValue,
+                    value.span,
+                    "`stuck_after` takes a whole number of rounds",
+                );
+                None
+            }
+        }
+    }
+}

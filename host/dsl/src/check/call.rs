@@ -1,0 +1,224 @@
+//! What calls mean: the action, its parameters, and what their failure does.
+
+use super::Checker;
+use super::attribute::{duration, value, word};
+use super::step_table::{Scope, handler_key};
+use crate::ast::{Attribute, Attributes, Block, Call, CallTarget, Node, Value, ValueKind, find_attribute};
+use crate::catalog::{ActionEntry, Lookup};
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::resolved::{self, OnFail, Step, StepKind};
+use crate::source::Span;
+use cofferdam_engine::Data;
+use cofferdam_engine::expr::ValueSource;
+use cofferdam_engine::plan::{ActionReference, RetryPolicy};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Returns the name of the action that a call means, with its place; none for workflows and paths.
+pub(super) fn action_name(target: &CallTarget, attributes: &[Attribute]) -> Option<(String, Span)> {
+    if let Some(used) = value(attributes, "use") {
+        return word(used);
+    }
+    match target {
+        CallTarget::Name(name) => Some((name.text.clone(), name.span)),
+        CallTarget::Plugin { plugin, action } => {
+            Some((format!("{}.{}", plugin.text, action.text), plugin.span.to(action.span)))
+        }
+        CallTarget::Path(_) | CallTarget::Workflow(_) => None,
+    }
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn call(&mut self, node: &'a Node, call: &'a Call, scope: &Scope<'a>) -> Option<StepKind> {
+        let attributes = call.attributes.as_ref().map_or(&[][..], |list| &list.entries);
+        match &call.target {
+            CallTarget::Workflow(_) => {
+                self.probe(attributes, scope);
+                return None;
+            }
+            CallTarget::Path(path) => {
+                self.check_path(&path.plain, path.span);
+                self.probe(attributes, scope);
+                return None;
+            }
+            CallTarget::Name(_) | CallTarget::Plugin { .. } => {}
+        }
+        let (name, place) = action_name(&call.target, attributes)?;
+        let action = if name.is_empty() {
+            None
+        } else {
+            self.action(&name, place)
+        };
+        let params = self.params(call.attributes.as_ref(), action.as_deref(), place, scope);
+        let retry = self.retry(attributes);
+        let timeout = self.timeout(attributes, "timeout");
+        let timeout_total = self.timeout(attributes, "timeout_total");
+        let on_fail = self.on_fail(node, attributes, scope);
+        if let Some(undo) = find_attribute(attributes, "undo").and_then(Attribute::handler) {
+            self.handler(undo, node.span.start, scope);
+        }
+        Some(StepKind::Call(Box::new(resolved::Call {
+            action: reference(&*action?),
+            params: params?,
+            retry: retry?,
+            timeout,
+            timeout_total,
+            on_fail: on_fail?,
+        })))
+    }
+
+    /// Refuses paths that lead out of the project (capability A16).
+    fn check_path(&mut self, path: &str, span: Span) {
+        let leaves = path.starts_with('/') || path.contains('\\') || path.split('/').any(|part| part == "..");
+        if leaves {
+            let message = format!("the path `{path}` leads out of the project");
+            self.report(
+                Diagnostic::error(Code::InvalidPath, span, message)
+                    .help("write a path below the project's directory, without `..`"),
+            );
+        }
+    }
+
+    /// Returns the action called `name`; reports once if there is none.
+    fn action(&mut self, name: &str, place: Span) -> Option<Arc<ActionEntry>> {
+        let (code, message, candidates) = match self.catalog.action(name) {
+            Lookup::Found(entry) => return Some(entry),
+            Lookup::Ambiguous(candidates) => {
+                let message = format!("several plugins have an action `{name}`");
+                (Code::AmbiguousAction, message, candidates)
+            }
+            Lookup::Unknown { suggestions } => {
+                let message = format!("there is no action `{name}`");
+                (Code::UnknownAction, message, suggestions)
+            }
+        };
+        // One name that is missing everywhere is one finding.
+        if let Some(index) = self.unknown_actions.get(name) {
+            const SHOWN: usize = 5;
+            let known = &mut self.diagnostics[*index];
+            if known.secondary.len() < SHOWN {
+                known.secondary.push(crate::diagnostic::Label {
+                    span: place,
+                    text: "also here".to_owned(),
+                });
+            }
+            return None;
+        }
+        let mut diagnostic = Diagnostic::error(code, place, message);
+        match candidates.as_slice() {
+            [] => diagnostic = diagnostic.help("`cofferdam plugin list` shows the actions there are"),
+            [only] => diagnostic = diagnostic.label(format!("did you mean `{only}`?")).suggest(place, only),
+            several => {
+                let list: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
+                diagnostic = diagnostic.help(format!("write one of {}", list.join(", ")));
+            }
+        }
+        self.unknown_actions.insert(name.to_owned(), self.diagnostics.len());
+        self.report(diagnostic);
+        None
+    }
+
+    fn params(
+        &mut self,
+        attributes: Option<&'a Attributes>,
+        action: Option<&ActionEntry>,
+        place: Span,
+        scope: &Scope<'a>,
+    ) -> Option<ValueSource> {
+        let written = attributes.and_then(|attributes| find_attribute(&attributes.entries, "params"));
+        let Some(written) = written else {
+            if let Some(action) = action {
+                self.check_params(action, place, None);
+            }
+            return Some(ValueSource::Literal(Data::map::<&str>([])));
+        };
+        let source = written.value()?;
+        match &source.kind {
+            ValueKind::Map(map) => {
+                let params = self.map_value(map, scope);
+                if let Some(action) = action {
+                    self.check_params(action, place, Some((written.key.span, map)));
+                }
+                params
+            }
+            ValueKind::Expression(fragment) => self.expression(fragment, scope).map(ValueSource::Expression),
+            _ => None,
+        }
+    }
+
+    fn timeout(&mut self, attributes: &'a [Attribute], key: &str) -> Option<Duration> {
+        let value = value(attributes, key)?;
+        let timeout = duration(value)?;
+        if timeout.is_zero() {
+            let message = format!("a `{key}` of nothing ends the step before it begins");
+            self.report(Diagnostic::doubtful(
+                Code::WrongValue,
+                self.has_edition,
+                value.span,
+                message,
+            ));
+        }
+        Some(timeout)
+    }
+
+    fn on_fail(&mut self, node: &'a Node, attributes: &'a [Attribute], scope: &Scope<'a>) -> Option<OnFail> {
+        let Some(attribute) = find_attribute(attributes, "on_fail") else {
+            return Some(OnFail::Fail);
+        };
+        if let Some(block) = attribute.handler() {
+            return Some(OnFail::Handle(self.handler(block, node.span.start, scope)));
+        }
+        let value = attribute.value()?;
+        let (name, place) = word(value)?;
+        if name == "continue" {
+            return Some(OnFail::Continue);
+        }
+        if matches!(value.kind, ValueKind::Text(_)) && name.contains('/') {
+            self.check_path(&name, place);
+            self.not_yet(place, "a handler that is an agent's file");
+            return None;
+        }
+        self.handler_action(&name, place, value)
+            .map(|step| OnFail::Handle(vec![step]))
+    }
+
+    /// Returns the call that `on_fail = ACTION` stands for: it has no parameters.
+    fn handler_action(&mut self, name: &str, place: Span, value: &'a Value) -> Option<Step> {
+        let action = self.action(name, place)?;
+        let (key, _) = handler_key(value)?;
+        self.check_params(&action, place, None);
+        let call = resolved::Call {
+            action: reference(&action),
+            params: ValueSource::Literal(Data::map::<&str>([])),
+            retry: RetryPolicy::default(),
+            timeout: None,
+            timeout_total: None,
+            on_fail: OnFail::Fail,
+        };
+        Some(Step {
+            segment: key.to_owned(),
+            key: Some(Arc::from(key)),
+            guard: None,
+            kind: StepKind::Call(Box::new(call)),
+            place: self.place(place),
+        })
+    }
+
+    /// Returns the steps of a handler of the step that begins at `step`: it sees that step and all before it.
+    pub(super) fn handler(&mut self, block: &'a Block, step: u32, scope: &Scope<'a>) -> Vec<Step> {
+        let mut inside = scope.clone();
+        inside.in_handler = true;
+        inside.begin(step);
+        inside.pass(block.span.start);
+        self.nodes(&block.nodes, &inside)
+    }
+}
+
+fn reference(entry: &ActionEntry) -> ActionReference {
+    ActionReference {
+        plugin: entry.plugin.clone(),
+        action: entry.action.clone(),
+        component: entry.component,
+    }
+}

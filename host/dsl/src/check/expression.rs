@@ -1,0 +1,343 @@
+//! What the expressions of a file refer to, and whether it can be there.
+
+use super::Checker;
+use super::step_table::Scope;
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::literal::Fragment;
+use crate::parser::ROOTS;
+use crate::source::Span;
+use cofferdam_engine::Expression;
+use cofferdam_engine::expr::{Reference, Segment, references};
+use std::ops::Range;
+
+/// The members of `steps.X` (LANGUAGE rule R41).
+const STEP_MEMBERS: &[&str] = &[
+    "attempts",
+    "cancelled",
+    "completed",
+    "context",
+    "ended_at",
+    "error",
+    "failed",
+    "iteration",
+    "markers",
+    "output",
+    "skipped",
+    "started_at",
+    "status",
+    "steps",
+];
+
+/// The members of `error` and of `steps.X.error`.
+const ERROR_MEMBERS: &[&str] = &["attempt", "class", "code", "details", "message", "step"];
+
+/// The members of `run`.
+const RUN_MEMBERS: &[&str] = &["dry_run", "id", "metrics", "now", "started_at", "status", "workflow"];
+
+/// The members of `prior`.
+const PRIOR_MEMBERS: &[&str] = &["context", "output"];
+
+/// Returns whether a text is a name and nothing else.
+pub(super) fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}
+
+/// An expression with the way back to the file.
+struct Located<'f> {
+    fragment: &'f Fragment,
+    /// How many bytes of the fragment stand before the expression.
+    skipped: usize,
+    expression: Expression,
+}
+
+impl Located<'_> {
+    fn span(&self, range: &Range<usize>) -> Span {
+        self.fragment
+            .locate(self.skipped + range.start, self.skipped + range.end)
+    }
+}
+
+impl<'a> Checker<'a> {
+    /// Returns the expression that a piece of text is, if everything that it names can be there.
+    pub(super) fn expression(&mut self, fragment: &Fragment, scope: &Scope<'a>) -> Option<Expression> {
+        let code = fragment.code.trim();
+        if code.is_empty() {
+            // Between parentheses the parser has reported it.
+            if fragment.written.trim().is_empty() && fragment.span.start == fragment.span.end {
+                return None;
+            }
+            self.error(Code::ExpressionSyntax, fragment.span, "an expression is missing here");
+            return None;
+        }
+        let skipped = fragment.code.len() - fragment.code.trim_start().len();
+        let expression = match Expression::parse(code) {
+            Ok(expression) => expression,
+            Err(error) => {
+                let span = fragment.locate(skipped + error.range.start, skipped + error.range.end);
+                let mut diagnostic = Diagnostic::error(Code::ExpressionSyntax, span, error.message);
+                if let Some(hint) = error.hint {
+                    diagnostic = diagnostic.help(hint);
+                }
+                self.report(diagnostic);
+                return None;
+            }
+        };
+        let located = Located {
+            fragment,
+            skipped,
+            expression,
+        };
+        let before = self.diagnostics.len();
+        for reference in references(&located.expression) {
+            if let Some(diagnostic) = self.reference(&reference, &located, scope) {
+                // `a.x + a.x` is one mistake.
+                let known = self.diagnostics[before..]
+                    .iter()
+                    .any(|found| found.message == diagnostic.message);
+                if !known {
+                    self.report(diagnostic);
+                }
+            }
+        }
+        let failed = self.diagnostics[before..].iter().any(Diagnostic::is_error);
+        (!failed).then_some(located.expression)
+    }
+
+    /// Returns whether a placeholder of an old file can be meant as an expression: it is one, and its roots exist.
+    pub(super) fn can_be_expression(&self, fragment: &Fragment, scope: &Scope<'a>) -> bool {
+        Expression::parse(fragment.code.trim()).is_ok_and(|expression| {
+            references(&expression)
+                .iter()
+                .all(|reference| self.is_root(&reference.root, scope))
+        })
+    }
+
+    fn is_root(&self, name: &str, scope: &Scope<'_>) -> bool {
+        match name {
+            "item" => !scope.items.is_empty(),
+            _ => ROOTS.contains(&name) || scope.items.contains(&name),
+        }
+    }
+
+    fn reference(&self, reference: &Reference, at: &Located<'_>, scope: &Scope<'a>) -> Option<Diagnostic> {
+        let root = &*reference.root;
+        if scope.items.contains(&root) {
+            return None;
+        }
+        let first = reference.path.first();
+        match root {
+            "inputs" => self.input_reference(first?, at),
+            "steps" => self.step_reference(&reference.path, at, scope),
+            "vars" => self.variable_reference(first?, at),
+            "run" => unknown_member(first?, RUN_MEMBERS, "run", at),
+            "prior" => unknown_member(first?, PRIOR_MEMBERS, "prior", at),
+            "error" if scope.in_handler => unknown_member(first?, ERROR_MEMBERS, "error", at),
+            "error" => {
+                let span = at.span(&reference.root_range);
+                let diagnostic =
+                    Diagnostic::error(Code::UnknownName, span, "`error` is known inside `on_fail { … }` only");
+                Some(diagnostic.help("after a step with `on_fail = continue` write `steps.STEP.error`"))
+            }
+            "secrets" => {
+                let message = "a secret in an expression is understood but not carried out by this version";
+                Some(Diagnostic::error(
+                    Code::NotCarriedOut,
+                    at.span(&reference.range),
+                    message,
+                ))
+            }
+            "item" if !scope.items.is_empty() => None,
+            _ => Some(self.unknown_root(reference, at, scope)),
+        }
+    }
+
+    fn unknown_root(&self, reference: &Reference, at: &Located<'_>, scope: &Scope<'_>) -> Diagnostic {
+        let name = &*reference.root;
+        let span = at.span(&reference.root_range);
+        let diagnostic = Diagnostic::error(Code::UnknownName, span, format!("nothing is called `{name}` here"));
+        let instead = if self.inputs.contains_key(name) {
+            Some(format!("inputs.{name}"))
+        } else if self.steps.variables.contains(name) {
+            Some(format!("vars.{name}"))
+        } else if self.steps.visible(name, scope).next().is_some() {
+            Some(format!("steps.{name}"))
+        } else {
+            None
+        };
+        if let Some(instead) = instead {
+            return diagnostic.help(format!("write `{instead}`")).suggest(span, instead);
+        }
+        match did_you_mean(name, ROOTS.iter().copied().chain(scope.items.iter().copied())) {
+            Some(meant) => diagnostic
+                .label(format!("did you mean `{meant}`?"))
+                .suggest(span, meant),
+            None => diagnostic.help(format!(
+                "an expression begins with one of {}; texts have quotes",
+                ROOTS.join(", ")
+            )),
+        }
+    }
+
+    fn input_reference(&self, segment: &Segment, at: &Located<'_>) -> Option<Diagnostic> {
+        let name = &*segment.name;
+        if self.inputs.contains_key(name) {
+            return None;
+        }
+        let span = at.span(&segment.range);
+        let mut diagnostic = Diagnostic::error(Code::UnknownInput, span, format!("there is no input `{name}`"));
+        let minus = name
+            .split_once('-')
+            .filter(|(before, _)| self.inputs.contains_key(before));
+        if let Some((before, after)) = minus {
+            return Some(diagnostic.help(format!("for minus write `inputs.{before} - {after}`")));
+        }
+        if let Some(meant) = did_you_mean(name, self.inputs.keys().copied()) {
+            diagnostic = diagnostic
+                .label(format!("did you mean `{meant}`?"))
+                .suggest(span, meant);
+            return Some(diagnostic.also(self.inputs[meant].name, format!("there is `{meant}`")));
+        }
+        Some(diagnostic.help(if self.inputs.is_empty() {
+            format!("declare it: `inputs {{ {name} required }}`")
+        } else {
+            format!(
+                "declared are: {}",
+                self.inputs.keys().copied().collect::<Vec<_>>().join(", ")
+            )
+        }))
+    }
+
+    fn variable_reference(&self, segment: &Segment, at: &Located<'_>) -> Option<Diagnostic> {
+        let name = &*segment.name;
+        if self.steps.variables.contains(name) {
+            return None;
+        }
+        let span = at.span(&segment.range);
+        let diagnostic = Diagnostic::error(
+            Code::UnknownVariable,
+            span,
+            format!("no `set` writes the variable `{name}`"),
+        );
+        Some(match did_you_mean(name, self.steps.variables.iter().copied()) {
+            Some(meant) => diagnostic
+                .label(format!("did you mean `{meant}`?"))
+                .suggest(span, meant),
+            None if self.inputs.contains_key(name) => diagnostic.help(format!("the input is `inputs.{name}`")),
+            None => diagnostic.help(format!("write `set {{ {name} = … }}` before it")),
+        })
+    }
+
+    fn step_reference(&self, path: &[Segment], at: &Located<'_>, scope: &Scope<'a>) -> Option<Diagnostic> {
+        let step = path.first()?;
+        if let Some(diagnostic) = self.missing_step(&step.name, at.span(&step.range), scope) {
+            return Some(diagnostic);
+        }
+        let member = path.get(1)?;
+        let of = format!("steps.{}", step.name);
+        let is_workflow = self.steps.visible(&step.name, scope).any(|fact| fact.is_workflow);
+        if &*member.name == "steps" && !is_workflow {
+            let message = format!("`{of}` calls no workflow, it has no steps of its own");
+            return Some(Diagnostic::error(Code::UnknownMember, at.span(&member.range), message));
+        }
+        if let Some(diagnostic) = unknown_member(member, STEP_MEMBERS, &of, at) {
+            return Some(if STEP_MEMBERS.contains(&&*member.name) || member.optional {
+                diagnostic
+            } else {
+                diagnostic.note(format!("what a step returns is below `{of}.output`"))
+            });
+        }
+        match (&*member.name, path.get(2)) {
+            ("error", Some(part)) => unknown_member(part, ERROR_MEMBERS, &format!("{of}.error"), at),
+            ("output", Some(field)) => self.output_reference(step, field, at, scope),
+            _ => None,
+        }
+    }
+
+    /// Returns what is wrong with a field of an output that the action's schema does not know (LANGUAGE rule R21).
+    fn output_reference(
+        &self,
+        step: &Segment,
+        field: &Segment,
+        at: &Located<'_>,
+        scope: &Scope<'a>,
+    ) -> Option<Diagnostic> {
+        if field.optional {
+            return None;
+        }
+        let mut fields: Vec<String> = Vec::new();
+        for fact in self.steps.visible(&step.name, scope) {
+            let crate::catalog::Lookup::Found(entry) = self.catalog.action(fact.action.as_deref()?) else {
+                return None;
+            };
+            fields.extend(super::schema::closed_properties(&entry.output)?);
+        }
+        if fields.is_empty() || fields.iter().any(|known| **known == *field.name) {
+            return None;
+        }
+        fields.sort_unstable();
+        fields.dedup();
+        let span = at.span(&field.range);
+        let message = format!("the output of `{}` has no `{}`", step.name, field.name);
+        let diagnostic = Diagnostic::error(Code::UnknownMember, span, message);
+        Some(match did_you_mean(&field.name, fields.iter().map(String::as_str)) {
+            Some(meant) => diagnostic
+                .label(format!("did you mean `{meant}`?"))
+                .suggest(span, meant),
+            None => diagnostic.help(format!("it has {}", fields.join(", "))),
+        })
+    }
+
+    /// Returns the finding that no step called `key` can have run where `scope` is.
+    pub(super) fn missing_step(&self, key: &str, span: Span, scope: &Scope<'a>) -> Option<Diagnostic> {
+        if self.steps.visible(key, scope).next().is_some() {
+            return None;
+        }
+        // Steps of a called workflow are known only when it is read.
+        if self.steps.all(key).next().is_none() && self.steps.sees_workflow(scope) {
+            return None;
+        }
+        const SHOWN: usize = 12;
+        let known = self.steps.visible_keys(scope);
+        let mut diagnostic = Diagnostic::error(
+            Code::NoStepBefore,
+            span,
+            format!("no step `{key}` can have run before this line"),
+        );
+        if let Some(later) = self.steps.all(key).next() {
+            diagnostic = diagnostic.also(later.name, format!("`{key}` has not run yet then"));
+        } else if let Some(near) = did_you_mean(key, known.iter().copied()) {
+            diagnostic = diagnostic.suggest(span, near);
+            if let Some(fact) = self.steps.visible(near, scope).next() {
+                diagnostic = diagnostic.also(fact.name, format!("there is `{near}`"));
+            }
+        }
+        let mut list = known.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+        if known.len() > SHOWN {
+            list.push_str(&format!(" and {} more", known.len() - SHOWN));
+        }
+        Some(if known.is_empty() {
+            diagnostic.help("no step stands before it")
+        } else {
+            diagnostic.help(format!("steps that can have run here: {list}"))
+        })
+    }
+}
+
+fn unknown_member(segment: &Segment, members: &[&'static str], of: &str, at: &Located<'_>) -> Option<Diagnostic> {
+    let name = &*segment.name;
+    if members.contains(&name) || segment.optional {
+        return None;
+    }
+    let span = at.span(&segment.range);
+    let diagnostic = Diagnostic::error(Code::UnknownMember, span, format!("`{of}` has no `{name}`"));
+    Some(match did_you_mean(name, members.iter().copied()) {
+        Some(meant) => diagnostic
+            .label(format!("did you mean `{meant}`?"))
+            .suggest(span, meant),
+        None => diagnostic.help(format!("it has {}", members.join(", "))),
+    })
+}

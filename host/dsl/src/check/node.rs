@@ -1,0 +1,122 @@
+//! What each kind of step means, and what all of them have in common: key, guard, place.
+
+use super::Checker;
+use super::step_table::Scope;
+use crate::ast::{Attribute, CallTarget, Node, NodeKind};
+use crate::resolved::{Step, StepKind};
+use crate::source::Span;
+use std::sync::Arc;
+
+/// Returns the key under which the result of a step is found, with the place where it is written.
+pub(super) fn key_of(node: &Node) -> Option<(&str, Span)> {
+    let word = match &node.kind {
+        NodeKind::Call(call) => return Some((call.target.key(), call.target.span())),
+        NodeKind::Do(block) => block.name.as_ref()?,
+        NodeKind::Parallel(parallel) => parallel.name.as_ref()?,
+        NodeKind::Gate(gate) => gate.name.as_ref().unwrap_or(&gate.gate_kind),
+        NodeKind::Script(script) => &script.name,
+        NodeKind::Wait(wait) => &wait.name,
+        NodeKind::Foreach(foreach) => &foreach.name,
+        NodeKind::If(_) | NodeKind::While(_) | NodeKind::Always(_) | NodeKind::Set(_) | NodeKind::Fail(_) => {
+            return None;
+        }
+    };
+    Some((&word.text, word.span))
+}
+
+/// Returns the attributes of a step.
+pub(super) fn attributes_of(node: &Node) -> &[Attribute] {
+    match &node.kind {
+        NodeKind::Call(call) => call.attributes.as_ref().map_or(&[], |list| &list.entries),
+        NodeKind::While(repeat) => &repeat.block.attributes,
+        NodeKind::Do(block) => &block.block.attributes,
+        NodeKind::Parallel(parallel) => &parallel.block.attributes,
+        NodeKind::Gate(gate) => &gate.attributes.entries,
+        NodeKind::Script(script) => &script.attributes.entries,
+        NodeKind::Wait(wait) => &wait.attributes.entries,
+        NodeKind::Foreach(foreach) => &foreach.block.attributes,
+        NodeKind::If(_) | NodeKind::Always(_) | NodeKind::Set(_) | NodeKind::Fail(_) => &[],
+    }
+}
+
+/// Returns the word that stands for a step without a key in its path.
+fn word_of(node: &Node) -> &'static str {
+    match &node.kind {
+        NodeKind::Call(_) => "call",
+        NodeKind::If(_) => "if",
+        NodeKind::While(_) => "while",
+        NodeKind::Do(_) => "do",
+        NodeKind::Parallel(_) => "parallel",
+        NodeKind::Gate(_) => "gate",
+        NodeKind::Always(_) => "always",
+        NodeKind::Script(_) => "script",
+        NodeKind::Wait(_) => "wait",
+        NodeKind::Foreach(_) => "foreach",
+        NodeKind::Set(_) => "set",
+        NodeKind::Fail(_) => "fail",
+    }
+}
+
+/// Returns the head of a step: its first word and what says which one it is.
+fn head_of(node: &Node) -> Span {
+    match &node.kind {
+        NodeKind::If(choice) => choice
+            .arms
+            .first()
+            .map_or(node.keyword, |arm| node.keyword.to(arm.condition.span)),
+        NodeKind::While(repeat) => node.keyword.to(repeat.condition.span),
+        NodeKind::Fail(text) => node.keyword.to(text.span),
+        NodeKind::Always(_) | NodeKind::Set(_) => node.keyword,
+        NodeKind::Call(_)
+        | NodeKind::Do(_)
+        | NodeKind::Parallel(_)
+        | NodeKind::Gate(_)
+        | NodeKind::Script(_)
+        | NodeKind::Wait(_)
+        | NodeKind::Foreach(_) => key_of(node).map_or(node.keyword, |(_, name)| node.keyword.to(name)),
+    }
+}
+
+impl<'a> Checker<'a> {
+    /// Returns the step that `node` means; none if something in it is wrong or does not run yet.
+    pub(super) fn node(&mut self, node: &'a Node, scope: &Scope<'a>) -> Option<Step> {
+        let attributes = attributes_of(node);
+        let has_guard = super::attribute::value(attributes, "if").is_some();
+        let (guard, kind) = match &node.kind {
+            // What is probed has its guard probed too.
+            NodeKind::Gate(_) | NodeKind::Script(_) | NodeKind::Wait(_) => {
+                self.probe(attributes, scope);
+                (None, None)
+            }
+            NodeKind::Foreach(foreach) => {
+                self.probe(attributes, scope);
+                let item = super::attribute::value(attributes, "each").and_then(super::attribute::as_name);
+                let inside = scope.of_item(node.span, item.unwrap_or("item"));
+                self.nodes(&foreach.block.nodes, &inside);
+                (None, None)
+            }
+            NodeKind::Call(call) if matches!(call.target, CallTarget::Workflow(_) | CallTarget::Path(_)) => {
+                (None, self.call(node, call, scope))
+            }
+            NodeKind::Call(call) => (self.guard(attributes, scope), self.call(node, call, scope)),
+            NodeKind::If(choice) => (None, self.choice(choice, scope)),
+            NodeKind::While(repeat) => (self.guard(attributes, scope), self.while_loop(node, repeat, scope)),
+            NodeKind::Do(block) => (self.guard(attributes, scope), self.do_block(node, block, scope)),
+            NodeKind::Parallel(parallel) => (self.guard(attributes, scope), self.parallel(node, parallel, scope)),
+            NodeKind::Always(block) => (None, Some(StepKind::Always(self.nodes(&block.nodes, scope)))),
+            NodeKind::Set(map) => (None, Some(StepKind::Set(self.assignments(map, scope)))),
+            NodeKind::Fail(text) => (None, self.text_value(text, scope).map(StepKind::Fail)),
+        };
+        if has_guard && guard.is_none() {
+            return None;
+        }
+        let key = key_of(node).map(|(key, _)| key).filter(|key| !key.is_empty());
+        Some(Step {
+            segment: key.unwrap_or_else(|| word_of(node)).to_owned(),
+            key: key.map(Arc::from),
+            guard,
+            kind: kind?,
+            place: self.place(head_of(node)),
+        })
+    }
+}
