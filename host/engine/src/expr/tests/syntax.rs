@@ -1,7 +1,7 @@
 //! Which texts are expressions, what their trees say, and how mistakes are explained.
 
 use super::world::{World, check};
-use crate::expr::{Expression, MacroKind, NodeKind, references};
+use crate::expr::{Budget, Expression, MacroKind, NodeKind, references};
 
 #[test]
 fn r5_a_hyphen_between_name_characters_belongs_to_the_name() {
@@ -140,11 +140,18 @@ fn nesting_of_every_kind_is_bounded() {
     ];
     for (open, close) in nested {
         let source = |levels: usize| format!("{}1{}", open.repeat(levels), close.repeat(levels));
-        assert!(Expression::parse(&source(30)).is_ok(), "30 levels of {open}");
+        let allowed = Expression::parse(&source(30)).unwrap_or_else(|error| panic!("30 levels of {open}: {error}"));
+        let _ = allowed.evaluate(&World::default(), &mut Budget::standard());
         let error = Expression::parse(&source(2_000)).expect_err(open);
         assert_eq!(error.message, "an expression nested deeper than 64 levels", "{open}");
     }
     assert!(Expression::parse(&format!("a{}", ".b".repeat(100))).is_ok());
+    // The deepest tree that is allowed has a value, too.
+    let deepest = format!("{}steps.skipped{}{}", "[".repeat(50), ".b".repeat(200), "]".repeat(50));
+    assert_eq!(
+        World::default().show(&deepest),
+        format!("{}null{}", "[".repeat(50), "]".repeat(50))
+    );
     assert!(Expression::parse(&format!("a{}", ".b".repeat(20_000))).is_err());
     assert!(Expression::parse(&format!("a{}", ".trim()".repeat(9_000))).is_err());
 }
