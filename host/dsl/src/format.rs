@@ -89,7 +89,7 @@ impl Printer {
 
     fn inputs(&mut self, inputs: &Inputs) {
         self.text("inputs ");
-        if inputs.one_line && self.try_flat(|flat| flat.inputs(inputs)) {
+        if inputs.one_line && inputs.tail.is_empty() && self.try_flat(|flat| flat.inputs(inputs)) {
             return;
         }
         if inputs.entries.is_empty() && inputs.tail.is_empty() {

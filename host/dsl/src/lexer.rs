@@ -356,7 +356,9 @@ impl<'t> Lexer<'t> {
             scan.step(character, characters.peek().map(|(_, next)| *next));
             deepest = deepest.max(scan.brackets.len());
             if scan.mismatch {
-                self.at = start + offset;
+                // `(a[1)` ends there all the same; another bracket belongs to what is around.
+                let own = usize::from(character == ')' && self.end_of_line(start) > start + offset);
+                self.at = start + offset + own;
                 break;
             }
             if scan.brackets.is_empty() {
@@ -376,11 +378,16 @@ impl<'t> Lexer<'t> {
         }
         self.at = self.at.max(start + 1);
         let span = Span::new(start, self.at);
-        let diagnostic = Diagnostic::error(Code::UnclosedExpression, span, "this expression has no closing `)`");
+        let missing = match (scan.mismatch, scan.expected) {
+            (true, Some(bracket)) => bracket,
+            _ => ')',
+        };
+        let message = format!("this expression has no closing `{missing}`");
+        let help = format!("add `{missing}` where it belongs");
         self.report(
-            diagnostic
+            Diagnostic::error(Code::UnclosedExpression, span, message)
                 .label("begins here")
-                .help("add `)` where the expression ends"),
+                .help(help),
         );
         false
     }

@@ -330,6 +330,8 @@ pub(crate) struct ExpressionScan {
     pub(crate) brackets: Vec<char>,
     /// Whether the last character belongs to a comment.
     pub(crate) in_comment: bool,
+    /// The bracket that had to close last.
+    pub(crate) expected: Option<char>,
     /// Whether a bracket closed that was not open.
     pub(crate) mismatch: bool,
 }
@@ -373,7 +375,10 @@ impl ExpressionScan {
                 '(' => self.brackets.push(')'),
                 '[' => self.brackets.push(']'),
                 '{' => self.brackets.push('}'),
-                ')' | ']' | '}' => self.mismatch |= self.brackets.pop() != Some(character),
+                ')' | ']' | '}' => {
+                    self.expected = self.brackets.pop();
+                    self.mismatch |= self.expected != Some(character);
+                }
                 _ => {}
             }
         }

@@ -316,6 +316,11 @@ impl<'t> Parser<'t> {
     /// Skips what cannot be understood: at least one token, then up to a new line, a closing bracket, or past one pair
     /// of brackets.
     fn skip_construct(&mut self) {
+        if self.kind() == TokenKind::CloseBracket {
+            // Nobody waits for it here.
+            self.bump();
+            return;
+        }
         let mut open = 0_usize;
         loop {
             match self.kind() {
@@ -355,7 +360,9 @@ impl<'t> Parser<'t> {
             self.bump();
             return;
         }
-        if self.stopped {
+        // A literal without end has swallowed the bracket, and has been reported.
+        let swallowed = self.at > 0 && !self.lexed.tokens[self.at - 1].closed;
+        if self.stopped || swallowed {
             return;
         }
         let at_end = self.kind() == TokenKind::End;

@@ -33,7 +33,7 @@ pub(super) fn mismatch(construct: Construct, pair: &Pair<'_>, rule: &Rule, editi
             _ => name(value, rule),
         },
         Shape::Name | Shape::OnFail => name(value, rule),
-        Shape::Integer => (!is_integer(value)).then(|| wrong(rule, value.span, kind(value))),
+        Shape::Integer => (!is_integer(value)).then(|| wrong(rule, value.span, &shown(value))),
         Shape::Number => (!is_number(value)).then(|| wrong(rule, value.span, kind(value))),
         Shape::Map => (!matches!(value.kind, ValueKind::Map(_))).then(|| wrong(rule, value.span, kind(value))),
         Shape::Steps => Some(wrong(rule, value.span, kind(value))),
@@ -71,13 +71,20 @@ fn kind(value: &Value) -> &'static str {
     match &value.kind {
         ValueKind::Text(_) => "a text",
         ValueKind::Code(_) => "a code fence",
-        ValueKind::Number(_) => "this number",
+        ValueKind::Number(_) => "a number",
         ValueKind::Duration(_) => "a duration",
         ValueKind::Expression(_) => "an expression",
         ValueKind::Path(_) => "a word",
         ValueKind::List(_) => "a list",
         ValueKind::Map(_) => "a map",
         ValueKind::Invalid => "something unknown",
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match &value.kind {
+        ValueKind::Number(number) => format!("`{}`", number.written),
+        _ => kind(value).to_owned(),
     }
 }
 

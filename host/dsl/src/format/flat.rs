@@ -85,7 +85,8 @@ impl Flat {
 
     pub(super) fn inputs(&mut self, inputs: &Inputs) -> bool {
         self.braces(inputs.entries.iter(), |flat, input| {
-            flat.text(&input.name.text)
+            input.trivia.is_empty()
+                && flat.text(&input.name.text)
                 && input
                     .properties
                     .iter()
@@ -109,24 +110,27 @@ impl Flat {
         }
         let attributes = block.attributes.iter().map(Part::Attribute);
         block.one_line
+            && block.tail.is_empty()
             && self.braces(
                 attributes.chain(block.nodes.iter().map(Part::Node)),
                 |flat, part| match part {
                     Part::Attribute(attribute) => flat.attribute(attribute, false),
-                    Part::Node(node) => flat.node(node),
+                    Part::Node(node) => node.trivia.is_empty() && flat.node(node),
                 },
             )
     }
 
     pub(super) fn attributes(&mut self, attributes: &Attributes, calls_workflow: bool) -> bool {
         attributes.one_line
+            && attributes.tail.is_empty()
             && self.braces(attributes.entries.iter(), |flat, entry| {
                 flat.attribute(entry, calls_workflow)
             })
     }
 
     fn attribute(&mut self, attribute: &Attribute, calls_workflow: bool) -> bool {
-        self.text(&attribute.key.text)
+        attribute.trivia.is_empty()
+            && self.text(&attribute.key.text)
             && match &attribute.value {
                 AttributeValue::Handler(block) => self.text(" ") && self.block(block),
                 AttributeValue::Value { value, .. } => {
@@ -248,19 +252,20 @@ impl Flat {
 
     pub(super) fn list(&mut self, list: &List) -> bool {
         list.one_line
+            && list.tail.is_empty()
             && self.text("[")
-            && list
-                .items
-                .iter()
-                .enumerate()
-                .all(|(index, item)| (index == 0 || self.text(", ")) && self.value(&item.value))
+            && list.items.iter().enumerate().all(|(index, item)| {
+                (index == 0 || self.text(", ")) && item.trivia.is_empty() && self.value(&item.value)
+            })
             && self.text("]")
     }
 
     pub(super) fn map(&mut self, map: &Map) -> bool {
         map.one_line
+            && map.tail.is_empty()
             && self.braces(map.entries.iter(), |flat, entry| {
-                flat.text(&key_text(&entry.key.text))
+                entry.trivia.is_empty()
+                    && flat.text(&key_text(&entry.key.text))
                     && flat.text(if entry.equals { " = " } else { " " })
                     && flat.value(&entry.value)
             })

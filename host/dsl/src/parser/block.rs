@@ -10,11 +10,6 @@ use crate::token::TokenKind;
 /// Attributes that hold steps when braces follow (rule R51).
 const HANDLERS: &[&str] = &["on_fail", "undo"];
 
-/// Attributes of blocks that may be written without `=` (rule R10).
-const BLOCK_MAPS: &[&str] = &[
-    "retry", "env", "inputs", "scope", "filter", "options", "on_fail", "undo", "params",
-];
-
 impl Parser<'_> {
     pub(super) fn stray_comma(&mut self) {
         let span = self.bump().span;
@@ -132,7 +127,7 @@ impl Parser<'_> {
     fn attribute_value(&mut self, key: &Word) -> Option<AttributeValue> {
         if self.kind() == TokenKind::OpenBrace {
             if HANDLERS.contains(&key.text.as_str()) {
-                return Some(AttributeValue::Handler(self.block(&format!("`{}`", key.text), false)));
+                return self.handler(key);
             }
             return Some(AttributeValue::Value {
                 value: self.value(),
@@ -140,6 +135,9 @@ impl Parser<'_> {
             });
         }
         if self.equals() {
+            if self.kind() == TokenKind::OpenBrace && HANDLERS.contains(&key.text.as_str()) {
+                return self.handler(key);
+            }
             return Some(AttributeValue::Value {
                 value: self.value(),
                 equals: true,
@@ -149,6 +147,10 @@ impl Parser<'_> {
             value: self.value(),
             equals: true,
         })
+    }
+
+    fn handler(&mut self, key: &Word) -> Option<AttributeValue> {
+        Some(AttributeValue::Handler(self.block(&format!("`{}`", key.text), None)))
     }
 
     /// Reports a key without `=`; returns whether a value follows all the same.
@@ -195,8 +197,9 @@ impl Parser<'_> {
         }
     }
 
-    /// Takes the block that must follow `owner`.
-    pub(super) fn block(&mut self, owner: &str, takes_attributes: bool) -> Block {
+    /// Takes the block that must follow `owner`. Unless it holds steps only, `maps` are its attributes that may be
+    /// written without `=`.
+    pub(super) fn block(&mut self, owner: &str, maps: Option<&[&str]>) -> Block {
         let open = self.token().span;
         let mut block = Block {
             attributes: Vec::new(),
@@ -217,7 +220,9 @@ impl Parser<'_> {
             match self.kind() {
                 TokenKind::End | TokenKind::CloseBrace => break,
                 TokenKind::Comma => self.stray_comma(),
-                TokenKind::Word if self.at_attribute() => self.block_attribute(&mut block, owner, takes_attributes),
+                TokenKind::Word if self.at_attribute(maps.unwrap_or_default()) => {
+                    self.block_attribute(&mut block, owner, maps.is_some());
+                }
                 _ => {
                     let node = self.node(owner);
                     block.nodes.extend(node);
@@ -232,10 +237,12 @@ impl Parser<'_> {
         block
     }
 
-    fn at_attribute(&self) -> bool {
+    fn at_attribute(&self, maps: &[&str]) -> bool {
         match self.next_kind() {
             TokenKind::Equals | TokenKind::Colon => true,
-            TokenKind::OpenBrace => self.word().is_some_and(|word| BLOCK_MAPS.contains(&word)),
+            TokenKind::OpenBrace => self
+                .word()
+                .is_some_and(|word| maps.contains(&word) || HANDLERS.contains(&word)),
             _ => false,
         }
     }

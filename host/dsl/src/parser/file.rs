@@ -102,6 +102,9 @@ impl Parser<'_> {
         let token = self.token();
         if token.kind != TokenKind::Number {
             self.expected("the number of the edition");
+            if self.next_kind() == TokenKind::OpenBrace {
+                self.bump();
+            }
             return None;
         }
         self.bump();
@@ -155,7 +158,7 @@ impl Parser<'_> {
             Some("always") => {
                 self.count_node();
                 self.bump();
-                ItemKind::Always(self.block("`always`", false))
+                ItemKind::Always(self.block("`always`", None))
             }
             Some(word) if NODE_KEYWORDS.contains(&word) => {
                 let node = self.node_with(trivia)?;

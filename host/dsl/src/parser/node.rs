@@ -8,6 +8,12 @@ use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::token::TokenKind;
 
+/// Attributes of `foreach` that may be written without `=` (rule R10).
+const FOREACH_MAPS: &[&str] = &["inputs", "scope", "filter"];
+
+/// For blocks without such attributes.
+const NO_MAPS: &[&str] = &[];
+
 impl Parser<'_> {
     /// Takes one step; reports and skips what is none.
     pub(super) fn node(&mut self, owner: &str) -> Option<Node> {
@@ -43,13 +49,13 @@ impl Parser<'_> {
                 let condition = self.condition();
                 NodeKind::While(While {
                     condition,
-                    block: self.block("the condition of `while`", true),
+                    block: self.block("the condition of `while`", Some(NO_MAPS)),
                 })
             }
             "do" => NodeKind::Do(self.do_block()),
             "parallel" => NodeKind::Parallel(Parallel {
                 name: self.optional_name(),
-                block: self.block("`parallel`", true),
+                block: self.block("`parallel`", Some(NO_MAPS)),
             }),
             "gate" => {
                 let gate_kind = self.name("the kind of the gate");
@@ -59,7 +65,7 @@ impl Parser<'_> {
                     attributes: self.attributes("the gate"),
                 })
             }
-            "always" => NodeKind::Always(self.block("`always`", false)),
+            "always" => NodeKind::Always(self.block("`always`", None)),
             "script" => NodeKind::Script(Script {
                 name: self.name("the name of the script"),
                 attributes: self.attributes("the script"),
@@ -72,7 +78,7 @@ impl Parser<'_> {
                 let name = self.name("the name of the loop");
                 NodeKind::Foreach(Foreach {
                     name,
-                    block: self.block("the name of `foreach`", true),
+                    block: self.block("the name of `foreach`", Some(FOREACH_MAPS)),
                 })
             }
             "set" => NodeKind::Set(self.map_after("`set`")),
@@ -135,7 +141,7 @@ impl Parser<'_> {
     fn branches(&mut self, sense: Sense, keyword: crate::source::Span) -> If {
         let condition = self.condition();
         let word = if sense == Sense::If { "if" } else { "unless" };
-        let block = self.block(&format!("the condition of `{word}`"), true);
+        let block = self.block(&format!("the condition of `{word}`"), Some(NO_MAPS));
         let mut branches = If {
             arms: vec![Arm {
                 sense,
@@ -151,13 +157,13 @@ impl Parser<'_> {
                 let diagnostic = Diagnostic::error(Code::MisplacedElse, span, "there is no `else unless`");
                 self.report(diagnostic.help("write `else if (!(…))`, or put the `unless` into `else { … }`"));
             } else if !self.is_word("if") {
-                branches.otherwise = Some(self.block("`else`", false));
+                branches.otherwise = Some(self.block("`else`", None));
                 break;
             }
             self.count_node();
             self.bump();
             let condition = self.condition();
-            let block = self.block("the condition of `else if`", true);
+            let block = self.block("the condition of `else if`", Some(NO_MAPS));
             branches.arms.push(Arm {
                 sense: Sense::If,
                 condition,
@@ -175,7 +181,7 @@ impl Parser<'_> {
         } else {
             self.optional_name()
         };
-        let block = self.block("`do`", true);
+        let block = self.block("`do`", Some(NO_MAPS));
         let mut condition = None;
         if self.is_word("while") && !self.while_has_block() {
             self.bump();

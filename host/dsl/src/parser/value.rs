@@ -193,6 +193,11 @@ impl Parser<'_> {
             }
             _ => {
                 self.expected("a condition: `step.marker`, a boolean input, or `( expression )`");
+                if !token.begins_line
+                    && matches!(token.kind, TokenKind::Number | TokenKind::Duration | TokenKind::Unknown)
+                {
+                    self.bump();
+                }
                 (Test::Invalid, None)
             }
         };
