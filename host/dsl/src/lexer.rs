@@ -5,6 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::literal::ExpressionScan;
 use crate::source::{MAX_EXPRESSION_BYTES, MAX_LEVELS, Span};
 use crate::token::{CommentToken, Token, TokenKind};
+use std::cell::Cell;
 
 /// The tokens of a text.
 #[derive(Clone, Debug)]
@@ -40,7 +41,7 @@ pub(crate) const MAX_FINDINGS: usize = 200;
 /// How many bytes are looked at in search of a closing delimiter that is not there, over the whole text.
 ///
 /// Without it a file of nothing but opening parentheses takes the square of its length.
-const MAX_VAIN_BYTES: usize = 32 * 1024 * 1024;
+const MAX_VAIN_BYTES: usize = 2 * 1024 * 1024;
 
 struct Lexer<'t> {
     text: &'t str,
@@ -49,6 +50,8 @@ struct Lexer<'t> {
     cut_suspicious: bool,
     /// How many more bytes may be looked at in vain, see [`MAX_VAIN_BYTES`].
     vain_budget: usize,
+    /// The last line whose end was asked for: from where, and the end.
+    line: Cell<(usize, usize)>,
     lexed: Lexed,
 }
 
@@ -66,6 +69,7 @@ impl<'t> Lexer<'t> {
             at: 0,
             cut_suspicious,
             vain_budget: MAX_VAIN_BYTES,
+            line: Cell::new((1, 0)),
             lexed,
         }
     }
@@ -436,17 +440,23 @@ impl<'t> Lexer<'t> {
         }
     }
 
+    /// Returns where the line that holds `from` ends, without its line break.
     fn end_of_line(&self, from: usize) -> usize {
         let from = from.min(self.bytes.len());
-        let end = self.bytes[from..]
+        // Many broken literals on one long line ask for the same end.
+        let (start, end) = self.line.get();
+        if (start..=end).contains(&from) {
+            return end;
+        }
+        let rest = &self.bytes[from..];
+        let end = rest
             .iter()
             .position(|byte| *byte == b'\n')
             .map_or(self.bytes.len(), |length| from + length);
-        if end > from && self.bytes[end - 1] == b'\r' && end < self.bytes.len() {
-            end - 1
-        } else {
-            end
-        }
+        let has_return = end > from && end < self.bytes.len() && self.bytes[end - 1] == b'\r';
+        let end = end - usize::from(has_return);
+        self.line.set((from, end));
+        end
     }
 }
 

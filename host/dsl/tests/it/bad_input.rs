@@ -156,7 +156,7 @@ fn every_limit_is_named_with_its_code() {
 }
 
 #[test]
-fn ten_megabytes_of_anything_end_with_few_findings() {
+fn a_long_run_of_anything_ends_with_few_findings() {
     for piece in [
         "(", "(\n", "\\\"\n", "'", "\"x\n}\n", "{", "}", "[", "`", "```\n", "\u{1}", "\u{1} ", "if ", "a = ", "a { ",
         "1 ", ". ", "\"\"\"", "--\n", "(}", "é", "do{}", "- ",
@@ -166,7 +166,7 @@ fn ten_megabytes_of_anything_end_with_few_findings() {
             "workflow a edition 1 { set { x = [ ",
             "workflow a edition 1 { call b { ",
         ] {
-            let size = 512 * 1024;
+            let size = 128 * 1024;
             let text = format!("{prefix}{}", piece.repeat(size / piece.len()));
             let (_, found) = parse(&text);
             assert!(
@@ -216,4 +216,17 @@ fn codes(text: &str) -> Vec<Code> {
     let (_, found) = parse(text);
     let once: BTreeSet<Code> = found.iter().map(|finding| finding.code).collect();
     once.into_iter().collect()
+}
+
+#[test]
+fn ten_megabytes_are_read_fast_enough_to_be_refused() {
+    // row A12
+    for piece in ["(\n", "call b { x = 1 }\n", "\"x\n"] {
+        let body = piece.repeat((10 * 1024 * 1024 - 100) / piece.len());
+        let (_, found) = parse(&format!("workflow a edition 1 {{\n{body}"));
+        assert!(
+            found.iter().any(|finding| finding.severity == Severity::Error),
+            "{piece:?}"
+        );
+    }
 }
