@@ -40,10 +40,10 @@ pub(crate) fn sites<'a>(file: &'a File, visit: &mut dyn FnMut(&Site<'a>)) {
                 for entry in &map.entries {
                     match (entry.key.text.as_str(), &entry.value.kind) {
                         ("concurrency", ValueKind::Map(inner)) => {
-                            map_site(Construct::Concurrency, entry.key.span, inner, visit)
+                            map_site(Construct::Concurrency, entry.key.span, inner, visit);
                         }
                         ("webhook", ValueKind::Map(inner)) => {
-                            map_site(Construct::Webhook, entry.key.span, inner, visit)
+                            map_site(Construct::Webhook, entry.key.span, inner, visit);
                         }
                         _ => {}
                     }
