@@ -1,0 +1,7 @@
+use cofferdam_plugin::action;
+
+/// Counts.
+#[action]
+fn count() -> u8 {
+    0
+}
