@@ -76,7 +76,7 @@ fn run_stages(repository: &Repository, stages: &mut Stages) -> Result<()> {
     stages.run("docs", |_| {
         let mut cargo = repository.cargo();
         cargo
-            .args(["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"])
+            .args(["doc", "--quiet", "--workspace", "--no-deps"])
             .args(locked());
         process::run(cargo.env("RUSTDOCFLAGS", "-D warnings"))?;
         said("no warnings")

@@ -1,6 +1,7 @@
 //! How stages with their times are shown.
 
 use anyhow::{Context, Result};
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// Stages that follow one another, each with a name and a time.
@@ -27,6 +28,10 @@ impl Stages {
     /// Does the work of a stage and prints what it returns with the time it took.
     pub(crate) fn run(&mut self, name: &str, work: impl FnOnce(&str) -> Result<String>) -> Result<()> {
         let heading = self.heading(name);
+        // Where nobody sees a line grow, a log says what is being waited for.
+        if !std::io::stderr().is_terminal() {
+            eprintln!("{heading} ...");
+        }
         let started = Instant::now();
         let said = work(&heading).with_context(|| format!("stage `{name}`"))?;
         let took = started.elapsed();

@@ -1,0 +1,3 @@
+//! Does the house stand as it was drawn?
+
+mod layers;
