@@ -47,13 +47,23 @@ pub struct Run {
     metrics: Metrics,
     frames: BTreeMap<FrameKey, Frame>,
     scopes: scope::Scopes,
-    flights: BTreeMap<Fence, FrameKey>,
+    flights: BTreeMap<Fence, Flight>,
     deadlines: BTreeSet<(Timestamp, FrameKey)>,
     changes: Vec<EffectChange>,
     /// Frames that may have something to decide. Derived: a restored run has all its frames here.
     ready: BTreeSet<FrameKey>,
     /// Frames that can go on once there is a permit. Derived likewise.
     wanting: BTreeSet<FrameKey>,
+    /// The latest time that a decision was made at, also one without events: deadlines up to it have been looked at.
+    looked_at: Timestamp,
+}
+
+/// A delivery that is under way.
+#[derive(Clone, Debug, PartialEq)]
+struct Flight {
+    key: FrameKey,
+    /// The generation that started it; its reports name it, also after an adoption that left it in flight.
+    generation: Generation,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -86,6 +96,7 @@ impl Run {
             changes: Vec::new(),
             ready: BTreeSet::new(),
             wanting: BTreeSet::new(),
+            looked_at: Timestamp::default(),
         }
     }
 
@@ -184,14 +195,14 @@ impl Run {
 
     /// Returns the attempt that `fence` names, if it should be under way.
     pub fn effect(&self, plan: &Plan, fence: Fence) -> Option<Attempt> {
-        let key = self.flights.get(&fence)?;
+        let Flight { key, generation } = self.flights.get(&fence)?;
         let node = plan.node(key.node?);
         let (NodeKind::Call(call), State::Call(state)) = (&node.kind, &self.frames.get(key)?.state) else {
             return None;
         };
         Some(Attempt {
             fence,
-            generation: self.generation,
+            generation: *generation,
             at: crate::event::StepReference {
                 step: node.path.clone(),
                 occurrence: key.occurrence.clone(),
@@ -206,6 +217,40 @@ impl Run {
             previous: state.previous.clone(),
             dry_run: self.dry_run,
         })
+    }
+
+    /// Returns what this run and one replayed from its log disagree about, none if they agree as they must.
+    ///
+    /// What is derived anew at an adoption does not count: frames to look at, changes of effects, deadlines seen.
+    pub fn difference_to(&self, replayed: &Self) -> Option<&'static str> {
+        let due = |run: &Self| -> Vec<(Timestamp, FrameKey)> {
+            let ahead = |(at, _): &&(Timestamp, FrameKey)| *at > self.looked_at;
+            run.deadlines.iter().filter(ahead).cloned().collect()
+        };
+        let parts = [
+            ("id", self.id == replayed.id),
+            ("generation", self.generation == replayed.generation),
+            ("version", self.version == replayed.version),
+            ("last_at", self.last_at == replayed.last_at),
+            ("started_at", self.started_at == replayed.started_at),
+            ("phase", self.phase == replayed.phase),
+            ("inputs", self.inputs == replayed.inputs),
+            ("injected", self.injected == replayed.injected),
+            ("dry_run", self.dry_run == replayed.dry_run),
+            ("cancel", self.cancel == replayed.cancel),
+            ("metrics", self.metrics == replayed.metrics),
+            ("frames", self.frames == replayed.frames),
+            ("scopes", self.scopes == replayed.scopes),
+            ("flights", self.flights == replayed.flights),
+            ("deadlines", due(self) == due(replayed)),
+        ];
+        parts.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
+    }
+
+    /// Returns how many steps have begun and not ended and how many scopes are open: what a run costs in memory
+    /// besides its results.
+    pub fn open_parts(&self) -> (usize, usize) {
+        (self.frames.len(), self.scopes.len())
     }
 
     /// Returns how long an attempt may take: its own timeout, at most what is left of the step's.

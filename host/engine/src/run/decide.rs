@@ -61,8 +61,10 @@ pub(super) struct Transition<'a> {
 
 impl<'a> Transition<'a> {
     pub(super) fn new(run: Run, plan: &'a Plan, situation: Situation) -> Self {
-        let now = situation.now.max(run.last_at);
+        let now = situation.now.max(run.last_at).max(run.looked_at);
         let expected = run.version;
+        let mut run = run;
+        run.looked_at = now;
         Self {
             run,
             plan,
@@ -93,15 +95,16 @@ impl<'a> Transition<'a> {
             self.run.deadlines.remove(&(due, key.clone()));
             self.run.ready.insert(key);
         }
-        if self.permits > 0 {
-            let wanting = std::mem::take(&mut self.run.wanting);
-            self.run.ready.extend(wanting);
-        }
         while self.events.len() < MAX_EVENTS_PER_DECISION && matches!(self.run.phase, Phase::Active) {
+            let permits = self.free_permits();
+            if permits > 0 && !self.run.wanting.is_empty() {
+                let wanting = std::mem::take(&mut self.run.wanting);
+                self.run.ready.extend(wanting);
+            }
             let Some(key) = self.run.ready.first().cloned() else {
                 break;
             };
-            match self.run.next(self.plan, &key, self.now, self.permits) {
+            match self.run.next(self.plan, &key, self.now, permits) {
                 Next::Event(event) => {
                     if matches!(*event, Event::AttemptStarted { .. }) {
                         self.permits -= 1;
@@ -118,6 +121,15 @@ impl<'a> Transition<'a> {
                 }
             }
         }
+    }
+
+    /// Returns how many attempts may be started now: what the shell permits, within what the workflow allows.
+    fn free_permits(&self) -> u32 {
+        let Some(most) = self.plan.parts().max_parallel else {
+            return self.permits;
+        };
+        let busy = u32::try_from(self.run.flights.len()).unwrap_or(u32::MAX);
+        self.permits.min(most.saturating_sub(busy))
     }
 
     pub(super) fn finish(self) -> Decision {
@@ -206,7 +218,12 @@ impl Run {
             Input::Start(start) => transition.start(start),
             Input::Tick => {}
             Input::Reported(report) => {
-                if let Some(key) = transition.run.flights.get(&report.fence).cloned() {
+                if let Some(key) = transition
+                    .run
+                    .flights
+                    .get(&report.fence)
+                    .map(|flight| flight.key.clone())
+                {
                     transition.report(&key, report);
                 }
             }
@@ -229,7 +246,8 @@ impl Run {
             (Phase::Finished { .. }, _) => Err(Rejected::Finished),
             (Phase::Interrupted, _) => Err(Rejected::Interrupted),
             (Phase::Active, Input::Reported(report)) => {
-                if report.generation == self.generation && self.flights.contains_key(&report.fence) {
+                let flight = self.flights.get(&report.fence);
+                if flight.is_some_and(|flight| flight.generation == report.generation) {
                     Ok(())
                 } else {
                     Err(stale(report))

@@ -4,12 +4,12 @@ use super::frame::{
     BranchState, CallPhase, CallState, ChildEnd, Frame, FrameKey, LoopState, ParallelState, Root, Sequence, State,
 };
 use super::scope::{self, ScopeId};
-use super::{Phase, Run};
+use super::{Flight, Phase, Run};
 use crate::data::Data;
 use crate::effect::EffectChange;
 use crate::event::{AfterFailure, Ending, Event, Metrics, Recorded, SkipReason, StepReference};
 use crate::failure::Failure;
-use crate::id::{Fence, Version};
+use crate::id::{Fence, Occurrence, Version};
 use crate::plan::{NodeIndex, NodeKind, Plan};
 use crate::result::{StepResult, StepStatus};
 use crate::time::Timestamp;
@@ -188,7 +188,7 @@ impl Run {
 
     fn lose(&mut self, fences: &[Fence], deaths: u32) {
         for fence in fences {
-            let Some(key) = self.flights.remove(fence) else {
+            let Some(Flight { key, .. }) = self.flights.remove(fence) else {
                 continue;
             };
             self.changes.push(EffectChange::Ended(*fence));
@@ -241,14 +241,15 @@ impl Run {
             self.deadlines.remove(&(until, key.clone()));
         }
         state.phase = CallPhase::Running(fence);
-        state.failed = attempt - 1;
+        state.failed = attempt.saturating_sub(1);
         state.deliveries = delivery;
         if let Some(params) = params {
             state.params = params.clone();
         }
         self.ready.remove(&key);
         self.wanting.remove(&key);
-        self.flights.insert(fence, key);
+        let generation = self.generation;
+        self.flights.insert(fence, Flight { key, generation });
         self.changes.push(EffectChange::Appeared(fence));
     }
 
@@ -269,7 +270,7 @@ impl Run {
             self.flights.remove(&fence);
             self.changes.push(EffectChange::Ended(fence));
         }
-        state.failed += 1;
+        state.failed = state.failed.saturating_add(1);
         state.deliveries = 0;
         state.deaths = 0;
         state.previous = Some(failure.clone());
@@ -319,6 +320,7 @@ impl Run {
                 }
                 self.land(&key);
                 if let Some(State::Call(state)) = self.frames.get_mut(&key).map(|frame| &mut frame.state) {
+                    state.failed = attempts;
                     state.phase = CallPhase::Handling {
                         sequence: Sequence::default(),
                         failure: failure.clone(),
@@ -345,6 +347,7 @@ impl Run {
             ready_others: BTreeSet::new(),
             running: 0,
             ended: 0,
+            completed: 0,
             succeeded: 0,
             failed: BTreeSet::new(),
             stopping: false,
@@ -374,10 +377,10 @@ impl Run {
         state.ready_others.clear();
         let mut running = Vec::new();
         for place in branches {
-            match &mut state.branches[*place as usize] {
-                BranchState::Running => running.push(parallel.branches[*place as usize].node),
-                BranchState::Ended(_) => {}
-                waiting @ (BranchState::Blocked(_) | BranchState::Ready) => {
+            match state.branches.get_mut(*place as usize) {
+                Some(BranchState::Running) => running.push(parallel.branches[*place as usize].node),
+                Some(BranchState::Ended(_)) | None => {}
+                Some(waiting @ (BranchState::Blocked(_) | BranchState::Ready)) => {
                     *waiting = BranchState::Ended(ChildEnd::Left(Ending::Cancelled { reason: String::new() }));
                     state.ended += 1;
                 }
@@ -391,21 +394,19 @@ impl Run {
 
     /// Marks the frames of a branch, or of the whole run, as being left; those inside an `always` go on.
     fn cancel_frames(&mut self, plan: &Plan, branch: Option<&FrameKey>) {
-        let (from, to) = match branch.and_then(|key| key.node) {
-            Some(node) => (node, plan.links(node).end),
-            None => (NodeIndex(0), NodeIndex(u32::MAX)),
+        // Frames are in the order of the steps: only those of the branch are looked at.
+        let (from, first, end) = match branch.and_then(|key| key.node) {
+            Some(node) => (node, Some(node), plan.links(node).end),
+            None => (NodeIndex(0), None, NodeIndex(u32::MAX)),
+        };
+        let bound = |node| FrameKey {
+            node,
+            occurrence: Occurrence::default(),
         };
         let occurrence = branch.map(|key| &key.occurrence);
         let mut keys: Vec<FrameKey> = Vec::new();
-        for key in self.frames.keys() {
-            let inside = match key.node {
-                None => branch.is_none(),
-                Some(node) => {
-                    node >= from
-                        && node < to
-                        && occurrence.is_none_or(|prefix| key.occurrence.iterations().starts_with(prefix.iterations()))
-                }
-            };
+        for key in self.frames.range(bound(first)..bound(Some(end))).map(|(key, _)| key) {
+            let inside = occurrence.is_none_or(|prefix| key.occurrence.iterations().starts_with(prefix.iterations()));
             if inside && !self.is_cleaning_up(plan, key, from) {
                 keys.push(key.clone());
             }
@@ -628,7 +629,11 @@ fn branch_ended(plan: &Plan, node: NodeIndex, state: &mut ParallelState, positio
     state.running -= 1;
     state.ended += 1;
     match &end {
-        ChildEnd::Completed | ChildEnd::Skipped => state.succeeded += 1,
+        ChildEnd::Completed => {
+            state.completed += 1;
+            state.succeeded += 1;
+        }
+        ChildEnd::Skipped => state.succeeded += 1,
         ChildEnd::Left(Ending::Failed { .. }) => {
             state.failed.insert(position);
         }

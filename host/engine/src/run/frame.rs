@@ -131,6 +131,8 @@ pub(super) struct ParallelState {
     pub(super) ready_others: BTreeSet<u32>,
     pub(super) running: u32,
     pub(super) ended: u32,
+    /// How many completed.
+    pub(super) completed: u32,
     /// How many succeeded or were skipped.
     pub(super) succeeded: u32,
     pub(super) failed: BTreeSet<u32>,

@@ -80,7 +80,7 @@ impl Run {
                     }
                     Turn::Busy => Next::Wait,
                     Turn::Over(Ending::Completed) => self.after_round(plan, key, frame, state, (node, repeat), now),
-                    Turn::Over(ending) => ended(node, key, ending),
+                    Turn::Over(ending) => self.loop_ended(plan, key, frame, node, ending),
                 }
             }
             (State::Parallel(state), Some((_, node))) => {
@@ -112,9 +112,9 @@ impl Run {
                     return Event::CleanupStarted { ending: body }.into();
                 }
                 // A cancel request that was accepted before the end decides the end (row I06).
-                let ending = match (&self.cancel, body) {
-                    (Some(reason), Ending::Completed) => Ending::Cancelled { reason: reason.clone() },
-                    (_, body) => body,
+                let ending = match &self.cancel {
+                    Some(reason) => Ending::Cancelled { reason: reason.clone() },
+                    None => body,
                 };
                 self.finished(plan, key, ending, now).into()
             }
@@ -169,11 +169,12 @@ impl Run {
         let cleaning = matches!(&frame.state, State::Root(root) if root.cleanup.is_some());
         let leaving = match &sequence.leaving {
             // The `always` blocks of a run all run, whatever one of them does.
-            Some(_) if cleaning => None,
-            Some(ending) => Some(ending.clone()),
-            None if frame.cancelling => Some(Ending::Cancelled {
+            _ if cleaning => None,
+            // What is cancelled ends as cancelled, whatever its `always` blocks do on the way out.
+            _ if frame.cancelling => Some(Ending::Cancelled {
                 reason: self.cancel.clone().unwrap_or_default(),
             }),
+            Some(ending) => Some(ending.clone()),
             None => None,
         };
         let mut rest = steps.iter().skip(sequence.next as usize);
@@ -415,15 +416,12 @@ impl Run {
             key,
             now,
         };
+        let over = |ending| self.loop_ended(plan, key, frame, node, ending);
         let failed = |failure| {
-            ended(
-                node,
-                key,
-                Ending::Failed {
-                    step: node.path.clone(),
-                    failure,
-                },
-            )
+            over(Ending::Failed {
+                step: node.path.clone(),
+                failure,
+            })
         };
         let mut unchanged = 0;
         let mut seen = None;
@@ -437,7 +435,7 @@ impl Run {
         }
         match view.holds(&repeat.condition) {
             Ok(true) => {}
-            Ok(false) => return ended(node, key, Ending::Completed),
+            Ok(false) => return over(Ending::Completed),
             Err(failure) => return failed(failure),
         }
         let round = state.round + 1;
@@ -445,7 +443,7 @@ impl Run {
             Err(failure) => failed(failure),
             Ok(limit) if round >= limit => match repeat.on_limit {
                 OnLimit::Fail => failed(limit_reached(limit)),
-                OnLimit::Continue => ended(node, key, Ending::Completed),
+                OnLimit::Continue => over(Ending::Completed),
             },
             Ok(_) => Event::IterationStarted {
                 at: at(node, &key.occurrence),
@@ -483,7 +481,8 @@ impl Run {
             .into();
         }
         let decided = match parallel.join {
-            Join::Any => state.succeeded > 0,
+            // A branch that was skipped has nothing to offer to what follows.
+            Join::Any => state.completed > 0,
             Join::All => parallel.fail_fast && !state.failed.is_empty(),
         };
         if !state.stopping && (decided || frame.cancelling) {
@@ -568,6 +567,18 @@ impl Run {
         })
     }
 
+    fn loop_ended(&self, plan: &Plan, key: &FrameKey, frame: &Frame, node: &Node, ending: Ending) -> Next {
+        let markers = key
+            .node
+            .map_or_else(Vec::new, |index| self.markers_below(plan, index, node, frame));
+        Event::BlockEnded {
+            at: at(node, &key.occurrence),
+            ending,
+            markers,
+        }
+        .into()
+    }
+
     /// Returns the markers that the steps of a named block left, sorted.
     fn markers_below(&self, plan: &Plan, index: NodeIndex, node: &Node, frame: &Frame) -> Vec<String> {
         if node.key.is_none() {
@@ -590,15 +601,6 @@ fn at(node: &Node, occurrence: &Occurrence) -> StepReference {
         step: node.path.clone(),
         occurrence: occurrence.clone(),
     }
-}
-
-fn ended(node: &Node, key: &FrameKey, ending: Ending) -> Next {
-    Event::BlockEnded {
-        at: at(node, &key.occurrence),
-        ending,
-        markers: Vec::new(),
-    }
-    .into()
 }
 
 fn limit_reached(limit: u32) -> Failure {

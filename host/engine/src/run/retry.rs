@@ -25,6 +25,10 @@ pub(super) fn wait(policy: &RetryPolicy, attempt: &FailedAttempt<'_>, failure: &
         return None;
     }
     let exponent = i32::try_from(attempt.number - 1).unwrap_or(i32::MAX);
+    // Without a first wait there is none, however large the factor has grown.
+    if policy.backoff.is_zero() {
+        return Some(failure.retry_after().unwrap_or_default().min(policy.max));
+    }
     let grown = policy.backoff.as_secs_f64() * policy.factor.max(1.0).powi(exponent);
     let bounded = grown.min(policy.max.as_secs_f64());
     let shaken = bounded * (1.0 + policy.jitter * (2.0 * share(attempt) - 1.0));

@@ -178,7 +178,10 @@ impl Scopes {
         };
         let result = Arc::new(result);
         if result.status == StepStatus::Completed && !result.skipped_since {
-            target.last = Some(Arc::clone(&result));
+            // Blocks make no attempts and have no output of their own.
+            if result.attempts > 0 {
+                target.last = Some(Arc::clone(&result));
+            }
             if let Some(context) = result.context.as_deref().filter(|context| !context.is_empty()) {
                 target.context = Some(Arc::from(context));
             }
@@ -202,7 +205,6 @@ impl Scopes {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.scopes.len()
     }

@@ -37,22 +37,9 @@ impl View<'_> {
                 Some(Data::Text(text)) => text.eq_ignore_ascii_case("true"),
                 _ => false,
             },
-            Test::Expression(expression) => {
-                match expression
-                    .evaluate(&Scene::of(*self), &mut Budget::standard())
-                    .map_err(|error| failure(&error))?
-                {
-                    Data::Bool(value) => value,
-                    other => {
-                        let message = format!(
-                            "a condition must be true or false, ({}) is {}",
-                            expression.source(),
-                            other.kind()
-                        );
-                        return Err(Failure::new(FailureClass::Expression, message));
-                    }
-                }
-            }
+            Test::Expression(expression) => expression
+                .evaluate_condition(&Scene::of(*self), &mut Budget::standard())
+                .map_err(|error| failure(&error))?,
         };
         Ok(answer != condition.negated)
     }

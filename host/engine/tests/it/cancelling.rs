@@ -1,0 +1,119 @@
+//! Cancellation at every point of a run.
+
+use cofferdam_engine::{Input, Rejected, RunStatus};
+use cofferdam_testkit::Scenario;
+use cofferdam_testkit::plan_builder::{Workflow, always, block, call, choose, do_while, parallel, set, when, workflow};
+
+fn everything() -> Workflow {
+    workflow([
+        call("a").attempts(2),
+        parallel([
+            block([call("b"), always([call("tidy")]), call("c")]).needs([]),
+            call("d").or_handle([call("h")]).needs([]),
+            do_while(when("steps.e.iteration < 1"), 4, [call("e")]).needs([0]),
+        ])
+        .without_fail_fast()
+        .min_success(1),
+        choose(when("true"), [set([("x", "1")]), call("f")]),
+    ])
+    .always([call("end")])
+}
+
+/// Lets the first attempt under way end: `d` fails, everything else returns.
+fn step(scenario: &mut Scenario) {
+    let name = scenario.flights()[0].clone();
+    if name == "parallel/d" {
+        scenario.fail(&name, "broken");
+    } else {
+        scenario.complete(&name, "1");
+    }
+}
+
+// row I06
+#[test]
+fn a_cancel_that_was_accepted_decides_the_end_wherever_it_comes() {
+    let mut scenario = Scenario::started(everything().plan());
+    let mut reports = 0;
+    while scenario.run().ending().is_none() {
+        step(&mut scenario);
+        reports += 1;
+    }
+    assert_eq!(scenario.status(), RunStatus::Completed);
+    for point in 0..reports {
+        let mut scenario = Scenario::started(everything().plan());
+        for _ in 0..point {
+            step(&mut scenario);
+        }
+        scenario.cancel();
+        let again = Input::CancelRequested { reason: String::new() };
+        assert_eq!(scenario.try_decide(again), Err(Rejected::AlreadyCancelling));
+        while scenario.run().ending().is_none() {
+            let name = scenario.flights()[0].clone();
+            assert!(
+                name.contains("always"),
+                "only `always` blocks run after the cancel at {point}: {name}"
+            );
+            scenario.complete(&name, "1");
+        }
+        assert_eq!(scenario.status(), RunStatus::Cancelled, "{point}");
+        let ends = scenario.completed().iter().filter(|name| *name == "always/end").count();
+        assert_eq!(ends, 1, "{point}");
+    }
+}
+
+// row I06
+#[test]
+fn a_run_that_failed_and_is_cancelled_while_it_cleans_up_is_cancelled() {
+    let mut scenario = Scenario::started(workflow([call("a")]).always([call("end")]).plan());
+    scenario.fail("a", "broken");
+    scenario.cancel();
+    assert_eq!(scenario.flights(), ["always/end"]);
+    scenario.complete("always/end", "1");
+    assert_eq!(scenario.status(), RunStatus::Cancelled);
+}
+
+#[test]
+fn a_cancel_ends_waits_for_another_attempt() {
+    let policy = cofferdam_engine::plan::RetryPolicy::block_defaults();
+    let mut scenario = Scenario::started(workflow([call("a").retry(policy)]).plan());
+    scenario.fail("a", "again");
+    scenario.cancel();
+    assert_eq!(scenario.status(), RunStatus::Cancelled);
+    assert_eq!(
+        scenario.story_of("a"),
+        ["attempt.started", "attempt.failed", "step.cancelled"]
+    );
+    assert_eq!(scenario.run().next_deadline(), None);
+}
+
+#[test]
+fn a_cancel_survives_a_restart() {
+    let mut scenario = Scenario::started(workflow([call("a")]).always([call("end")]).plan());
+    scenario.cancel();
+    scenario.adopt([]);
+    assert_eq!(scenario.flights(), ["always/end"]);
+    assert_eq!(scenario.attempt("always/end").delivery, 2);
+    scenario.complete("always/end", "1");
+    assert_eq!(scenario.status(), RunStatus::Cancelled);
+}
+
+#[test]
+fn a_cancelled_step_says_so() {
+    let plan = workflow([call("a")])
+        .output("a", "steps.a.status")
+        .output("b", "steps.b.status")
+        .plan();
+    let mut scenario = Scenario::started(plan);
+    scenario.cancel();
+    assert_eq!(scenario.outputs(), r#"{"a":"cancelled","b":null}"#);
+}
+
+#[test]
+fn cancelling_many_branches_takes_several_decisions_and_ends() {
+    let branches: Vec<_> = (0..3_000).map(|number| call(&format!("c{number}"))).collect();
+    let mut scenario = Scenario::started(workflow([parallel(branches)]).plan());
+    assert_eq!(scenario.flights().len(), 3_000);
+    scenario.cancel();
+    assert_eq!(scenario.status(), RunStatus::Cancelled);
+    assert_eq!(scenario.flights().len(), 0);
+}

@@ -1,0 +1,13 @@
+//! The core played through scenarios: plans as code, a virtual clock, no store.
+
+mod blocks;
+mod branches;
+mod cancelling;
+mod conditions;
+mod encoding;
+mod failures;
+mod hosts;
+mod loops;
+mod retries;
+mod size;
+mod steps;
