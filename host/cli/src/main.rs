@@ -1,1 +1,94 @@
-fn main() {}
+//! The binary `cofferdam`: reads the command line, carries it out, says what went wrong.
+
+mod arguments;
+mod builtin;
+mod commands;
+mod diagnostics;
+mod explanations;
+mod failure;
+mod inputs;
+mod progress;
+mod report;
+mod station;
+mod talk;
+mod tree;
+mod watch;
+
+use crate::arguments::Arguments;
+use crate::failure::{Exit, Failure};
+use crate::talk::{BAD, Look, say};
+use clap::Parser;
+use std::process::ExitCode;
+use tokio::runtime::{Builder, Runtime};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // clap prints help to stdout and mistakes to stderr.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Done.into()
+            };
+        }
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("COFFERDAM_LOG").unwrap_or_else(|_| "error".into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let look = Look::of(arguments.manner.color, arguments.manner.plain);
+    let exit = match carry_out(arguments) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            complain(&failure, &look);
+            failure.exit
+        }
+    };
+    exit.into()
+}
+
+fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
+    // A deadline must not wait for a guest: the control side has threads of its own.
+    let control = runtime("control", 2)?;
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let guests = runtime("guests", cores)?;
+    let outcome = control.block_on(commands::carry_out(arguments, guests.handle().clone()));
+    // A guest's file operation that blocks for ever must not keep the process.
+    guests.shutdown_background();
+    control.shutdown_background();
+    outcome
+}
+
+fn runtime(name: &str, threads: usize) -> Result<Runtime, Failure> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name(name)
+        .enable_all()
+        .build();
+    runtime.map_err(|error| Failure::of(Exit::Internal, error))
+}
+
+/// Says what went wrong, why, and what to do.
+fn complain(failure: &Failure, look: &Look) {
+    let word = match failure.code {
+        Some(code) => format!("error[{code}]"),
+        None => "error".to_owned(),
+    };
+    let mut causes = failure.error.chain();
+    let message = causes.next().map(ToString::to_string).unwrap_or_default();
+    say(format!("{}: {message}", look.paint(BAD, &word)));
+    let mut last = message;
+    for cause in causes {
+        let cause = cause.to_string();
+        if !last.contains(&cause) {
+            say(format!("  caused by: {cause}"));
+        }
+        last = cause;
+    }
+    for hint in &failure.hints {
+        say(format!("  = help: {hint}"));
+    }
+}

@@ -1,3 +1,17 @@
 //! The asynchronous shell of Cofferdam: drives runs, carries attempts out, and owns every task.
 
+mod clock;
 pub mod configuration;
+mod driver;
+mod executor;
+mod host;
+mod observer;
+mod permits;
+mod sandbox_executor;
+
+pub use clock::now;
+pub use driver::{DriveError, Driven};
+pub use executor::{Entry, Executed, Execution, Executor};
+pub use host::{Controller, Driving, Host, Request, ResumeError};
+pub use observer::{Notice, Observer, Unobserved};
+pub use sandbox_executor::{PreparedAction, SandboxExecutor};

@@ -1,0 +1,349 @@
+//! What can be said on the command line.
+
+use crate::talk::Colour;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Durable workflows whose every action is a sandboxed WebAssembly component.
+#[derive(Debug, Parser)]
+#[command(name = "cofferdam", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) manner: Manner,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Where everything is.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Place {
+    /// The configuration to use instead of the project's cofferdam.toml
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Place")]
+    pub(crate) config: Option<PathBuf>,
+    /// A further directory with plugins (NAME.wasm); may be repeated
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Place")]
+    pub(crate) plugins: Vec<PathBuf>,
+    /// The file that keeps the runs, instead of .cofferdam/state.db
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Place")]
+    pub(crate) state: Option<PathBuf>,
+    /// The output directory that plugins may write to without a configuration, instead of out/
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Place")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// How the command talks.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Manner {
+    /// Print one JSON object on stdout, for programs
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// No colours, no cursor movements, ASCII signs
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) plain: bool,
+    /// When to use colours
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Output"
+    )]
+    pub(crate) color: Colour,
+    /// How the steps of a run are shown on stderr
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "HOW",
+        help_heading = "Output"
+    )]
+    pub(crate) progress: Progress,
+}
+
+/// How the steps of a run are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    /// A live tree on a terminal, lines elsewhere
+    #[default]
+    Auto,
+    /// One line for each event
+    Lines,
+    /// The tree, once, at the end
+    Tree,
+    /// Nothing
+    None,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Write a cofferdam.toml to start from
+    Init(Init),
+    /// Run a workflow: a file, or a name from the workflow directories
+    Run(Run),
+    /// Go on with a run that was interrupted or lost its host
+    Resume(Resume),
+    /// Say everything that is wrong with workflows, without running them
+    Check(Check),
+    /// Bring workflows into the one canonical form
+    Fmt(Fmt),
+    /// Tell more about the code of an error
+    Explain(Explain),
+    /// Print the syntax tree of a workflow as JSON
+    Ast(Ast),
+    /// List runs
+    Runs(Runs),
+    /// Show a run: its steps, outputs and failure
+    Show(Show),
+    /// Print the events of a run
+    Events(Events),
+    /// Print what the guests of a run said
+    Logs(Logs),
+    /// Look at plugins, write them, try them
+    #[command(subcommand)]
+    Plugin(Plugin),
+    /// Let the project's configuration grant what it asks for
+    Trust(Trust),
+    /// Show who may touch what, and why
+    Grants(Grants),
+    /// Check and show the configuration
+    #[command(subcommand)]
+    Config(Config),
+    /// Print the completions for a shell
+    Completions(Completions),
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The directory of the project
+    #[arg(default_value = ".")]
+    pub(crate) directory: PathBuf,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// A .wf file, or the name of one in the workflow directories
+    pub(crate) workflow: String,
+    /// An input: K=TEXT, K:=JSON, or K=@FILE for the content of a file; may be repeated
+    #[arg(short, long, value_name = "K=V")]
+    pub(crate) input: Vec<String>,
+    /// A JSON or TOML file with inputs; -i wins
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input_file: Option<PathBuf>,
+    /// A variable that the host injects, over inputs of the same name; may be repeated
+    #[arg(long, value_name = "K=V")]
+    pub(crate) var: Vec<String>,
+    /// Enter no action that could change anything outside
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Hold a file without an edition to the rules of edition 1
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// The run: an id, the last six or more characters of one, or `last`
+    #[arg(default_value = "last")]
+    pub(crate) run: String,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The workflows; all of the workflow directories if none is given
+    pub(crate) files: Vec<PathBuf>,
+    /// Hold files without an edition to the rules of edition 1
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// Arguments of `fmt`.
+#[derive(Debug, Args)]
+pub(crate) struct Fmt {
+    /// The workflows; `-` is stdin
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Change nothing; exit 4 if a file is not in canonical form
+    #[arg(long, conflicts_with = "stdout")]
+    pub(crate) check: bool,
+    /// Print the canonical form instead of writing it
+    #[arg(long)]
+    pub(crate) stdout: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A code such as CF0201; all of them if none is given
+    pub(crate) code: Option<String>,
+}
+
+/// Arguments of `ast`.
+#[derive(Debug, Args)]
+pub(crate) struct Ast {
+    /// The workflow
+    pub(crate) file: PathBuf,
+}
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+pub(crate) struct Runs {
+    /// Only runs of this status: running, interrupted, completed, failed, cancelled; may be repeated
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Vec<String>,
+    /// Only runs of this workflow
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workflow: Option<String>,
+    /// At most so many, the newest first
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) limit: usize,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The run: an id, the last six or more characters of one, or `last`
+    #[arg(default_value = "last")]
+    pub(crate) run: String,
+}
+
+/// Arguments of `events`.
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// The run: an id, the last six or more characters of one, or `last`
+    #[arg(default_value = "last")]
+    pub(crate) run: String,
+    /// Only events after this number
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) after: u64,
+    /// Wait for further events until the run ends
+    #[arg(long)]
+    pub(crate) follow: bool,
+}
+
+/// Arguments of `logs`.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// The run: an id, the last six or more characters of one, or `last`
+    #[arg(default_value = "last")]
+    pub(crate) run: String,
+    /// Only this step, by its path or name
+    pub(crate) step: Option<String>,
+}
+
+/// What to do with plugins.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Plugin {
+    /// List the plugins and what they may touch
+    List,
+    /// Show one plugin, one action (PLUGIN.ACTION), or a .wasm file
+    Inspect(PluginInspect),
+    /// Start a new plugin in Rust
+    New(PluginNew),
+    /// Build the plugin in a directory
+    Build(PluginBuild),
+    /// Say whether a .wasm file can be used, and everything that is wrong with it
+    Check(PluginCheck),
+    /// Run one action, outside of any workflow
+    Run(PluginRun),
+}
+
+/// Arguments of `plugin inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct PluginInspect {
+    /// A plugin, PLUGIN.ACTION, or a .wasm file
+    pub(crate) what: String,
+}
+
+/// Arguments of `plugin new`.
+#[derive(Debug, Args)]
+pub(crate) struct PluginNew {
+    /// The name: lower-case letters, digits and hyphens; also the directory
+    pub(crate) name: String,
+    /// Where the SDK is, instead of the copy that comes with this binary
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sdk: Option<PathBuf>,
+}
+
+/// Arguments of `plugin build`.
+#[derive(Debug, Args)]
+pub(crate) struct PluginBuild {
+    /// The directory of the plugin
+    #[arg(default_value = ".")]
+    pub(crate) directory: PathBuf,
+    /// Copy the component to this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Option<PathBuf>,
+}
+
+/// Arguments of `plugin check`.
+#[derive(Debug, Args)]
+pub(crate) struct PluginCheck {
+    /// The components
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Arguments of `plugin run`.
+#[derive(Debug, Args)]
+pub(crate) struct PluginRun {
+    /// PLUGIN.ACTION, or FILE.wasm followed by ACTION
+    pub(crate) action: String,
+    /// The action, if the first argument is a file
+    pub(crate) of_file: Option<String>,
+    /// The parameters as one JSON object, or @FILE
+    #[arg(long, default_value = "{}", value_name = "JSON")]
+    pub(crate) params: String,
+}
+
+/// Arguments of `trust`.
+#[derive(Debug, Args)]
+pub(crate) struct Trust {
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Take the trust back
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) forget: bool,
+}
+
+/// Arguments of `grants`.
+#[derive(Debug, Args)]
+pub(crate) struct Grants {
+    /// Only this plugin
+    #[arg(long, value_name = "NAME")]
+    pub(crate) plugin: Option<String>,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Say everything that is wrong with the configuration
+    Check,
+    /// Print the configuration that applies
+    Show(ConfigShow),
+}
+
+/// Arguments of `config show`.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigShow {
+    /// Print every default that applies, too
+    #[arg(long)]
+    pub(crate) effective: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}

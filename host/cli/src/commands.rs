@@ -1,0 +1,83 @@
+//! The verbs of the command line.
+
+mod author;
+mod configuration;
+mod drive;
+mod history;
+mod plugin;
+mod plugin_author;
+mod resume;
+mod run;
+
+use crate::arguments::{Arguments, Config, Plugin, Verb};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::station::Station;
+use crate::talk::Look;
+use cofferdam_engine::RunId;
+use cofferdam_store::{FindError, RunLog};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// Carries a command out. Guests run on `guests`.
+pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
+    let Arguments { place, manner, verb } = arguments;
+    let look = Look::of(manner.color, manner.plain);
+    let open = || Station::open(&place, look);
+    match verb {
+        Verb::Run(arguments) => run::run(&open()?, &manner, &arguments, guests).await,
+        Verb::Resume(arguments) => resume::resume(&open()?, &manner, &arguments, guests).await,
+        Verb::Check(arguments) => author::check(&open()?, &manner, &arguments, guests).await,
+        Verb::Fmt(arguments) => author::fmt(&look, &arguments),
+        Verb::Explain(arguments) => author::explain(&look, &manner, &arguments),
+        Verb::Ast(arguments) => author::ast(&look, &arguments),
+        Verb::Runs(arguments) => history::runs(&open()?, &manner, &arguments).await,
+        Verb::Show(arguments) => history::show(&open()?, &manner, &arguments).await,
+        Verb::Events(arguments) => history::events(&open()?, &manner, &arguments).await,
+        Verb::Logs(arguments) => history::logs(&open()?, &manner, &arguments).await,
+        Verb::Plugin(Plugin::List) => plugin::list(&open()?, &manner, guests).await,
+        Verb::Plugin(Plugin::Inspect(arguments)) => plugin::inspect(&open()?, &manner, &arguments, guests).await,
+        Verb::Plugin(Plugin::Check(arguments)) => plugin::check(&open()?, &manner, &arguments, guests).await,
+        Verb::Plugin(Plugin::Run(arguments)) => plugin::run(&open()?, &manner, &arguments, guests).await,
+        Verb::Plugin(Plugin::New(arguments)) => plugin_author::new(&arguments),
+        Verb::Plugin(Plugin::Build(arguments)) => plugin_author::build(&open()?, &arguments, guests).await,
+        Verb::Init(arguments) => configuration::init(&arguments),
+        Verb::Trust(arguments) => configuration::trust(&open()?, &manner, &arguments),
+        Verb::Grants(arguments) => configuration::grants(&open()?, &manner, &arguments, guests).await,
+        Verb::Config(Config::Check) => configuration::check(&open()?, &manner, guests).await,
+        Verb::Config(Config::Show(arguments)) => configuration::show(&open()?, &manner, &arguments),
+        Verb::Completions(arguments) => {
+            let mut command = <Arguments as clap::CommandFactory>::command();
+            clap_complete::generate(arguments.shell, &mut command, "cofferdam", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Runs a task on the runtime of the guests and waits for it here: whatever enters a guest belongs there.
+async fn among_guests<T: Send + 'static>(
+    guests: &Handle,
+    task: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Failure> {
+    guests
+        .spawn(task)
+        .await
+        .map_err(|error| Failure::of(Exit::Internal, error))
+}
+
+/// Returns the run that a user means.
+async fn find_run(log: &Arc<dyn RunLog>, reference: &str) -> Result<RunId, Failure> {
+    match log.find(reference).await {
+        Ok(run) => Ok(run),
+        Err(FindError::Ambiguous { reference, candidates }) => {
+            let mut failure = Failure::new(Exit::Usage, format!("`{reference}` fits several runs"));
+            for candidate in candidates.iter().take(5) {
+                failure = failure.hint(candidate.to_string());
+            }
+            Err(failure)
+        }
+        Err(error @ (FindError::NotFound { .. } | FindError::Invalid { .. })) => {
+            Err(Failure::of(Exit::Usage, error).hint("list them: cofferdam runs"))
+        }
+        Err(FindError::Store(error)) => Err(Failure::of(Exit::Internal, error)),
+    }
+}

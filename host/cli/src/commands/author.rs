@@ -1,0 +1,223 @@
+//! What a workflow author needs while writing: `check`, `fmt`, `explain`, `ast`.
+
+use super::run::read;
+use crate::arguments::{Ast, Check, Explain, Fmt, Manner};
+use crate::diagnostics::draw;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::station::Station;
+use crate::talk::{GOOD, Look, STRONG, counted, print, say};
+use cofferdam_dsl::{Diagnostic, Options, Severity, Source, ast_json, compile, format, parse};
+use std::path::{Path, PathBuf};
+use tokio::runtime::Handle;
+
+/// Says everything that is wrong with workflows.
+pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check, _guests: Handle) -> Outcome {
+    let files: Vec<PathBuf> = if arguments.files.is_empty() {
+        station.workflows().into_values().collect()
+    } else {
+        arguments.files.clone()
+    };
+    if files.is_empty() {
+        let failure = Failure::new(Exit::Usage, "there is no workflow to check");
+        return Err(failure.hint("name one: cofferdam check FILE.wf"));
+    }
+    let sandbox = station.sandbox()?;
+    let plugins = station.plugins(&sandbox).await?;
+    if !manner.json {
+        station.warn_of_problems(&plugins);
+    }
+    let catalog = plugins.catalog(station);
+    let variables = station
+        .configuration
+        .variables()
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    let options = Options {
+        strict: arguments.strict,
+        variables,
+    };
+    let mut found = Vec::new();
+    let mut refused = false;
+    for file in &files {
+        let shown = station.short(file);
+        let text = match read(file, &shown) {
+            Ok(text) => text,
+            Err(failure) if files.len() > 1 && !manner.json => {
+                say(format!("error: {:#}", failure.error));
+                refused = true;
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
+        let compiled = compile(&text, &shown, &catalog, &options);
+        let errors = count(&compiled.diagnostics, Severity::Error);
+        let warnings = count(&compiled.diagnostics, Severity::Warning);
+        refused |= errors > 0;
+        if manner.json {
+            found.extend(
+                compiled
+                    .diagnostics
+                    .iter()
+                    .map(|diagnostic| diagnostic.to_json(&compiled.source)),
+            );
+            continue;
+        }
+        for diagnostic in &compiled.diagnostics {
+            say(draw(diagnostic, &compiled.source, &station.look));
+            say("");
+        }
+        say(summary(&shown, errors, warnings, &compiled.diagnostics, &station.look));
+    }
+    if manner.json {
+        print(serde_json::json!({ "diagnostics": found }).to_string());
+    }
+    Ok(if refused { Exit::Invalid } else { Exit::Done })
+}
+
+fn count(diagnostics: &[Diagnostic], severity: Severity) -> u64 {
+    diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == severity)
+        .count() as u64
+}
+
+fn summary(file: &str, errors: u64, warnings: u64, diagnostics: &[Diagnostic], look: &Look) -> String {
+    if errors == 0 && warnings == 0 {
+        return format!("{file}: {}", look.paint(GOOD, "no problems"));
+    }
+    let mut parts = Vec::new();
+    if errors > 0 {
+        parts.push(counted(errors, "error"));
+    }
+    if warnings > 0 {
+        parts.push(counted(warnings, "warning"));
+    }
+    let dot = if look.signs { "·" } else { "-" };
+    let code = diagnostics.last().map_or("", |diagnostic| diagnostic.code.number());
+    format!(
+        "{file}: {} {dot} `cofferdam explain {code}` tells more",
+        parts.join(", ")
+    )
+}
+
+/// Brings workflows into canonical form.
+pub(crate) fn fmt(look: &Look, arguments: &Fmt) -> Outcome {
+    let mut changed = Vec::new();
+    let mut refused = false;
+    for file in &arguments.files {
+        let stdin = file.as_os_str() == "-";
+        let shown = if stdin {
+            "stdin".to_owned()
+        } else {
+            file.display().to_string()
+        };
+        let text = if stdin { from_stdin()? } else { read(file, &shown)? };
+        let formatted = match format(&text) {
+            Ok(formatted) => formatted,
+            Err(diagnostics) => {
+                let source = Source::new(shown.as_str(), text.as_str());
+                for diagnostic in &diagnostics {
+                    say(draw(diagnostic, &source, look));
+                    say("");
+                }
+                say(format!("{shown}: not formatted"));
+                refused = true;
+                continue;
+            }
+        };
+        if arguments.stdout || stdin {
+            print(formatted.trim_end_matches('\n'));
+        } else if formatted != text {
+            changed.push(shown.clone());
+            if !arguments.check {
+                write(file, &formatted)?;
+            }
+        }
+    }
+    for file in &changed {
+        say(format!(
+            "{} {file}",
+            if arguments.check { "would format" } else { "formatted" }
+        ));
+    }
+    Ok(if refused || (arguments.check && !changed.is_empty()) {
+        Exit::Invalid
+    } else {
+        Exit::Done
+    })
+}
+
+fn from_stdin() -> Result<String, Failure> {
+    std::io::read_to_string(std::io::stdin()).map_err(|error| Failure::of(Exit::Usage, error))
+}
+
+/// Replaces a file as a whole, so that an interruption leaves the old text or the new one.
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    let mut aside = file.as_os_str().to_owned();
+    aside.push(".fmt-new");
+    let aside = PathBuf::from(aside);
+    let written = std::fs::write(&aside, text)
+        .and_then(|()| std::fs::set_permissions(&aside, std::fs::metadata(file)?.permissions()))
+        .and_then(|()| std::fs::rename(&aside, file));
+    written.map_err(|error| {
+        // What was written aside is of no use any more.
+        let _ = std::fs::remove_file(&aside);
+        Failure::new(Exit::Usage, format!("cannot write `{}`: {error}", file.display()))
+    })
+}
+
+/// Tells more about a code.
+pub(crate) fn explain(look: &Look, manner: &Manner, arguments: &Explain) -> Outcome {
+    let Some(wanted) = &arguments.code else {
+        for (code, title) in crate::explanations::all() {
+            print(format!("{code}  {title}"));
+        }
+        return Ok(Exit::Done);
+    };
+    let wanted = wanted.to_ascii_uppercase();
+    let wanted = if wanted.starts_with("CF") {
+        wanted
+    } else {
+        format!("CF{wanted}")
+    };
+    let Some(page) = crate::explanations::find(&wanted) else {
+        let failure = Failure::new(Exit::Usage, format!("there is no code `{wanted}`"));
+        return Err(failure.hint("list them: cofferdam explain"));
+    };
+    if manner.json {
+        print(serde_json::json!({ "code": wanted, "title": page.title, "text": page.text, "wrong": page.wrong, "right": page.right }).to_string());
+        return Ok(Exit::Done);
+    }
+    print(look.paint(STRONG, &format!("{wanted}: {}", page.title)));
+    print("");
+    print(page.text);
+    for (word, example) in [("wrong", page.wrong), ("right", page.right)] {
+        if let Some(example) = example.filter(|example| !example.is_empty()) {
+            print("");
+            print(format!("{word}:"));
+            for line in example.trim_matches('\n').lines() {
+                print(format!("    {line}"));
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints the syntax tree of a workflow.
+pub(crate) fn ast(look: &Look, arguments: &Ast) -> Outcome {
+    let shown = arguments.file.display().to_string();
+    let text = read(&arguments.file, &shown)?;
+    let (tree, diagnostics) = parse(&text);
+    let source = Source::new(shown.as_str(), text.as_str());
+    for diagnostic in &diagnostics {
+        say(draw(diagnostic, &source, look));
+        say("");
+    }
+    let json = serde_json::to_string_pretty(&ast_json(&tree)).map_err(|error| Failure::of(Exit::Internal, error))?;
+    print(json);
+    Ok(if diagnostics.iter().any(Diagnostic::is_error) {
+        Exit::Invalid
+    } else {
+        Exit::Done
+    })
+}

@@ -1,0 +1,252 @@
+//! What this host may do: `init`, `trust`, `grants`, `config`.
+
+use crate::arguments::{ConfigShow, Grants, Init, Manner, Trust};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::station::{Station, show_problems, trust_store};
+use crate::talk::{DIM, STRONG, print, say};
+use cofferdam_runtime::configuration::{Source, Trusted, template};
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use tokio::runtime::Handle;
+
+/// Writes a configuration to start from.
+pub(crate) fn init(arguments: &Init) -> Outcome {
+    let directory = &arguments.directory;
+    std::fs::create_dir_all(directory).map_err(|error| Failure::of(Exit::Usage, error))?;
+    let file = directory.join("cofferdam.toml");
+    let name = directory
+        .canonicalize()
+        .ok()
+        .and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()))
+        .unwrap_or_else(|| "project".to_owned());
+    let created = std::fs::OpenOptions::new().write(true).create_new(true).open(&file);
+    let mut created = match created {
+        Ok(created) => created,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let failure = Failure::new(
+                Exit::Refused,
+                format!("`{}` is there already; it was not touched", file.display()),
+            );
+            return Err(failure.hint("look at what applies: cofferdam config show"));
+        }
+        Err(error) => {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("cannot write `{}`: {error}", file.display()),
+            ));
+        }
+    };
+    created
+        .write_all(template(&name).as_bytes())
+        .map_err(|error| Failure::of(Exit::Usage, error))?;
+    say(format!("wrote {}", file.display()));
+    say("  cofferdam config check      validates it");
+    say("  cofferdam grants            shows who may touch what");
+    Ok(Exit::Done)
+}
+
+/// Lets the project's configuration grant what it asks for.
+pub(crate) fn trust(station: &Station, manner: &Manner, arguments: &Trust) -> Outcome {
+    let store = trust_store()?;
+    let failed = |error| Failure::of(Exit::Invalid, error);
+    if arguments.forget {
+        let known = store.forget(&station.configuration).map_err(failed)?;
+        say(if known {
+            "the project is no longer trusted"
+        } else {
+            "the project was not trusted"
+        });
+        return Ok(Exit::Done);
+    }
+    let asks = station.configuration.asks();
+    if asks.is_empty() {
+        say("this project asks for nothing that needs trust");
+        return Ok(Exit::Done);
+    }
+    if store
+        .check(&station.configuration)
+        .is_ok_and(|trusted| trusted == Trusted::Given)
+    {
+        say("this project is trusted already, as it is");
+        return Ok(Exit::Done);
+    }
+    say("this project wants:");
+    for ask in &asks {
+        say(format!("  {}   {}", ask.what, station.look.paint(DIM, &ask.at)));
+    }
+    if !arguments.yes && !agreed()? {
+        return Err(Failure::new(Exit::Refused, "not trusted").hint("without a terminal: cofferdam trust --yes"));
+    }
+    let change = store.trust(&station.configuration).map_err(failed)?;
+    if manner.json {
+        print(serde_json::to_string(&change).map_err(|error| Failure::of(Exit::Internal, error))?);
+    } else {
+        say("trusted: this very file; a changed one is asked about again");
+    }
+    Ok(Exit::Done)
+}
+
+fn agreed() -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    // A question belongs on the line of its answer.
+    let mut stderr = std::io::stderr();
+    let asked = write!(stderr, "Grant all of it? [y/N] ").and_then(|()| stderr.flush());
+    asked.map_err(|error| Failure::of(Exit::Usage, error))?;
+    let mut answer = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::of(Exit::Usage, error))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Shows who may touch what.
+pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grants, _guests: Handle) -> Outcome {
+    let sandbox = station.sandbox()?;
+    let plugins = station.plugins(&sandbox).await?;
+    if let Some(name) = &arguments.plugin
+        && plugins.registry.plugin(name).is_none()
+    {
+        let names = plugins.registry.plugins().iter().map(|plugin| plugin.name.as_str());
+        let failure = Failure::new(Exit::Usage, format!("there is no plugin `{name}`"));
+        return Err(match cofferdam_dsl::did_you_mean(name, names) {
+            Some(near) => failure.hint(format!("did you mean `{near}`?")),
+            None => failure.hint("list them: cofferdam plugin list"),
+        });
+    }
+    let wanted = |name: &str| arguments.plugin.as_deref().is_none_or(|wanted| wanted == name);
+    let mut rows = Vec::new();
+    for plugin in plugins.registry.plugins().iter().filter(|plugin| wanted(&plugin.name)) {
+        for descriptor in plugin.component.actions() {
+            let Some(action) = plugin.component.action(&descriptor.name) else {
+                continue;
+            };
+            rows.push((
+                format!("{}.{}", plugin.name, descriptor.name),
+                station.grants(plugin, &action),
+            ));
+        }
+    }
+    if manner.json {
+        let shown: Vec<serde_json::Value> = rows
+            .iter()
+            .map(|(action, grants)| serde_json::json!({ "action": action, "grants": grants }))
+            .collect();
+        print(serde_json::json!({ "actions": shown }).to_string());
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new();
+    table
+        .load_style(NOTHING)
+        .set_header(["ACTION", "ASKS FOR", "GRANTED", "WHERE"]);
+    let mut lines = Vec::new();
+    for (action, grants) in &rows {
+        if grants.needs.is_empty() {
+            table.add_row([action.as_str(), "-", "-", ""]);
+        }
+        for need in &grants.needs {
+            let granted: Vec<String> = need
+                .granted
+                .iter()
+                .map(|granted| format!("{} {}", granted.guest, station.short(&granted.host)))
+                .collect();
+            let places: Vec<String> = need.granted.iter().map(|granted| granted.source.to_string()).collect();
+            let granted = if granted.is_empty() {
+                "refused".to_owned()
+            } else {
+                granted.join(", ")
+            };
+            table.add_row([action.as_str(), &need.kind, &granted, &places.join(", ")]);
+            if let Some(refusal) = &need.refused
+                && let (Some(place), Some(line)) = (&refusal.place, &refusal.line)
+            {
+                lines.push(format!(
+                    "{action}: {}; to grant it, add to {place}:\n    {line}",
+                    refusal.message
+                ));
+            }
+        }
+    }
+    for line in table.to_string().lines() {
+        print(line.trim_end());
+    }
+    lines.dedup();
+    for line in lines {
+        say(line);
+    }
+    Ok(Exit::Done)
+}
+
+/// Says everything that is wrong with the configuration. Reading it has been done already.
+pub(crate) async fn check(station: &Station, manner: &Manner, _guests: Handle) -> Outcome {
+    let sandbox = station.sandbox()?;
+    let plugins = station.plugins(&sandbox).await?;
+    let names: Vec<&str> = plugins
+        .registry
+        .plugins()
+        .iter()
+        .map(|plugin| plugin.name.as_str())
+        .collect();
+    let problems = station.configuration.check_plugins(names.iter().copied());
+    if !problems.is_empty() {
+        return Err(show_problems(&problems, &station.look));
+    }
+    let file = station.configuration.project().file().map(|file| station.short(file));
+    if manner.json {
+        print(serde_json::json!({ "file": file, "problems": [] }).to_string());
+    } else {
+        match file {
+            Some(file) => say(format!("{file}: no problems")),
+            None => say("there is no cofferdam.toml; the built-in defaults apply (cofferdam config show --effective)"),
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints the configuration that applies.
+pub(crate) fn show(station: &Station, manner: &Manner, arguments: &ConfigShow) -> Outcome {
+    let said = |source: &Source| arguments.effective || matches!(source, Source::File { .. } | Source::CommandLine);
+    let settings: Vec<_> = station
+        .configuration
+        .settings()
+        .into_iter()
+        .filter(|setting| said(&setting.source))
+        .collect();
+    if manner.json {
+        print(serde_json::json!({ "settings": settings }).to_string());
+        return Ok(Exit::Done);
+    }
+    if settings.is_empty() {
+        say("nothing is set; --effective prints every default that applies");
+    }
+    let mut section = None;
+    let width = settings
+        .iter()
+        .map(|setting| setting.key.len() + setting.value.len() + 3)
+        .max()
+        .unwrap_or(0)
+        .min(60);
+    for setting in &settings {
+        if section != Some(&setting.section) {
+            if section.is_some() {
+                print("");
+            }
+            if !setting.section.is_empty() {
+                print(station.look.paint(STRONG, &format!("[{}]", setting.section)));
+            }
+            section = Some(&setting.section);
+        }
+        let pair = format!("{} = {}", setting.key, setting.value);
+        let maximum = setting
+            .maximum
+            .as_ref()
+            .map(|maximum| format!(", at most {maximum}"))
+            .unwrap_or_default();
+        let comment = format!("# {}{maximum}", setting.source);
+        print(format!("{pair:width$}  {}", station.look.paint(DIM, &comment)));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,340 @@
+//! What happened: `runs`, `show`, `events`, `logs`.
+
+use super::drive::shortest;
+use super::find_run;
+use crate::arguments::{Events, Logs, Manner, Runs, Show};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::progress::RunProgress;
+use crate::report;
+use crate::station::Station;
+use crate::talk::{DIM, counted, duration, harmless, print, say};
+use crate::tree::{draw, heading, status_sign, time_of_day};
+use cofferdam_engine::plan::Plan;
+use cofferdam_engine::{Recorded, RunId, RunStatus, StepPath};
+use cofferdam_store::{RunFilter, RunLog, RunSummary, StoreError};
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many events are read at a time.
+const PAGE: usize = 1_000;
+/// How often a followed run is asked for new events.
+const FOLLOW: Duration = Duration::from_millis(200);
+
+/// Lists runs.
+pub(crate) async fn runs(station: &Station, manner: &Manner, arguments: &Runs) -> Outcome {
+    let log = station.existing_log()?;
+    let mut statuses = Vec::new();
+    for word in &arguments.status {
+        match RunStatus::from_word(word) {
+            Some(status) => statuses.push(status),
+            None => {
+                let words: Vec<&str> = RunStatus::ALL.iter().map(|status| status.word()).collect();
+                let failure = Failure::new(Exit::Usage, format!("`{word}` is no status"));
+                return Err(failure.hint(format!("one of: {}", words.join(", "))));
+            }
+        }
+    }
+    let filter = RunFilter {
+        statuses,
+        workflow: arguments.workflow.clone(),
+        after: None,
+        limit: arguments.limit,
+    };
+    let runs = log.runs(filter).await.map_err(internal)?;
+    if manner.json {
+        let shown: Vec<serde_json::Value> = runs.iter().map(summary_json).collect();
+        print(serde_json::json!({ "runs": shown }).to_string());
+        return Ok(Exit::Done);
+    }
+    if runs.is_empty() {
+        say("no runs");
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new();
+    table
+        .load_style(NOTHING)
+        .set_header(["", "RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "EVENTS"]);
+    for run in &runs {
+        let short = shortest(&log, run.id).await;
+        let until = run.finished_at.unwrap_or(run.updated_at);
+        let took = u64::try_from(until.since(run.created_at).as_millis()).unwrap_or(u64::MAX);
+        table.add_row([
+            station.look.sign(status_sign(run.status)).to_owned(),
+            short,
+            run.workflow.clone(),
+            status_words(run),
+            run.created_at.to_string()[..19].replace('T', " "),
+            duration(took),
+            run.version.0.to_string(),
+        ]);
+    }
+    for column in [5, 6] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for line in table.to_string().lines() {
+        print(line.trim_end());
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns the status in words; a running run whose host died says so.
+fn status_words(run: &RunSummary) -> String {
+    match (&run.owner, run.status) {
+        (Some(owner), RunStatus::Running) if owner.alive => format!("running (process {})", owner.pid),
+        (_, RunStatus::Running) => "running, its host is gone".to_owned(),
+        (_, status) => status.word().to_owned(),
+    }
+}
+
+fn summary_json(run: &RunSummary) -> serde_json::Value {
+    serde_json::json!({
+        "run": run.id,
+        "workflow": run.workflow,
+        "status": run.status,
+        "driven": run.owner.as_ref().is_some_and(|owner| owner.alive),
+        "generation": run.generation,
+        "events": run.version,
+        "created_at": run.created_at.to_string(),
+        "updated_at": run.updated_at.to_string(),
+        "finished_at": run.finished_at.map(|at| at.to_string()),
+    })
+}
+
+/// Shows a run.
+pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -> Outcome {
+    let log = station.existing_log()?;
+    let run = find_run(&log, &arguments.run).await?;
+    let short = shortest(&log, run).await;
+    let definition = log.definition(run).await.map_err(internal)?;
+    let summary = log.run(run).await.map_err(internal)?;
+    let (Some(definition), Some(summary)) = (definition, summary) else {
+        return Err(Failure::new(Exit::Usage, format!("run {short} is not recorded")));
+    };
+    let plan = Arc::new(Plan::decode(&definition.plan).map_err(|error| Failure::of(Exit::Invalid, error))?);
+    let mut progress = RunProgress::new(plan);
+    let mut metrics = cofferdam_engine::Metrics::new();
+    each_event(&log, run, 0, |recorded| {
+        progress.apply(recorded);
+        if let cofferdam_engine::Event::StepCompleted { metrics: counted, .. }
+        | cofferdam_engine::Event::AttemptFailed { metrics: counted, .. } = &recorded.event
+        {
+            for (name, amount) in counted {
+                *metrics.entry(name.clone()).or_insert(0.0) += amount;
+            }
+        }
+    })
+    .await?;
+    if manner.json {
+        let mut object = report::json(run, &definition, &progress, &metrics);
+        object["status"] = serde_json::json!(summary.status);
+        print(object.to_string());
+        return Ok(Exit::Done);
+    }
+    let note = format!(
+        "{} · started {}",
+        status_words(&summary),
+        &summary.created_at.to_string()[..19].replace('T', " ")
+    );
+    let note = if station.look.signs {
+        note
+    } else {
+        note.replace('·', "-")
+    };
+    print(heading(&definition.workflow, &short, &note, &station.look));
+    let now = if summary.status == RunStatus::Running {
+        cofferdam_runtime::now()
+    } else {
+        progress.last_at
+    };
+    for line in draw(&progress, None, now, &station.look) {
+        print(line);
+    }
+    if progress.ending.is_some() {
+        let facts = report::Facts {
+            short: &short,
+            definition: &definition,
+            memory: 0,
+            flushes: 0,
+        };
+        report::say_failure(&progress, &facts, &log, run, &station.look).await?;
+        report::say_outputs(&progress.outputs, progress.plan.parts().outputs.is_some());
+    } else if !summary.owner.as_ref().is_some_and(|owner| owner.alive) {
+        say(format!("nobody works on it; go on with: cofferdam resume {short}"));
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints the events of a run.
+pub(crate) async fn events(station: &Station, manner: &Manner, arguments: &Events) -> Outcome {
+    let log = station.existing_log()?;
+    let run = find_run(&log, &arguments.run).await?;
+    let mut after = arguments.after;
+    loop {
+        let mut ended = false;
+        after = each_event(&log, run, after, |recorded| {
+            print(if manner.json {
+                event_json(run, recorded).to_string()
+            } else {
+                event_line(recorded)
+            });
+            ended |= matches!(recorded.event, cofferdam_engine::Event::RunFinished { .. });
+        })
+        .await?;
+        if !arguments.follow || ended {
+            return Ok(Exit::Done);
+        }
+        let over = log
+            .run(run)
+            .await
+            .map_err(internal)?
+            .is_none_or(|summary| summary.status.is_final());
+        if over {
+            each_event(&log, run, after, |recorded| {
+                print(if manner.json {
+                    event_json(run, recorded).to_string()
+                } else {
+                    event_line(recorded)
+                });
+            })
+            .await?;
+            return Ok(Exit::Done);
+        }
+        tokio::time::sleep(FOLLOW).await;
+    }
+}
+
+/// Calls `each` with the events after number `after`, and returns the number of the last one.
+async fn each_event(
+    log: &Arc<dyn RunLog>,
+    run: RunId,
+    mut after: u64,
+    mut each: impl FnMut(&Recorded),
+) -> Result<u64, Failure> {
+    loop {
+        let page = log.events(run, after, PAGE).await.map_err(internal)?;
+        page.iter().for_each(&mut each);
+        match page.last() {
+            Some(last) => after = last.sequence,
+            None => return Ok(after),
+        }
+    }
+}
+
+fn event_json(run: RunId, recorded: &Recorded) -> serde_json::Value {
+    let data = serde_json::to_value(&recorded.event).unwrap_or_default();
+    serde_json::json!({ "run": run, "sequence": recorded.sequence, "at": recorded.at.to_string(), "event": data })
+}
+
+fn event_line(recorded: &Recorded) -> String {
+    let mut data = serde_json::to_value(&recorded.event).unwrap_or_default();
+    let mut step = String::new();
+    if let Some(object) = data.as_object_mut() {
+        object.remove("type");
+        if let Some(path) = object.remove("step") {
+            step = path.as_str().unwrap_or_default().to_owned();
+        }
+        if let Some(iteration) = object.remove("iteration") {
+            step.push_str(&iteration.to_string());
+        }
+    }
+    let rest = match &data {
+        serde_json::Value::Object(object) if object.is_empty() => String::new(),
+        other => crate::tree::cut(&harmless(&other.to_string()), 160),
+    };
+    let line = format!(
+        "{:>6}  {}  {:<22} {step:<24} {rest}",
+        recorded.sequence,
+        time_of_day(recorded.at),
+        recorded.event.kind()
+    );
+    line.trim_end().to_owned()
+}
+
+/// Prints what the guests of a run said.
+pub(crate) async fn logs(station: &Station, manner: &Manner, arguments: &Logs) -> Outcome {
+    let log = station.existing_log()?;
+    let run = find_run(&log, &arguments.run).await?;
+    let step = match &arguments.step {
+        None => None,
+        Some(step) => Some(find_step(&log, run, step).await?),
+    };
+    let lines = log.log_lines(run, step).await.map_err(internal)?;
+    for line in &lines.lines {
+        if manner.json {
+            let object = serde_json::json!({
+                "step": line.step, "iteration": line.occurrence, "attempt": line.attempt, "delivery": line.delivery,
+                "at": line.at.to_string(), "level": line.level.word(), "message": line.message, "fields": line.fields,
+            });
+            print(object.to_string());
+        } else {
+            let place = if line.attempt > 1 || line.delivery > 1 {
+                format!("{} ({}.{})", line.step, line.attempt, line.delivery)
+            } else {
+                line.step.to_string()
+            };
+            print(format!(
+                "{}  {:<5} {place:<16} {}",
+                time_of_day(line.at),
+                line.level.word(),
+                harmless(&line.message)
+            ));
+        }
+    }
+    if lines.lines.is_empty() && !manner.json {
+        say("nothing was said");
+    }
+    if lines.dropped > 0 {
+        say(station.look.paint(
+            DIM,
+            &format!(
+                "{} dropped: a guest may keep 256 lines",
+                counted(lines.dropped, "more line")
+            ),
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns the path of the step that a user means by its path or its name.
+async fn find_step(log: &Arc<dyn RunLog>, run: RunId, step: &str) -> Result<StepPath, Failure> {
+    let definition = log.definition(run).await.map_err(internal)?;
+    let plan = definition.and_then(|definition| Plan::decode(&definition.plan).ok());
+    let Some(plan) = plan else {
+        return Ok(StepPath::new(step));
+    };
+    let exact = StepPath::new(step);
+    if plan.find(&exact).is_some() {
+        return Ok(exact);
+    }
+    let named: Vec<&StepPath> = plan
+        .nodes()
+        .iter()
+        .filter(|node| node.key.as_deref() == Some(step))
+        .map(|node| &node.path)
+        .collect();
+    match named.as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => {
+            let paths: Vec<&str> = plan.nodes().iter().map(|node| node.path.as_str()).collect();
+            let failure = Failure::new(Exit::Usage, format!("the run has no step `{step}`"));
+            Err(match cofferdam_dsl::did_you_mean(step, paths.iter().copied()) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure.hint(format!("its steps: {}", paths.join(", "))),
+            })
+        }
+        several => {
+            let failure = Failure::new(Exit::Usage, format!("several steps are called `{step}`"));
+            Err(several
+                .iter()
+                .fold(failure, |failure, path| failure.hint(path.as_str())))
+        }
+    }
+}
+
+fn internal(error: StoreError) -> Failure {
+    Failure::of(Exit::Internal, error)
+}

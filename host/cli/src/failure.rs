@@ -1,0 +1,104 @@
+//! How a command fails: what is printed, which exit code it has, what the user can do.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// The exit codes, documented in `docs/cli.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done.
+    Done,
+    /// The run failed.
+    RunFailed,
+    /// The command line is wrong.
+    Usage,
+    /// The run was cancelled.
+    RunCancelled,
+    /// A workflow, plugin or configuration is not valid.
+    Invalid,
+    /// Refused, or in conflict with what somebody else did.
+    Refused,
+    /// An internal fault.
+    Internal,
+    /// Interrupted; the run can be resumed.
+    Interrupted,
+}
+
+impl Exit {
+    /// Returns the number for the shell.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::RunFailed => 1,
+            Self::Usage => 2,
+            Self::RunCancelled => 3,
+            Self::Invalid => 4,
+            Self::Refused => 5,
+            Self::Internal => 70,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.number())
+    }
+}
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The exit code.
+    pub(crate) exit: Exit,
+    /// The code that `explain` tells more about.
+    pub(crate) code: Option<&'static str>,
+    /// What went wrong; its sources are printed as causes.
+    pub(crate) error: anyhow::Error,
+    /// What the user can do, one thing a line.
+    pub(crate) hints: Vec<String>,
+}
+
+/// What a command returns.
+pub(crate) type Outcome = Result<Exit, Failure>;
+
+impl Failure {
+    /// Returns a failure with a message.
+    pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
+        Self {
+            exit,
+            code: None,
+            error: anyhow::anyhow!("{message}"),
+            hints: Vec::new(),
+        }
+    }
+
+    /// Returns a failure with the chain of an error.
+    pub(crate) fn of(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            exit,
+            code: None,
+            error: error.into(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// Adds something the user can do.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds the code of an explanation.
+    pub(crate) fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    /// Errors that no command foresaw are internal faults.
+    fn from(error: E) -> Self {
+        Self::of(Exit::Internal, error)
+    }
+}

@@ -1,0 +1,309 @@
+//! Everything that a command stands on: configuration, sandbox, plugins, state.
+
+use crate::arguments::Place;
+use crate::builtin;
+use crate::diagnostics::draw_problem;
+use crate::failure::{Exit, Failure};
+use crate::talk::{Look, say};
+use cofferdam_dsl::{ActionEntry, Actions};
+use cofferdam_engine::Data;
+use cofferdam_runtime::configuration::{
+    ActionGrants, Configuration, Durability, Overrides, Problems, Project, TrustError, TrustStore, user_state_directory,
+};
+use cofferdam_runtime::{PreparedAction, SandboxExecutor};
+use cofferdam_store::{Creation, Durability as Flush, HostId, RunLog, SqliteLog, SqliteOptions};
+use cofferdam_wasm::{Action, Plugin, PluginSource, Registry, Sandbox, SandboxOptions, Sources, effective};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The project and what its configuration says.
+pub(crate) struct Station {
+    pub(crate) configuration: Configuration,
+    pub(crate) look: Look,
+}
+
+/// The plugins of a project.
+pub(crate) struct Plugins {
+    pub(crate) registry: Registry,
+}
+
+impl Station {
+    /// Finds the project and reads its configuration.
+    pub(crate) fn open(place: &Place, look: Look) -> Result<Self, Failure> {
+        let overrides = overrides(place);
+        let here = std::env::current_dir().map_err(|error| Failure::of(Exit::Usage, error))?;
+        let project = Project::discover(&here, &overrides).map_err(|error| Failure::of(Exit::Invalid, error))?;
+        match Configuration::load(&project, &overrides) {
+            Ok(configuration) => Ok(Self { configuration, look }),
+            Err(problems) => Err(show_problems(&problems, &look)),
+        }
+    }
+
+    /// Refuses a project whose file asks for more than it may without being trusted.
+    pub(crate) fn require_trust(&self) -> Result<(), Failure> {
+        let store = trust_store()?;
+        match store.check(&self.configuration) {
+            Ok(_) => Ok(()),
+            Err(TrustError::Untrusted(untrusted)) => {
+                let asks: Vec<&str> = untrusted.asks.iter().map(|ask| ask.what.as_str()).collect();
+                let message = match &untrusted.change {
+                    None => format!("this project wants: {}", asks.join(", ")),
+                    Some(change) if change.added.is_empty() => {
+                        format!("{} changed since it was trusted", untrusted.file.display())
+                    }
+                    Some(change) => format!(
+                        "{} changed since it was trusted and now also wants: {}",
+                        untrusted.file.display(),
+                        change.added.join(", ")
+                    ),
+                };
+                let failure = Failure::new(Exit::Invalid, message).code("CF0620");
+                Err(failure.hint("look at the file, then: cofferdam trust"))
+            }
+            Err(error) => Err(Failure::of(Exit::Invalid, error)),
+        }
+    }
+
+    /// Sets up a sandbox with as many slots as attempts may be under way.
+    pub(crate) fn sandbox(&self) -> Result<Sandbox, Failure> {
+        let slots = u32::try_from(self.configuration.attempts()).unwrap_or(u32::MAX);
+        let options = SandboxOptions {
+            slots,
+            vault: code_directory(),
+        };
+        Sandbox::new(&options).map_err(|error| Failure::of(Exit::Internal, error))
+    }
+
+    /// Finds and loads the plugins, and says which files could not be used.
+    pub(crate) async fn plugins(&self, sandbox: &Sandbox) -> Result<Plugins, Failure> {
+        let sources = Sources {
+            builtins: builtin::plugins(),
+            directories: self.configuration.plugin_directories().map(Path::to_owned).collect(),
+        };
+        let registry = Registry::discover(sandbox, &sources).await;
+        let names: Vec<&str> = registry.plugins().iter().map(|plugin| plugin.name.as_str()).collect();
+        let problems = self.configuration.check_plugins(names.iter().copied());
+        if !problems.is_empty() {
+            return Err(show_problems(&problems, &self.look));
+        }
+        Ok(Plugins { registry })
+    }
+
+    /// Says which plugin files could not be used.
+    pub(crate) fn warn_of_problems(&self, plugins: &Plugins) {
+        for problem in plugins.registry.problems() {
+            let file = self.short(&problem.file);
+            say(format!(
+                "warning[{}]: {file} is not loaded: {}",
+                problem.code, problem.reason
+            ));
+            if let Some(remedy) = &problem.remedy {
+                say(format!("  = help: {remedy}"));
+            }
+        }
+    }
+
+    /// Opens the state.
+    pub(crate) fn log(&self) -> Result<Arc<dyn RunLog>, Failure> {
+        let options = SqliteOptions {
+            path: self.configuration.state_path().to_owned(),
+            host: host_id()?,
+            durability: match self.configuration.durability() {
+                Durability::Full => Flush::Full,
+                Durability::Process => Flush::Process,
+            },
+            creation: Creation::IfMissing,
+        };
+        match SqliteLog::open(options) {
+            Ok(log) => Ok(Arc::new(log)),
+            Err(error) => Err(Failure::of(Exit::Invalid, error)),
+        }
+    }
+
+    /// Returns the state, or a failure that says there is none yet.
+    pub(crate) fn existing_log(&self) -> Result<Arc<dyn RunLog>, Failure> {
+        let path = self.configuration.state_path();
+        if !path.exists() {
+            let message = format!("there are no runs here yet ({} does not exist)", self.short(path));
+            return Err(Failure::new(Exit::Usage, message).hint("start one: cofferdam run FILE"));
+        }
+        self.log()
+    }
+
+    /// Returns what an action of a plugin may touch, and what is refused.
+    pub(crate) fn grants(&self, plugin: &Plugin, action: &Action) -> ActionGrants {
+        let first_party = plugin.source == PluginSource::BuiltIn;
+        self.configuration
+            .grants_for(&plugin.name, first_party, &action.descriptor().needs)
+    }
+
+    /// Makes an action ready to be entered.
+    pub(crate) fn prepare(&self, plugin: &Plugin, action: Action) -> Result<PreparedAction, Failure> {
+        let grants = self.grants(plugin, &action);
+        grants.prepare().map_err(|error| Failure::of(Exit::Invalid, error))?;
+        let effective = effective(&action.descriptor().needs, &grants.allowed())
+            .map_err(|error| Failure::of(Exit::Invalid, error).code("CF0611"))?;
+        Ok(PreparedAction {
+            action,
+            grants: Arc::new(effective),
+            settings: Arc::new(BTreeMap::new()),
+            limits: self.configuration.limits_for(&plugin.name).clone(),
+        })
+    }
+
+    /// Returns an executor for all enabled plugins; an action that cannot be prepared is left out when `lenient`.
+    pub(crate) fn executor<'a>(
+        &self,
+        plugins: &Plugins,
+        wanted: impl Fn(&Plugin, &Action) -> bool + 'a,
+    ) -> Result<SandboxExecutor, Failure> {
+        let mut executor = SandboxExecutor::new();
+        for plugin in plugins.registry.plugins() {
+            for descriptor in plugin.component.actions() {
+                let Some(action) = plugin.component.action(&descriptor.name) else {
+                    continue;
+                };
+                if wanted(plugin, &action) {
+                    executor.add(self.prepare(plugin, action)?);
+                }
+            }
+        }
+        Ok(executor)
+    }
+
+    /// Returns `path` as short as it can be named from the current directory.
+    pub(crate) fn short(&self, path: &Path) -> String {
+        let here = std::env::current_dir().unwrap_or_default();
+        path.strip_prefix(&here).unwrap_or(path).display().to_string()
+    }
+
+    /// Returns the file that `workflow` means: a path, or a name from the workflow directories.
+    pub(crate) fn find_workflow(&self, workflow: &str) -> Result<PathBuf, Failure> {
+        let path = Path::new(workflow);
+        if workflow.contains('/') || path.extension().is_some_and(|extension| extension == "wf") {
+            return Ok(path.to_owned());
+        }
+        // A later directory wins over an earlier one.
+        let known = self.workflows();
+        match known.get(workflow) {
+            Some(file) => Ok(file.clone()),
+            None => {
+                let directories: Vec<String> = self
+                    .configuration
+                    .workflow_directories()
+                    .map(|directory| self.short(directory))
+                    .collect();
+                let failure = Failure::new(
+                    Exit::Usage,
+                    format!(
+                        "no workflow is called `{workflow}` (looked in {})",
+                        directories.join(", ")
+                    ),
+                );
+                Err(
+                    match cofferdam_dsl::did_you_mean(workflow, known.keys().map(String::as_str)) {
+                        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                        None => failure.hint("name a file: cofferdam run PATH.wf"),
+                    },
+                )
+            }
+        }
+    }
+
+    /// Returns the workflows of the workflow directories by name.
+    pub(crate) fn workflows(&self) -> BTreeMap<String, PathBuf> {
+        let mut workflows = BTreeMap::new();
+        for directory in self.configuration.workflow_directories() {
+            for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.extension().is_some_and(|extension| extension == "wf")
+                    && let Some(stem) = path.file_stem().and_then(|stem| stem.to_str())
+                {
+                    workflows.insert(stem.to_owned(), path);
+                }
+            }
+        }
+        workflows
+    }
+}
+
+impl Plugins {
+    /// Returns what workflows can call, for the checker.
+    pub(crate) fn catalog(&self, station: &Station) -> Actions {
+        let enabled = |plugin: &&Plugin| station.configuration.is_enabled(&plugin.name);
+        Actions::new(self.registry.plugins().iter().filter(enabled).flat_map(|plugin| {
+            plugin.component.actions().iter().map(move |action| ActionEntry {
+                plugin: plugin.name.clone(),
+                action: action.name.clone(),
+                component: *plugin.component.digest(),
+                provider: provider(plugin),
+                summary: action.summary.clone(),
+                params: action.params.as_ref().map_or(serde_json::Value::Null, json),
+                output: action.output.as_ref().map_or(serde_json::Value::Null, json),
+                example: action.examples.first().map(json),
+            })
+        }))
+    }
+}
+
+/// Returns a plugin in words: `fs 0.1.0 (built in)`.
+pub(crate) fn provider(plugin: &Plugin) -> String {
+    let version = plugin.version.as_deref().unwrap_or("without version");
+    match &plugin.source {
+        PluginSource::BuiltIn => format!("{} {version} (built in)", plugin.name),
+        PluginSource::File(file) => format!(
+            "{} {version} ({})",
+            plugin.name,
+            file.file_name().unwrap_or_default().to_string_lossy()
+        ),
+    }
+}
+
+/// Returns a value for libraries that speak serde_json.
+pub(crate) fn json(data: &Data) -> serde_json::Value {
+    serde_json::to_value(data).unwrap_or_default()
+}
+
+/// Returns the record of what the user trusts.
+pub(crate) fn trust_store() -> Result<TrustStore, Failure> {
+    user_state_directory()
+        .map(TrustStore::at)
+        .map_err(|error| Failure::of(Exit::Invalid, error))
+}
+
+/// Returns what the command line says instead of the configuration.
+pub(crate) fn overrides(place: &Place) -> Overrides {
+    Overrides {
+        config: place.config.clone(),
+        plugins: place.plugins.clone(),
+        state: place.state.clone(),
+        output: place.out.clone(),
+        home: std::env::var_os("HOME").map(PathBuf::from),
+    }
+}
+
+/// Says everything that is wrong with a configuration.
+pub(crate) fn show_problems(problems: &Problems, look: &Look) -> Failure {
+    for problem in problems.as_slice() {
+        let content = std::fs::read_to_string(&problem.file).unwrap_or_default();
+        say(draw_problem(problem, &content, look));
+        say("");
+    }
+    let count = problems.as_slice().len() as u64;
+    Failure::new(
+        Exit::Invalid,
+        format!("the configuration has {}", crate::talk::counted(count, "problem")),
+    )
+}
+
+/// Returns where compiled code is kept: in the user's cache, never in a project.
+fn code_directory() -> Option<PathBuf> {
+    directories::BaseDirs::new().map(|directories| directories.cache_dir().join("cofferdam").join("code"))
+}
+
+/// Returns a name for this process that no other ever has.
+fn host_id() -> Result<HostId, Failure> {
+    let name = format!("host-{}", uuid::Uuid::now_v7());
+    HostId::parse(&name).ok_or_else(|| Failure::new(Exit::Internal, format!("`{name}` cannot name a host")))
+}

@@ -1,0 +1,207 @@
+//! How the command line talks: data to stdout, talk to stderr, with or without colours and signs.
+
+use anstyle::{AnsiColor, Style};
+use std::io::{IsTerminal, Write};
+
+/// What the user wants the output to look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// Whether colours and cursor movements are allowed on stderr.
+    pub(crate) live: bool,
+    /// Whether colours are allowed on stderr.
+    pub(crate) colour: bool,
+    /// Whether signs beyond ASCII are allowed.
+    pub(crate) signs: bool,
+    /// Columns of the terminal.
+    pub(crate) width: usize,
+    /// Rows of the terminal.
+    pub(crate) height: usize,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Look {
+    /// Returns the look that the command line and the environment ask for.
+    pub(crate) fn of(colour: Colour, plain: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let colour = match colour {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => terminal && !plain && !dumb && !set("NO_COLOR"),
+        };
+        let utf8 = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+            .is_none_or(|value| value.to_ascii_uppercase().contains("UTF"));
+        let (width, height) = terminal_size();
+        Self {
+            live: terminal && !plain && !dumb,
+            colour,
+            signs: utf8 && !plain,
+            width,
+            height,
+        }
+    }
+
+    /// Returns `text` in `style` if colours are allowed.
+    pub(crate) fn paint(&self, style: Style, text: &str) -> String {
+        if self.colour {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// Returns the sign for `sign`.
+    pub(crate) fn sign(&self, sign: Sign) -> &'static str {
+        let (sign, twin) = match sign {
+            Sign::Ok => ("✓", "ok"),
+            Sign::Fail => ("✗", "fail"),
+            Sign::Wait => ("●", "wait"),
+            Sign::Skip => ("–", "skip"),
+            Sign::Keep => ("=", "keep"),
+            Sign::Stop => ("◌", "stop"),
+            Sign::Run => ("·", "run"),
+        };
+        if self.signs { sign } else { twin }
+    }
+
+    /// Returns the coloured sign for `sign`.
+    pub(crate) fn painted_sign(&self, sign: Sign) -> String {
+        let style = match sign {
+            Sign::Ok => GOOD,
+            Sign::Fail => BAD,
+            Sign::Wait => WAITING,
+            Sign::Skip | Sign::Keep | Sign::Stop | Sign::Run => DIM,
+        };
+        self.paint(style, self.sign(sign))
+    }
+}
+
+fn terminal_size() -> (usize, usize) {
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .and_then(|value| value.parse().ok())
+            .filter(|n| *n > 0)
+    };
+    let (columns, rows) = console_size().unwrap_or((100, 40));
+    (number("COLUMNS").unwrap_or(columns), number("LINES").unwrap_or(rows))
+}
+
+fn console_size() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then(|| (usize::from(size.ws_col), usize::from(size.ws_row)))
+}
+
+/// What became of a step, as one sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// Completed.
+    Ok,
+    /// Failed.
+    Fail,
+    /// Waiting.
+    Wait,
+    /// Skipped.
+    Skip,
+    /// Kept from before.
+    Keep,
+    /// Stopped.
+    Stop,
+    /// Running.
+    Run,
+}
+
+/// Things that went well.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// Things that went wrong.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Things that wait.
+pub(crate) const WAITING: Style = AnsiColor::Yellow.on_default();
+/// Things that matter less.
+pub(crate) const DIM: Style = Style::new().dimmed();
+/// Names.
+pub(crate) const STRONG: Style = Style::new().bold();
+
+/// Prints a line of talk to stderr.
+pub(crate) fn say(line: impl AsRef<str>) {
+    // Nobody can be told that telling failed.
+    let _ = writeln!(std::io::stderr().lock(), "{}", line.as_ref());
+}
+
+/// Prints a line of data to stdout. A reader that went away ends the talk, not the work.
+pub(crate) fn print(line: impl AsRef<str>) {
+    let _ = writeln!(std::io::stdout().lock(), "{}", line.as_ref());
+}
+
+/// Returns `text` without characters that could steer a terminal.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '\n' | '\t' => ' ',
+            other => other,
+        })
+        .filter(|character| !character.is_control())
+        .collect()
+}
+
+/// Returns a duration as people say it: `41 ms`, `6.8 s`, `3 min 02 s`.
+pub(crate) fn duration(millis: u64) -> String {
+    match millis {
+        0..1_000 => format!("{millis} ms"),
+        1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
+        60_000..3_600_000 => format!("{} min {:02} s", millis / 60_000, millis % 60_000 / 1_000),
+        _ => format!("{} h {:02} min", millis / 3_600_000, millis % 3_600_000 / 60_000),
+    }
+}
+
+/// Returns a size as people say it: `19 B`, `2.1 MB` (powers of 1 000).
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} KB", (bytes + 500) / 1_000),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
+/// Returns `count` with its noun: `1 step`, `3 steps`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_are_said_as_people_say_them() {
+        assert_eq!(duration(41), "41 ms");
+        assert_eq!(duration(6_840), "6.8 s");
+        assert_eq!(duration(182_000), "3 min 02 s");
+        assert_eq!(size(61_400), "61 KB");
+        assert_eq!(size(2_100_000), "2.1 MB");
+        assert_eq!(counted(1, "step"), "1 step");
+    }
+
+    #[test]
+    fn what_guests_say_cannot_steer_the_terminal() {
+        assert_eq!(harmless("a\u{1b}[2Jb\nc"), "a[2Jb c");
+    }
+}

@@ -1,0 +1,285 @@
+//! Who watches a run for the person at the terminal: a live tree, or a line for each event.
+
+use crate::arguments::Progress as How;
+use crate::progress::{RunProgress, StepState};
+use crate::talk::{DIM, Look, say};
+use crate::tree::{self, Watched};
+use cofferdam_engine::plan::{NodeIndex, NodeKind};
+use cofferdam_engine::{Event, RunId, StepReference};
+use cofferdam_runtime::{Notice, Observer};
+use cofferdam_store::{LogLevel, LogLine, RunLog};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Watches one run.
+pub(crate) struct Watcher {
+    run: RunId,
+    short: String,
+    look: Look,
+    how: How,
+    log: Arc<dyn RunLog>,
+    state: Mutex<Watching>,
+}
+
+struct Watching {
+    progress: RunProgress,
+    watched: Watched,
+    /// The delivery that each step is at, for the lines of its guest.
+    deliveries: BTreeMap<NodeIndex, (u32, u32)>,
+    /// How many lines of the live tree are on the screen.
+    drawn: usize,
+    memory: u64,
+    heading: String,
+    finished: bool,
+    denied: Vec<(String, String)>,
+}
+
+/// What a run used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Used {
+    /// The most memory that one of its guests had at once, in bytes.
+    pub(crate) memory: u64,
+}
+
+impl Watcher {
+    /// Returns a watcher for a run of which `progress` is known already.
+    pub(crate) fn new(
+        run: RunId,
+        short: String,
+        progress: RunProgress,
+        heading: String,
+        look: Look,
+        how: How,
+        log: Arc<dyn RunLog>,
+    ) -> Self {
+        let how = match how {
+            How::Auto if look.live => How::Auto,
+            How::Auto => How::Lines,
+            other => other,
+        };
+        let watching = Watching {
+            progress,
+            watched: Watched::default(),
+            deliveries: BTreeMap::new(),
+            drawn: 0,
+            memory: 0,
+            heading,
+            finished: false,
+            denied: Vec::new(),
+        };
+        Self {
+            run,
+            short,
+            look,
+            how,
+            log,
+            state: Mutex::new(watching),
+        }
+    }
+
+    /// Returns whether the tree is drawn while the run goes on.
+    pub(crate) fn is_live(&self) -> bool {
+        self.how == How::Auto
+    }
+
+    /// Draws the next frame of the live tree.
+    pub(crate) fn draw(&self) {
+        if !self.is_live() {
+            return;
+        }
+        let mut state = self.lock();
+        if state.finished {
+            return;
+        }
+        state.watched.frame += 1;
+        let now = cofferdam_runtime::now();
+        let mut lines = vec![state.heading.clone()];
+        lines.extend(tree::draw(&state.progress, Some(&state.watched), now, &self.look));
+        let to_come = state.progress.to_come();
+        if !to_come.is_empty() {
+            let line = tree::cut(
+                &format!("   then: {}", to_come.join(", ")),
+                self.look.width.saturating_sub(1),
+            );
+            lines.push(self.look.paint(DIM, &line));
+        }
+        // What does not fit the screen would be drawn again and again below each other.
+        let room = self.look.height.saturating_sub(2).max(4);
+        if lines.len() > room {
+            let hidden = lines.len() - room;
+            lines.drain(1..=hidden);
+        }
+        state.redraw(&lines);
+    }
+
+    /// Takes the live tree off the screen and prints the whole of it.
+    pub(crate) fn finish(&self) {
+        let mut state = self.lock();
+        if state.finished {
+            return;
+        }
+        state.finished = true;
+        match self.how {
+            How::Auto | How::Tree => {
+                let mut lines = vec![state.heading.clone()];
+                lines.extend(tree::draw(&state.progress, None, state.progress.last_at, &self.look));
+                state.redraw(&lines);
+            }
+            How::Lines | How::None => {}
+        }
+    }
+
+    /// Returns what is known of the run, and what it used.
+    pub(crate) fn result(&self) -> (RunProgress, Used) {
+        let state = self.lock();
+        (state.progress.clone(), Used { memory: state.memory })
+    }
+
+    /// Takes the live tree off the screen, so that something else can be said.
+    pub(crate) fn make_room(&self) {
+        if self.is_live() {
+            self.lock().redraw(&[]);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watching> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn line(&self, at: cofferdam_engine::Timestamp, text: &str) {
+        say(format!("{} {} {text}", tree::time_of_day(at), self.short));
+    }
+
+    fn said(&self, at: &StepReference, line: &cofferdam_wasm::LogLine) {
+        let mut state = self.lock();
+        let Some(node) = state.progress.plan.find(&at.step) else {
+            return;
+        };
+        let (attempt, delivery) = state.deliveries.get(&node).copied().unwrap_or((1, 1));
+        state.watched.said.insert(node, line.message.clone());
+        drop(state);
+        let level = match line.level {
+            cofferdam_wasm::LogLevel::Trace => LogLevel::Trace,
+            cofferdam_wasm::LogLevel::Debug => LogLevel::Debug,
+            cofferdam_wasm::LogLevel::Info => LogLevel::Info,
+            cofferdam_wasm::LogLevel::Warn => LogLevel::Warn,
+            cofferdam_wasm::LogLevel::Error => LogLevel::Error,
+        };
+        let fields = if line.fields.is_empty() {
+            cofferdam_engine::Data::Null
+        } else {
+            cofferdam_engine::Data::map(line.fields.iter().map(|(name, value)| (name.as_str(), value.clone())))
+        };
+        self.log.note(LogLine {
+            run: self.run,
+            step: at.step.clone(),
+            occurrence: at.occurrence.clone(),
+            attempt,
+            delivery,
+            at: cofferdam_runtime::now(),
+            level,
+            message: line.message.clone(),
+            fields,
+        });
+    }
+}
+
+impl Watching {
+    fn redraw(&mut self, lines: &[String]) {
+        let mut screen = String::new();
+        if self.drawn > 0 {
+            // Up to the first line of the tree, and away with all below.
+            screen.push_str(&format!("\u{1b}[{}A\r\u{1b}[J", self.drawn));
+        }
+        for line in lines {
+            screen.push_str(line);
+            screen.push('\n');
+        }
+        self.drawn = lines.len();
+        let mut stderr = std::io::stderr().lock();
+        // Nobody can be told that telling failed.
+        let _ = stderr.write_all(screen.as_bytes()).and_then(|()| stderr.flush());
+    }
+}
+
+impl Observer for Watcher {
+    fn notice(&self, notice: Notice<'_>) {
+        match notice {
+            Notice::Durable(events) => {
+                let mut state = self.lock();
+                for recorded in events {
+                    state.progress.apply(recorded);
+                    let node = recorded.event.step().and_then(|at| state.progress.plan.find(&at.step));
+                    if let (Some(node), Event::AttemptStarted { attempt, delivery, .. }) = (node, &recorded.event) {
+                        state.deliveries.insert(node, (*attempt, *delivery));
+                        state.watched.said.remove(&node);
+                        state.watched.progressed.remove(&node);
+                    }
+                    if self.how == How::Lines {
+                        self.event_line(&state, recorded, node);
+                    }
+                }
+            }
+            Notice::Said { at, line } => self.said(at, line),
+            Notice::Progressed { at, progress } => {
+                let mut state = self.lock();
+                let Some(node) = state.progress.plan.find(&at.step) else {
+                    return;
+                };
+                let amount = match progress.total {
+                    Some(total) => format!("{} of {total}", progress.done),
+                    None => progress.done.to_string(),
+                };
+                let text = format!("{amount} {}", progress.message);
+                state.watched.progressed.insert(node, text.trim_end().to_owned());
+            }
+            Notice::Ended { at, usage, denied, .. } => {
+                let mut state = self.lock();
+                state.memory = state.memory.max(usage.memory);
+                for call in denied {
+                    state
+                        .denied
+                        .push((at.step.to_string(), format!("{}: {}", call.target, call.reason)));
+                }
+            }
+        }
+    }
+}
+
+impl Watcher {
+    fn event_line(&self, state: &Watching, recorded: &cofferdam_engine::Recorded, node: Option<NodeIndex>) {
+        let at = recorded.at;
+        match (&recorded.event, node) {
+            (Event::RunStarted { workflow, .. }, _) => self.line(at, &format!("run started {workflow}")),
+            (Event::RunAdopted { .. }, _) => self.line(at, "run taken over"),
+            (Event::RunInterrupted { .. }, _) => self.line(at, "run interrupted"),
+            (Event::CancelRequested { reason }, _) => self.line(at, &format!("run cancel requested {reason}")),
+            (Event::RunFinished { ending, .. }, _) => {
+                use cofferdam_engine::Ending;
+                let word = match ending {
+                    Ending::Completed => "completed",
+                    Ending::Failed { .. } => "failed",
+                    Ending::Cancelled { .. } => "cancelled",
+                };
+                let took = state.progress.started_at.map_or(0, |started| millis(at.since(started)));
+                self.line(at, &format!("run {word} {}", tree::compact(took)));
+            }
+            // The step's failure follows.
+            (Event::AttemptFailed { retry_at: None, .. } | Event::StepHandled { .. }, _) => {}
+            (_, Some(node)) => {
+                let Some(step) = state.progress.step(node) else { return };
+                let plain = matches!(state.progress.plan.node(node).kind, NodeKind::Call(_))
+                    || step.state != StepState::Running;
+                if let Some(text) = tree::event_line(&state.progress, node, step, &self.look).filter(|_| plain) {
+                    self.line(at, &text);
+                }
+            }
+            (_, None) => {}
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

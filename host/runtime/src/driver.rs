@@ -1,0 +1,464 @@
+//! What keeps one run going: it decides on inputs, hands over, and performs what has become durable.
+
+use crate::clock;
+use crate::executor::{Entry, Executed, Executor};
+use crate::observer::{Notice, Observer};
+use crate::permits::{Permits, Taken};
+use cofferdam_engine::plan::Plan;
+use cofferdam_engine::{
+    AttemptOutcome, Decision, EffectChange, FailureClass, Fence, Input, Orphan, Recorded, Rejected, Report, Run,
+    Situation,
+};
+use cofferdam_store::{Claim, ClaimError, Fate, RunLog, StoreError, Ticket};
+use cofferdam_wasm::CancelFlag;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
+
+/// How often in a row a run is rebuilt from its log after failed appends before its driver gives up.
+const MAX_REBUILDS: u32 = 3;
+
+/// What a run is driven with; shared by all runs of a host.
+pub(crate) struct Surroundings {
+    pub(crate) log: Arc<dyn RunLog>,
+    pub(crate) executor: Arc<dyn Executor>,
+    pub(crate) permits: Permits,
+    pub(crate) guests: Handle,
+}
+
+/// What can be asked of a run that is being driven.
+#[derive(Debug)]
+pub(crate) enum Control {
+    /// Let guests finish for so long, start nothing new, then let go of the run.
+    Interrupt { grace: Duration },
+    /// Cancel the run.
+    Cancel { reason: String },
+}
+
+/// Why a run is no longer driven although it has not ended.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// Another host drives the run now.
+    #[error("another host took the run over")]
+    Fenced,
+    /// The log failed again and again.
+    #[error("the log cannot take what happened in the run; nothing that was recorded is lost")]
+    Log(#[source] Arc<StoreError>),
+    /// After a failed append the run could not be claimed again.
+    #[error("the run could not be taken up again after the log failed")]
+    Reclaim(#[source] ClaimError),
+    /// What the log holds of the run is not a run.
+    #[error("the recorded events of the run are not complete")]
+    Unrestorable(#[source] cofferdam_engine::run::Unrestorable),
+}
+
+/// How driving ended.
+#[derive(Debug)]
+pub enum Driven {
+    /// The run has ended.
+    Ended(Box<Run>),
+    /// The host let go of the run; it can be resumed. The steps that were stopped count as not started.
+    Interrupted {
+        /// The run as it is recorded.
+        run: Box<Run>,
+        /// The paths of the steps whose attempts were stopped.
+        stopped: Vec<String>,
+    },
+}
+
+/// An append whose fate is not known yet.
+struct Pending {
+    ticket: Ticket,
+    events: Vec<Recorded>,
+    changes: Vec<EffectChange>,
+    /// Reports that these events answered, kept in case the append fails.
+    answered: Vec<(Fence, Executed)>,
+}
+
+/// An attempt under way.
+struct Flight {
+    abort: AbortHandle,
+    cancel: CancelFlag,
+    step: String,
+    _permit: Option<Taken>,
+}
+
+pub(crate) struct Driver {
+    surroundings: Arc<Surroundings>,
+    plan: Arc<Plan>,
+    workflow: Arc<str>,
+    observer: Arc<dyn Observer>,
+    control: mpsc::Receiver<Control>,
+    pending: VecDeque<Pending>,
+    /// Permits for attempts that are decided and not yet durable.
+    reserved: BTreeMap<Fence, Taken>,
+    flights: BTreeMap<Fence, Flight>,
+    tasks: JoinSet<(Fence, Executed)>,
+    draining: Option<Instant>,
+    /// Steps whose guests stopped when they were asked to.
+    stopped: Vec<String>,
+    rebuilds: u32,
+}
+
+/// What the driver waits for, turned into one thing to handle.
+enum Wake {
+    Settled(Fate),
+    Executed(Fence, Box<Executed>),
+    /// The task of an attempt was stopped, or panicked.
+    Broken(tokio::task::Id),
+    Control(Control),
+    Tick,
+    DrainOver,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        surroundings: Arc<Surroundings>,
+        plan: Arc<Plan>,
+        observer: Arc<dyn Observer>,
+        control: mpsc::Receiver<Control>,
+    ) -> Self {
+        let workflow = Arc::from(plan.name());
+        Self {
+            surroundings,
+            plan,
+            workflow,
+            observer,
+            control,
+            pending: VecDeque::new(),
+            reserved: BTreeMap::new(),
+            flights: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            draining: None,
+            stopped: Vec::new(),
+            rebuilds: 0,
+        }
+    }
+
+    /// Begins a run: `hand_over` makes its first events durable together with the run itself.
+    pub(crate) fn begin(
+        &mut self,
+        run: Run,
+        input: Input,
+        log: &impl cofferdam_engine::Writer<Ticket = Ticket>,
+    ) -> Result<Run, Rejected> {
+        let (mut permits, situation) = self.situation(&run);
+        match run.decide(&self.plan, input, situation) {
+            Ok(decision) => Ok(self.settle_decision(decision, &mut permits, log, Vec::new())),
+            Err((_, rejected)) => Err(rejected),
+        }
+    }
+
+    /// Takes a claimed run over.
+    pub(crate) fn adopt(&mut self, claim: &Claim, alive: &BTreeSet<Fence>) -> Result<Run, DriveError> {
+        let orphan = Orphan::restore(claim.run, &self.plan, &claim.events).map_err(DriveError::Unrestorable)?;
+        let (mut permits, situation) = self.situation(orphan.look());
+        let host = self.surroundings.log.host().to_string();
+        let decision = orphan.adopt(&self.plan, claim.generation, &host, alive, situation);
+        let surroundings = Arc::clone(&self.surroundings);
+        Ok(self.settle_decision(decision, &mut permits, &*surroundings.log, Vec::new()))
+    }
+
+    /// Drives the run until it has ended, the host lets go of it, or another one has it.
+    pub(crate) async fn drive(mut self, mut run: Run) -> Result<Driven, DriveError> {
+        loop {
+            if self.pending.is_empty() && run.status().is_final() {
+                self.stop_all();
+                return Ok(Driven::Ended(Box::new(run)));
+            }
+            if run.has_more() && self.pending.is_empty() {
+                run = self.decide(run, Input::Tick, Vec::new());
+                continue;
+            }
+            let wake = self.wait(&run).await;
+            run = match wake {
+                Wake::Settled(Fate::Durable(_)) => {
+                    self.rebuilds = 0;
+                    self.perform(&run);
+                    run
+                }
+                Wake::Settled(Fate::Fenced) => {
+                    self.stop_all();
+                    return Err(DriveError::Fenced);
+                }
+                Wake::Settled(Fate::Failed(error)) => self.rebuild(run, error).await?,
+                Wake::Executed(fence, executed) => self.report(run, fence, *executed),
+                Wake::Broken(task) => {
+                    // Nobody waits for an attempt that was stopped; one that is still waited for panicked.
+                    let broken = self
+                        .flights
+                        .iter()
+                        .find(|(_, flight)| flight.abort.id() == task)
+                        .map(|(fence, _)| *fence);
+                    match broken {
+                        Some(fence) => self.report(
+                            run,
+                            fence,
+                            Executed::host_fault("the host panicked while it carried the attempt out"),
+                        ),
+                        None => run,
+                    }
+                }
+                Wake::Control(Control::Cancel { reason }) => {
+                    self.decide(run, Input::CancelRequested { reason }, Vec::new())
+                }
+                Wake::Control(Control::Interrupt { grace }) => {
+                    self.flights.values().for_each(|flight| flight.cancel.ask());
+                    self.draining = Some(Instant::now() + grace);
+                    run
+                }
+                Wake::Tick => self.decide(run, Input::Tick, Vec::new()),
+                Wake::DrainOver => return self.let_go(run).await,
+            };
+        }
+    }
+
+    async fn wait(&mut self, run: &Run) -> Wake {
+        let deadline = run.next_deadline().filter(|_| self.draining.is_none()).map(|at| {
+            let left = at.since(clock::now());
+            // The core is asked again one tick of its clock later, so that a rounded-down wait never spins.
+            Instant::now() + left + Duration::from_millis(1)
+        });
+        let drain = self
+            .draining
+            .map(|at| if self.flights.is_empty() { Instant::now() } else { at });
+        // Nothing is decided on top of the end of a drain, and the end waits for what was handed over.
+        let drain = drain.filter(|_| self.pending.is_empty());
+        let wants_permits = run.wants_permits() && self.draining.is_none();
+        let far = Instant::now() + Duration::from_secs(86_400);
+        let ticket = self.pending.front_mut().map(|pending| &mut pending.ticket);
+        tokio::select! {
+            biased;
+            fate = async { match ticket { Some(ticket) => ticket.await, None => std::future::pending().await } } => Wake::Settled(fate),
+            Some(control) = self.control.recv() => Wake::Control(control),
+            Some(joined) = self.tasks.join_next_with_id() => match joined {
+                Ok((_, (fence, executed))) => Wake::Executed(fence, Box::new(executed)),
+                Err(error) => Wake::Broken(error.id()),
+            },
+            () = self.surroundings.permits.freed(), if wants_permits => Wake::Tick,
+            () = tokio::time::sleep_until(drain.unwrap_or(far)), if drain.is_some() => Wake::DrainOver,
+            () = tokio::time::sleep_until(deadline.unwrap_or(far)), if deadline.is_some() => Wake::Tick,
+        }
+    }
+
+    fn situation(&self, run: &Run) -> (Taken, Situation) {
+        let most = if self.draining.is_some() {
+            0
+        } else {
+            let busy = u32::try_from(self.flights.len() + self.reserved.len()).unwrap_or(u32::MAX);
+            self.plan
+                .parts()
+                .max_parallel
+                .map_or(u32::MAX, |most| most.saturating_sub(busy))
+        };
+        let permits = self.surroundings.permits.take(most);
+        let situation = Situation {
+            now: clock::now().max(run.started_at()),
+            permits: permits.count(),
+        };
+        (permits, situation)
+    }
+
+    fn decide(&mut self, run: Run, input: Input, answered: Vec<(Fence, Executed)>) -> Run {
+        let (mut permits, situation) = self.situation(&run);
+        match run.decide(&self.plan, input, situation) {
+            Ok(decision) => {
+                let surroundings = Arc::clone(&self.surroundings);
+                self.settle_decision(decision, &mut permits, &*surroundings.log, answered)
+            }
+            Err((run, rejected)) => {
+                tracing::debug!(run = %run.id(), %rejected, "an input was refused");
+                *run
+            }
+        }
+    }
+
+    fn settle_decision<W>(
+        &mut self,
+        decision: Decision,
+        permits: &mut Taken,
+        log: &W,
+        answered: Vec<(Fence, Executed)>,
+    ) -> Run
+    where
+        W: cofferdam_engine::Writer<Ticket = Ticket> + ?Sized,
+    {
+        match decision {
+            Decision::Unchanged(run) => run,
+            Decision::Staged(staged) => {
+                let events = staged.append().events.clone();
+                let (mut run, ticket) = staged.hand_over(log);
+                let changes = run.take_changes();
+                for change in &changes {
+                    if let EffectChange::Appeared(fence) = change
+                        && let Some(permit) = permits.split()
+                    {
+                        self.reserved.insert(*fence, permit);
+                    }
+                }
+                self.pending.push_back(Pending {
+                    ticket,
+                    events,
+                    changes,
+                    answered,
+                });
+                run
+            }
+        }
+    }
+
+    /// Does what the oldest pending append, which is durable now, asks for.
+    fn perform(&mut self, run: &Run) {
+        let Some(pending) = self.pending.pop_front() else {
+            return;
+        };
+        self.observer.notice(Notice::Durable(&pending.events));
+        for change in pending.changes {
+            match change {
+                EffectChange::Appeared(fence) => self.start(run, fence),
+                EffectChange::Ended(fence) => {
+                    self.reserved.remove(&fence);
+                    if let Some(flight) = self.flights.remove(&fence) {
+                        flight.abort.abort();
+                    }
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, run: &Run, fence: Fence) {
+        let permit = self.reserved.remove(&fence);
+        // What was decided since may have ended the attempt before it began.
+        let Some(attempt) = run.effect(&self.plan, fence) else {
+            return;
+        };
+        let cancel = CancelFlag::default();
+        let step = attempt.step().to_string();
+        let observer = Arc::clone(&self.observer);
+        let at = attempt.at.clone();
+        let entry = Entry {
+            run: run.id(),
+            workflow: Arc::clone(&self.workflow),
+            attempt,
+            cancel: cancel.clone(),
+            observer: Arc::clone(&observer),
+        };
+        let execution = self.surroundings.executor.enter(entry);
+        let abort = self.tasks.spawn_on(
+            async move {
+                let executed = execution.await;
+                observer.notice(Notice::Ended {
+                    at: &at,
+                    fence,
+                    usage: &executed.usage,
+                    denied: &executed.denied,
+                });
+                (fence, executed)
+            },
+            &self.surroundings.guests,
+        );
+        self.flights.insert(
+            fence,
+            Flight {
+                abort,
+                cancel,
+                step,
+                _permit: permit,
+            },
+        );
+    }
+
+    fn report(&mut self, run: Run, fence: Fence, executed: Executed) -> Run {
+        let Some(flight) = self.flights.remove(&fence) else {
+            return run;
+        };
+        let gave_up =
+            matches!(&executed.outcome, AttemptOutcome::Failed(failure) if failure.class == FailureClass::Cancelled);
+        if self.draining.is_some() && flight.cancel.is_asked() && gave_up {
+            // It stopped because the host is letting go: it counts as not started and stays open.
+            self.stopped.push(flight.step);
+            return run;
+        }
+        drop(flight);
+        let input = Input::Reported(Report {
+            generation: run.generation(),
+            fence,
+            outcome: executed.outcome.clone(),
+            metrics: executed.metrics.clone(),
+        });
+        self.decide(run, input, vec![(fence, executed)])
+    }
+
+    /// Drops what was decided and not written, and takes the run up again as the log has it.
+    async fn rebuild(&mut self, run: Run, error: Arc<StoreError>) -> Result<Run, DriveError> {
+        self.rebuilds += 1;
+        if self.rebuilds > MAX_REBUILDS {
+            self.stop_all();
+            return Err(DriveError::Log(error));
+        }
+        tracing::warn!(run = %run.id(), %error, "the log failed; the run is taken up again from what is recorded");
+        let answered: Vec<(Fence, Executed)> = self.pending.drain(..).flat_map(|pending| pending.answered).collect();
+        self.reserved.clear();
+        let id = run.id();
+        drop(run);
+        let claim = match self.surroundings.log.claim(id).await {
+            Ok(claim) => claim,
+            Err(ClaimError::Owned { .. }) => {
+                self.stop_all();
+                return Err(DriveError::Fenced);
+            }
+            Err(error) => {
+                self.stop_all();
+                return Err(DriveError::Reclaim(error));
+            }
+        };
+        // Attempts that are under way here go on, and reports whose answer was not written are decided again.
+        let alive = self
+            .flights
+            .keys()
+            .copied()
+            .chain(answered.iter().map(|(fence, _)| *fence))
+            .collect();
+        let mut run = self.adopt(&claim, &alive)?;
+        for (fence, executed) in answered {
+            let input = Input::Reported(Report {
+                generation: run.generation(),
+                fence,
+                outcome: executed.outcome.clone(),
+                metrics: executed.metrics.clone(),
+            });
+            run = self.decide(run, input, vec![(fence, executed)]);
+        }
+        Ok(run)
+    }
+
+    async fn let_go(mut self, run: Run) -> Result<Driven, DriveError> {
+        let mut stopped = std::mem::take(&mut self.stopped);
+        stopped.extend(self.flights.values().map(|flight| flight.step.clone()));
+        self.stop_all();
+        let run = self.decide(run, Input::InterruptRequested, Vec::new());
+        while let Some(mut pending) = self.pending.pop_front() {
+            match (&mut pending.ticket).await {
+                Fate::Durable(_) => self.observer.notice(Notice::Durable(&pending.events)),
+                Fate::Fenced => return Err(DriveError::Fenced),
+                // Without the record the run looks as after a crash, from which it can be resumed just as well.
+                Fate::Failed(error) => return Err(DriveError::Log(error)),
+            }
+        }
+        Ok(Driven::Interrupted {
+            run: Box::new(run),
+            stopped,
+        })
+    }
+
+    fn stop_all(&mut self) {
+        for (_, flight) in std::mem::take(&mut self.flights) {
+            flight.abort.abort();
+        }
+        self.reserved.clear();
+    }
+}

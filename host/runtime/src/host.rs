@@ -1,0 +1,205 @@
+//! The host as a library: starts runs, takes them up again, and drives each in a task of its own.
+
+use crate::clock;
+use crate::driver::{Control, DriveError, Driven, Driver, Surroundings};
+use crate::executor::Executor;
+use crate::observer::Observer;
+use crate::permits::Permits;
+use cofferdam_engine::plan::{Plan, UnreadablePlan};
+use cofferdam_engine::{Data, Input, Run, RunId, Start};
+use cofferdam_store::{Beginning, Claim, ClaimError, Definition, NewRun, RunLog};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Drives runs on one log with one executor. Clones are the same host.
+#[derive(Clone)]
+pub struct Host {
+    surroundings: Arc<Surroundings>,
+}
+
+/// What a run begins with.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What is to be done.
+    pub plan: Arc<Plan>,
+    /// The file that it came from, as the user named it.
+    pub file: String,
+    /// The text of the file.
+    pub source: String,
+    /// The inputs, defaults applied.
+    pub inputs: BTreeMap<String, Data>,
+    /// What the host injects.
+    pub injected: BTreeMap<String, String>,
+    /// Whether nothing may leave the host.
+    pub dry_run: bool,
+    /// What its caller calls it.
+    pub caller_id: Option<String>,
+}
+
+/// A run that is being driven.
+#[derive(Debug)]
+pub struct Driving {
+    /// The run.
+    pub run: RunId,
+    control: mpsc::Sender<Control>,
+    task: JoinHandle<Result<Driven, DriveError>>,
+}
+
+/// Why a run cannot be taken up again.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// The log does not give it to this host.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// Its plan cannot be read.
+    #[error("what the run executes cannot be read")]
+    Plan(#[from] UnreadablePlan),
+    /// Its events are not a run.
+    #[error("the run cannot be taken up again")]
+    Drive(#[from] DriveError),
+}
+
+impl Host {
+    /// Returns a host that carries out at most `attempts` attempts at a time on the runtime `guests`.
+    pub fn new(log: Arc<dyn RunLog>, executor: Arc<dyn Executor>, attempts: u32, guests: Handle) -> Self {
+        let permits = Permits::new(attempts);
+        Self {
+            surroundings: Arc::new(Surroundings {
+                log,
+                executor,
+                permits,
+                guests,
+            }),
+        }
+    }
+
+    /// Returns the log of the host.
+    pub fn log(&self) -> &Arc<dyn RunLog> {
+        &self.surroundings.log
+    }
+
+    /// Starts a run under `id`. It is recorded, and so not lost any more, once its first events are durable.
+    pub fn start(&self, id: RunId, request: Request, observer: Arc<dyn Observer>) -> Driving {
+        let Request {
+            plan,
+            file,
+            source,
+            inputs,
+            injected,
+            dry_run,
+            caller_id,
+        } = request;
+        let encoded = plan.encode();
+        let new = NewRun {
+            id,
+            definition: Definition {
+                workflow: plan.name().into(),
+                file: file.into(),
+                source: source.into(),
+                digest: cofferdam_engine::Digest::of(&encoded),
+                plan: encoded.into(),
+            },
+            created_at: clock::now(),
+            caller_id,
+            labels: BTreeMap::new(),
+        };
+        let (control, receiver) = control_channel();
+        let mut driver = Driver::new(Arc::clone(&self.surroundings), plan, observer, receiver);
+        let log = Arc::clone(&self.surroundings.log);
+        let task = tokio::spawn(async move {
+            let start = Input::Start(Start {
+                inputs,
+                injected,
+                dry_run,
+            });
+            let run = match driver.begin(Run::new(id), start, &Beginning::new(&*log, &new)) {
+                Ok(run) => run,
+                Err(rejected) => unreachable!("a new run takes its start: {rejected}"),
+            };
+            driver.drive(run).await
+        });
+        Driving { run: id, control, task }
+    }
+
+    /// Takes up the run `id` where its log says it is.
+    ///
+    /// # Errors
+    /// If it has ended, another host drives it, or what is stored of it cannot be read.
+    pub async fn resume(&self, id: RunId, observer: Arc<dyn Observer>) -> Result<Driving, ResumeError> {
+        let claim = self.surroundings.log.claim(id).await?;
+        self.take_up(claim, observer)
+    }
+
+    /// Takes up a run that was claimed already.
+    ///
+    /// # Errors
+    /// If what is stored of it cannot be read.
+    pub fn take_up(&self, claim: Claim, observer: Arc<dyn Observer>) -> Result<Driving, ResumeError> {
+        let plan = Arc::new(Plan::decode(&claim.definition.plan)?);
+        let (control, receiver) = control_channel();
+        let mut driver = Driver::new(Arc::clone(&self.surroundings), plan, observer, receiver);
+        let run = driver.adopt(&claim, &BTreeSet::new())?;
+        let task = tokio::spawn(driver.drive(run));
+        Ok(Driving {
+            run: claim.run,
+            control,
+            task,
+        })
+    }
+}
+
+/// Returns the channel over which a run is controlled: people are slow, four requests at once are already many.
+fn control_channel() -> (mpsc::Sender<Control>, mpsc::Receiver<Control>) {
+    mpsc::channel(4)
+}
+
+impl Driving {
+    /// Asks the host to let go of the run: guests may finish within `grace`, nothing new starts, the rest is stopped.
+    pub async fn interrupt(&self, grace: Duration) {
+        // A driver that is gone has nothing to let go of.
+        let _ = self.control.send(Control::Interrupt { grace }).await;
+    }
+
+    /// Asks for the run to be cancelled.
+    pub async fn cancel(&self, reason: impl Into<String>) {
+        let _ = self.control.send(Control::Cancel { reason: reason.into() }).await;
+    }
+
+    /// Returns what [`Driving::interrupt`] can be called on while the run is awaited.
+    pub fn controller(&self) -> Controller {
+        Controller {
+            control: self.control.clone(),
+        }
+    }
+
+    /// Waits until the run is no longer driven.
+    ///
+    /// # Errors
+    /// If it is not driven any more although it has not ended.
+    ///
+    /// # Panics
+    /// If the driver panicked.
+    pub async fn wait(self) -> Result<Driven, DriveError> {
+        match self.task.await {
+            Ok(driven) => driven,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+/// Controls a run from beside whoever waits for it.
+#[derive(Clone, Debug)]
+pub struct Controller {
+    control: mpsc::Sender<Control>,
+}
+
+impl Controller {
+    /// Asks the host to let go of the run: see [`Driving::interrupt`].
+    pub async fn interrupt(&self, grace: Duration) {
+        let _ = self.control.send(Control::Interrupt { grace }).await;
+    }
+}

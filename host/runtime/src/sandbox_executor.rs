@@ -1,0 +1,218 @@
+//! How an attempt is carried out in the sandbox: which component, with which grants and limits, and what its verdict
+//! means to the run.
+
+use crate::executor::{Entry, Executed, Execution, Executor};
+use crate::observer::{Notice, Observer};
+use cofferdam_engine::{AttemptOutcome, Data, Digest, Failure, FailureClass, Metrics, StepReference};
+use cofferdam_wasm::{
+    Action, AttemptCall, AttemptInfo, EffectClass, Effective, Limits, LogLine, Observer as GuestObserver, Progress,
+    Report, Verdict,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// An action that is ready to be entered: what it may touch and use is settled.
+#[derive(Clone)]
+pub struct PreparedAction {
+    /// The action.
+    pub action: Action,
+    /// What it may touch.
+    pub grants: Arc<Effective>,
+    /// What the operator has set for its plugin.
+    pub settings: Arc<BTreeMap<String, Data>>,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// Carries attempts out in the sandbox.
+#[derive(Default)]
+pub struct SandboxExecutor {
+    actions: BTreeMap<(Digest, String), PreparedAction>,
+}
+
+impl SandboxExecutor {
+    /// Returns an executor that knows no action.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes an action known under the digest of its component and its name.
+    pub fn add(&mut self, prepared: PreparedAction) {
+        let digest = *prepared.action.component().digest();
+        let name = prepared.action.descriptor().name.clone();
+        self.actions.insert((digest, name), prepared);
+    }
+
+    /// Returns whether the action of this component is known.
+    pub fn knows(&self, component: Digest, action: &str) -> bool {
+        self.actions.contains_key(&(component, action.to_owned()))
+    }
+}
+
+impl Executor for SandboxExecutor {
+    fn enter(&self, entry: Entry) -> Execution {
+        let reference = &entry.attempt.action;
+        let Some(prepared) = self.actions.get(&(reference.component, reference.action.clone())) else {
+            let reason = format!(
+                "`{}.{}` is not loaded (component {})",
+                reference.plugin, reference.action, reference.component
+            );
+            let failure = Failure {
+                code: Some("missing-component".to_owned()),
+                ..Failure::new(FailureClass::Permanent, reason)
+            };
+            return Box::pin(std::future::ready(Executed {
+                outcome: AttemptOutcome::Failed(failure),
+                ..Executed::host_fault("")
+            }));
+        };
+        let prepared = prepared.clone();
+        if entry.attempt.dry_run
+            && prepared.grants.class() == EffectClass::Effectful
+            && !prepared.action.descriptor().dry_run_aware
+        {
+            return Box::pin(std::future::ready(would_run(&entry)));
+        }
+        Box::pin(async move {
+            let Entry {
+                run,
+                workflow,
+                attempt,
+                cancel,
+                observer,
+            } = entry;
+            let heard = Arc::new(Heard {
+                at: attempt.at.clone(),
+                observer,
+            });
+            let call = AttemptCall {
+                params: attempt.params,
+                attempt: AttemptInfo {
+                    run: run.to_string(),
+                    workflow: workflow.to_string(),
+                    step: attempt.at.step.to_string(),
+                    iteration: (!attempt.at.occurrence.is_empty())
+                        .then(|| u64::from(attempt.at.occurrence.innermost()) + 1),
+                    number: attempt.number,
+                    delivery: attempt.delivery,
+                    token: attempt.token,
+                    remaining: attempt.timeout,
+                    dry_run: attempt.dry_run,
+                    previous: attempt.previous,
+                    saved: None,
+                    attributes: BTreeMap::from([(
+                        "retries-left".to_owned(),
+                        Data::Int(i64::from(attempt.retries_left)),
+                    )]),
+                },
+                grants: prepared.grants,
+                settings: prepared.settings,
+                limits: prepared.limits,
+                observer: heard,
+                cancel,
+            };
+            executed(prepared.action.run(call).await)
+        })
+    }
+}
+
+/// Returns what stands for an action that a dry run does not enter (LANGUAGE rule R59).
+fn would_run(entry: &Entry) -> Executed {
+    let action = format!("{}.{}", entry.attempt.action.plugin, entry.attempt.action.action);
+    let output = Data::map([
+        ("params", entry.attempt.params.clone()),
+        ("would_run", Data::from(action)),
+    ]);
+    Executed {
+        outcome: AttemptOutcome::Completed {
+            output,
+            markers: Vec::new(),
+            context: None,
+        },
+        ..Executed::host_fault("")
+    }
+}
+
+/// Returns what a report of the sandbox means to the run.
+fn executed(report: Report) -> Executed {
+    let outcome = match report.verdict {
+        Verdict::Completed(outcome) => AttemptOutcome::Completed {
+            output: outcome.output,
+            markers: outcome.markers,
+            context: outcome.context,
+        },
+        Verdict::GuestFailed(failure) => AttemptOutcome::Failed(denied(failure, &report.denied)),
+        Verdict::Trapped(trap) => {
+            let details = Data::map([
+                ("frames", Data::list(trap.frames.iter().map(Data::text))),
+                ("stderr", Data::text(&trap.stderr)),
+            ]);
+            AttemptOutcome::Failed(Failure {
+                details,
+                ..Failure::new(FailureClass::Trap, trap.message)
+            })
+        }
+        Verdict::LimitExceeded(limit) => {
+            let details = Data::map([
+                ("limit", Data::text(limit.limit.row().setting)),
+                ("stderr", Data::text(&limit.stderr)),
+            ]);
+            AttemptOutcome::Failed(Failure {
+                details,
+                ..Failure::new(FailureClass::Limit, limit.to_string())
+            })
+        }
+        Verdict::TimedOut(timeout) => AttemptOutcome::Failed(Failure::new(FailureClass::Timeout, timeout.to_string())),
+        Verdict::Cancelled => {
+            AttemptOutcome::Failed(Failure::new(FailureClass::Cancelled, "stopped when it was asked to"))
+        }
+        Verdict::HostFault(reason) => return Executed::host_fault(&reason),
+    };
+    let mut metrics = Metrics::new();
+    for (name, amount) in report.metrics {
+        *metrics.entry(name).or_insert(0.0) += amount;
+    }
+    Executed {
+        outcome,
+        metrics,
+        usage: report.usage,
+        denied: report.denied,
+    }
+}
+
+/// Says that a failure comes from a call that was denied: it is of another class then, and not tried again.
+fn denied(failure: Failure, calls: &[cofferdam_wasm::DeniedCall]) -> Failure {
+    let Some(last) = calls.last() else { return failure };
+    let details = Data::map([
+        ("call", Data::text(last.call)),
+        ("guest", failure.details),
+        ("reason", Data::text(&last.reason)),
+        ("target", Data::text(&last.target)),
+    ]);
+    let message = format!("{} ({}: {})", failure.message, last.target, last.reason);
+    Failure {
+        class: FailureClass::Denied,
+        message,
+        details,
+        ..failure
+    }
+}
+
+/// Passes on what a guest says, with the step that says it.
+struct Heard {
+    at: StepReference,
+    observer: Arc<dyn Observer>,
+}
+
+impl GuestObserver for Heard {
+    fn log(&self, line: LogLine) {
+        self.observer.notice(Notice::Said {
+            at: &self.at,
+            line: &line,
+        });
+    }
+
+    fn progress(&self, progress: &Progress) {
+        self.observer.notice(Notice::Progressed { at: &self.at, progress });
+    }
+}
