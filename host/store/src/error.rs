@@ -57,6 +57,18 @@ pub enum StoreError {
     /// The log failed so often in a row that it takes nothing more.
     #[error("the log gave up after repeated failures; restart the host")]
     GaveUp(#[source] Arc<StoreError>),
+    /// An event cannot be read.
+    #[error("event {sequence} cannot be read")]
+    UnreadableEvent {
+        /// Its number in its run.
+        sequence: u64,
+        /// Why.
+        #[source]
+        source: Cause,
+    },
+    /// The threads that read are gone.
+    #[error("the readers of the log are gone; restart the host")]
+    ReaderGone,
     /// The thread that writes is gone.
     #[error("the writer of the log is gone; restart the host")]
     WriterGone,

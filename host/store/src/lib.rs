@@ -1,18 +1,26 @@
 //! The event log of Cofferdam: what happened in every run, which host drives it, and the only SQL there is.
 //!
-//! [`RunLog`] is the port. `SqliteLog` implements it on one file; the memory log of the test kit is the other
+//! [`RunLog`] is the port. [`SqliteLog`] implements it on one file; the memory log of the test kit is the other
 //! implementation, and one conformance suite holds both to the same behaviour.
 
+pub mod contradiction;
 pub mod error;
 pub mod log;
 pub mod log_line;
 pub mod record;
+pub mod reference;
+pub mod sqlite;
 pub mod statistics;
 pub mod ticket;
 
+pub use contradiction::contradiction;
 pub use error::{ClaimError, FindError, StoreError};
 pub use log::{Beginning, Pending, RunLog};
 pub use log_line::{LogLevel, LogLine, LogLines, MAX_BYTES_PER_SECOND, MAX_LINES_PER_DELIVERY};
 pub use record::{Claim, Definition, HostId, NewRun, Owner, RunFilter, RunSummary};
+pub use reference::Reference;
+pub use sqlite::connection::Durability;
+pub use sqlite::error::OpenError;
+pub use sqlite::{Creation, SqliteLog, SqliteOptions};
 pub use statistics::Statistics;
 pub use ticket::{Fate, Position, Settler, Ticket};

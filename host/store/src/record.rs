@@ -10,17 +10,11 @@ use std::sync::Arc;
 pub struct HostId(Arc<str>);
 
 impl HostId {
-    /// Returns the id with this text, which must be letters, digits and hyphens since a file is named after it.
-    ///
-    /// # Panics
-    /// If the text is empty, longer than 64 bytes or holds anything else.
-    pub fn new(text: impl Into<Arc<str>>) -> Self {
-        let text = text.into();
-        assert!(
-            (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
-            "`{text}` cannot name a host"
-        );
-        Self(text)
+    /// Returns the id with this text; none unless it is 1 to 64 letters, digits and hyphens, since a file is named after it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits =
+            (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        fits.then(|| Self(text.into()))
     }
 
     /// Returns the text of the id.

@@ -1,0 +1,303 @@
+//! The log in one SQLite file: many readers, one writer, and a lock per process that tells who is alive.
+
+mod batch;
+mod checkpoint;
+mod claim;
+pub(crate) mod connection;
+mod counters;
+mod directory;
+mod driven;
+pub(crate) mod error;
+mod liveness;
+mod migration;
+mod notes;
+mod queue;
+mod read;
+mod readers;
+mod write;
+mod writer;
+
+use crate::error::{ClaimError, FindError, StoreError};
+use crate::log::{Pending, RunLog};
+use crate::log_line::{LogLine, LogLines};
+use crate::record::{Claim, Definition, HostId, NewRun, RunFilter, RunSummary};
+use crate::sqlite::checkpoint::{CheckpointStart, Checkpoints};
+use crate::sqlite::connection::Durability;
+use crate::sqlite::counters::Counters;
+use crate::sqlite::driven::Driven;
+use crate::sqlite::error::OpenError;
+use crate::sqlite::migration::MIGRATIONS;
+use crate::sqlite::notes::Notes;
+use crate::sqlite::queue::{Order, Queue};
+use crate::sqlite::read::Archive;
+use crate::sqlite::readers::{Readers, ReadersStart};
+use crate::sqlite::writer::Writer;
+use crate::statistics::Statistics;
+use crate::ticket::{Fate, Position, Ticket};
+use cofferdam_engine::{Append, Recorded, RunId, StepPath};
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// Whether opening a log that is not there makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// It makes one, and the directories above it.
+    IfMissing,
+    /// It fails.
+    Never,
+}
+
+/// Where a log is and how it is used.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// The database; its directory is the state directory and also holds what belongs to it.
+    pub path: PathBuf,
+    /// The host as which this process writes; new for every process.
+    pub host: HostId,
+    /// When a commit counts as durable.
+    pub durability: Durability,
+    /// Whether a missing log is made.
+    pub creation: Creation,
+}
+
+/// A log in a SQLite file. Dropping it writes what was handed over and lets go of what it drove.
+#[derive(Debug)]
+pub struct SqliteLog {
+    host: HostId,
+    archive: Archive,
+    queue: Arc<Queue>,
+    notes: Arc<Notes>,
+    counters: Arc<Counters>,
+    readers: Readers,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl SqliteLog {
+    /// Opens the log that `options` name, brings it up to date and starts its threads.
+    ///
+    /// # Errors
+    /// If the place is unfit, or the file is damaged, not ours, or of a later release; nothing was changed then.
+    pub fn open(options: SqliteOptions) -> Result<Self, OpenError> {
+        let path = options.path;
+        if options.creation == Creation::Never && !path.exists() {
+            return Err(OpenError::Missing { path });
+        }
+        let directory = directory::prepare(&path)?;
+        let mut db = connection::open_checked(&path, MIGRATIONS)?;
+        let counters = Arc::new(Counters::default());
+        counters.set_waits(options.durability);
+        let latest = connection::make_writer(&db, options.durability)
+            .and_then(|()| Counters::watch(&counters, &mut db))
+            .and_then(|()| latest_position(&db))
+            .map_err(|error| OpenError::from_sqlite(&path, error))?;
+        let store_failed = |source: StoreError| OpenError::Store {
+            path: path.clone(),
+            source: Box::new(source),
+        };
+        let readers = Readers::start(&path).map_err(|error| match error {
+            ReadersStart::Connection(source) => store_failed(source),
+            ReadersStart::Thread(source) => OpenError::Threads(source),
+        })?;
+        let (checkpoints, checkpointer) = Checkpoints::start(&path).map_err(|error| match error {
+            CheckpointStart::Connection(source) => store_failed(source),
+            CheckpointStart::Thread(source) => OpenError::Threads(source),
+        })?;
+        let queue = Arc::new(Queue::default());
+        let notes = Arc::new(Notes::new(Instant::now()));
+        let writer = Writer {
+            path: path.clone(),
+            directory: directory.clone(),
+            host: options.host.clone(),
+            durability: options.durability,
+            queue: Arc::clone(&queue),
+            notes: Arc::clone(&notes),
+            counters: Arc::clone(&counters),
+            checkpoints,
+            driven: Driven::default(),
+            lock: None,
+            registered: false,
+            latest,
+            failures: 0,
+        };
+        let writer = thread::Builder::new()
+            .name("log-writer".to_owned())
+            .spawn(move || writer.run(db))
+            .map_err(OpenError::Threads)?;
+        Ok(Self {
+            host: options.host,
+            archive: Archive {
+                path: path.into(),
+                directory: directory.into(),
+            },
+            queue,
+            notes,
+            counters,
+            readers,
+            threads: vec![writer, checkpointer],
+        })
+    }
+
+    /// Looks the whole database through and returns what is wrong with it; nothing if nothing is. Slow.
+    pub fn findings(&self) -> Pending<Result<Vec<String>, StoreError>> {
+        self.ask(Archive::findings)
+    }
+
+    /// Returns the file of this log.
+    pub fn path(&self) -> &Path {
+        &self.archive.path
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Archive, &Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<Result<T, StoreError>> {
+        let Some(readers) = self.readers.asker() else {
+            return Box::pin(async { Err(StoreError::ReaderGone) });
+        };
+        let archive = self.archive.clone();
+        let path = Arc::clone(&archive.path);
+        let asked = readers.ask(
+            move |db| question(&archive, db),
+            move |error| error::from_sqlite(&path, error),
+        );
+        Box::pin(asked)
+    }
+
+    fn order(&self, order: Order, ticket: Ticket) -> Ticket {
+        match self.queue.push(order) {
+            Ok(()) => ticket,
+            Err((_, reason)) => Ticket::settled(Fate::Failed(reason)),
+        }
+    }
+}
+
+impl Drop for SqliteLog {
+    fn drop(&mut self) {
+        self.queue.close(Arc::new(StoreError::WriterGone));
+        for thread in self.threads.drain(..) {
+            // A writer that panicked has failed its tickets, which is how others know.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl RunLog for SqliteLog {
+    fn host(&self) -> &HostId {
+        &self.host
+    }
+
+    fn begin(&self, run: NewRun, first: Append) -> Ticket {
+        let (settler, ticket) = Ticket::open();
+        self.order(Order::Begin(Box::new(run), first, settler), ticket)
+    }
+
+    fn hand_over(&self, append: Append) -> Ticket {
+        let (settler, ticket) = Ticket::open();
+        self.order(Order::Append(append, settler), ticket)
+    }
+
+    fn claim(&self, run: RunId) -> Pending<Result<Claim, ClaimError>> {
+        // Read first: a history that cannot be read must not cost the run its owner.
+        let history = self.ask(move |archive, db| {
+            let Some(summary) = archive.run(db, run)? else {
+                return Ok(Err(ClaimError::NotFound(run)));
+            };
+            if summary.status.is_final() {
+                let status = summary.status;
+                return Ok(Err(ClaimError::Final { run, status }));
+            }
+            let Some(definition) = archive.definition(db, run)? else {
+                return Ok(Err(ClaimError::NotFound(run)));
+            };
+            let events = archive.whole_history(db, run, summary.version)?;
+            Ok(Ok((definition, events)))
+        });
+        let (answer, granted) = oneshot::channel();
+        let queue = Arc::clone(&self.queue);
+        let readers = self.readers.asker();
+        let archive = self.archive.clone();
+        Box::pin(async move {
+            let failed = |error| unreadable(run, error);
+            let (definition, mut events) = history.await.map_err(failed)??;
+            if let Err((_, source)) = queue.push(Order::Claim(run, answer)) {
+                return Err(ClaimError::Store { run, source });
+            }
+            let granted = granted.await.map_err(|_| failed(StoreError::WriterGone))??;
+            let read = events.len() as u64;
+            if granted.version.0 > read {
+                let Some(readers) = readers else {
+                    return Err(failed(StoreError::ReaderGone));
+                };
+                let path = Arc::clone(&archive.path);
+                let rest = readers.ask(
+                    move |db| archive.events(db, run, read, usize::MAX),
+                    move |error| error::from_sqlite(&path, error),
+                );
+                events.extend(rest.await.map_err(failed)?);
+            }
+            Ok(Claim {
+                run,
+                generation: granted.generation,
+                version: granted.version,
+                definition,
+                events,
+            })
+        })
+    }
+
+    fn run(&self, run: RunId) -> Pending<Result<Option<RunSummary>, StoreError>> {
+        self.ask(move |archive, db| archive.run(db, run))
+    }
+
+    fn runs(&self, filter: RunFilter) -> Pending<Result<Vec<RunSummary>, StoreError>> {
+        self.ask(move |archive, db| archive.runs(db, &filter))
+    }
+
+    fn find(&self, reference: &str) -> Pending<Result<RunId, FindError>> {
+        let reference = reference.to_owned();
+        let found = self.ask(move |archive, db| Ok(archive.find(db, &reference)));
+        Box::pin(async move { found.await.map_err(|error| FindError::Store(Arc::new(error)))? })
+    }
+
+    fn events(&self, run: RunId, after: u64, limit: usize) -> Pending<Result<Vec<Recorded>, StoreError>> {
+        self.ask(move |archive, db| archive.events(db, run, after, limit))
+    }
+
+    fn definition(&self, run: RunId) -> Pending<Result<Option<Definition>, StoreError>> {
+        self.ask(move |archive, db| archive.definition(db, run))
+    }
+
+    fn log_lines(&self, run: RunId, step: Option<StepPath>) -> Pending<Result<LogLines, StoreError>> {
+        self.ask(move |archive, db| archive.log_lines(db, run, step.as_ref()))
+    }
+
+    fn note(&self, line: LogLine) {
+        // A line that is dropped is written down too, as a count.
+        self.notes.note(line, Instant::now());
+        self.queue.noted();
+    }
+
+    fn statistics(&self) -> Statistics {
+        self.counters.statistics()
+    }
+}
+
+fn unreadable(run: RunId, error: StoreError) -> ClaimError {
+    match error {
+        StoreError::UnreadableEvent { sequence, source } => ClaimError::Unreadable { run, sequence, source },
+        other => ClaimError::Store {
+            run,
+            source: Arc::new(other),
+        },
+    }
+}
+
+fn latest_position(db: &Connection) -> rusqlite::Result<Position> {
+    db.query_row("SELECT coalesce(max(position), 0) FROM events", [], |row| {
+        row.get(0).map(Position)
+    })
+}

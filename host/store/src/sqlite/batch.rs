@@ -1,0 +1,322 @@
+//! How appends of many runs become one transaction, in which a bad one fails alone.
+
+use crate::contradiction::contradiction;
+use crate::error::StoreError;
+use crate::record::{HostId, NewRun};
+use crate::sqlite::driven::Driven;
+use crate::sqlite::error::from_sqlite;
+use crate::sqlite::write::{self, RunNumber};
+use crate::ticket::{Fate, Position, Settler};
+use cofferdam_engine::{Append, Generation, RunId};
+use rusqlite::{Connection, OptionalExtension};
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The most appends of a run that are written as one; what a run decides between two barriers is far less.
+const LONGEST_CHAIN: usize = 64;
+
+/// Appends of one generation of a run that follow each other, and the run itself if it is new.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    run: RunId,
+    generation: Generation,
+    begin: Option<Box<NewRun>>,
+    appends: Vec<(Append, Settler)>,
+}
+
+/// Sorts orders into chains: those of different runs do not depend on each other, those of one keep their order.
+#[derive(Debug, Default)]
+pub(crate) struct Chains {
+    queue: VecDeque<Chain>,
+    open: HashMap<(RunId, Generation), usize>,
+}
+
+impl Chains {
+    /// Adds an append, with the run that it begins if it does.
+    pub(crate) fn push(&mut self, begin: Option<Box<NewRun>>, append: Append, settler: Settler) {
+        let (run, generation) = (append.run, append.generation);
+        if begin.is_none()
+            && let Some(index) = self.open.get(&(run, generation))
+            && self.queue[*index].appends.len() < LONGEST_CHAIN
+        {
+            self.queue[*index].appends.push((append, settler));
+            return;
+        }
+        self.open.insert((run, generation), self.queue.len());
+        self.queue.push_back(Chain {
+            run,
+            generation,
+            begin,
+            appends: vec![(append, settler)],
+        });
+    }
+
+    /// Returns the chains in order and is empty afterwards.
+    pub(crate) fn take(&mut self) -> VecDeque<Chain> {
+        self.open.clear();
+        std::mem::take(&mut self.queue)
+    }
+}
+
+/// What was decided about a chain while its transaction is open.
+#[derive(Debug)]
+pub(crate) struct Written {
+    run: RunId,
+    generation: Generation,
+    /// Durable once the transaction is.
+    fitting: Vec<(Settler, Position)>,
+    /// What did not fit, and is told so whatever becomes of the transaction.
+    refused: Vec<(Settler, Fate)>,
+    ended: bool,
+    pub(crate) events: u64,
+}
+
+impl Written {
+    fn refused(chain: Chain, fate: &Fate) -> Self {
+        Self {
+            run: chain.run,
+            generation: chain.generation,
+            fitting: Vec::new(),
+            refused: chain
+                .appends
+                .into_iter()
+                .map(|(_, settler)| (settler, fate.clone()))
+                .collect(),
+            ended: false,
+            events: 0,
+        }
+    }
+
+    /// Returns the chain as one that was never tried, for want of a transaction.
+    pub(crate) fn lost(chain: Chain, error: &Arc<StoreError>) -> Self {
+        let new = chain.begin.is_some();
+        let written = Self::refused(chain, &Fate::Failed(Arc::clone(error)));
+        // A run that never began has no incarnation to break off.
+        let generation = if new { Generation::default() } else { written.generation };
+        Self { generation, ..written }
+    }
+
+    /// Returns how many appends are durable once the transaction is.
+    pub(crate) fn appends(&self) -> u64 {
+        self.fitting.len() as u64
+    }
+
+    /// Tells everybody, after the transaction was committed.
+    pub(crate) fn committed(self, driven: &mut Driven) {
+        // A run that ended takes nothing more; the entry is what would take it.
+        if self.ended {
+            driven.remove(self.run);
+        }
+        for (settler, position) in self.fitting {
+            settler.settle(Fate::Durable(position));
+        }
+        for (settler, fate) in self.refused {
+            settler.settle(fate);
+        }
+    }
+
+    /// Tells everybody, after the transaction failed.
+    pub(crate) fn failed(self, error: &Arc<StoreError>, driven: &mut Driven) {
+        let fate = Fate::Failed(Arc::clone(error));
+        driven.break_off(self.run, self.generation, &fate);
+        for (settler, _) in self.fitting {
+            settler.settle(fate.clone());
+        }
+        for (settler, fate) in self.refused {
+            settler.settle(fate);
+        }
+    }
+}
+
+/// What writing chains needs beside the connection.
+pub(crate) struct Scribe<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) host: &'a HostId,
+    pub(crate) driven: &'a mut Driven,
+    /// Where appends without events are said to be.
+    pub(crate) latest: Position,
+}
+
+impl Scribe<'_> {
+    /// Writes `chain` in the open transaction of `db`.
+    ///
+    /// # Errors
+    /// Gives the chain's tickets back with the error when the whole transaction is lost.
+    pub(crate) fn write(&mut self, db: &Connection, mut chain: Chain) -> Result<Written, (Written, Arc<StoreError>)> {
+        let mut begun = chain.begin.is_none();
+        let (fate, lost) = match self.write_inside_savepoint(db, &mut chain, &mut begun) {
+            Ok(Attempt::Fits(rest, last)) => return Ok(self.split(chain, rest, last)),
+            Ok(Attempt::Refused(fate)) => (fate, None),
+            Err(error) => {
+                let error = Arc::new(error);
+                // Some errors, a full disk among them, may take the whole transaction along.
+                let undone = !db.is_autocommit() && undo(db).is_ok();
+                (Fate::Failed(Arc::clone(&error)), (!undone).then_some(error))
+            }
+        };
+        // A run that could not begin since there is one already must not break that one off.
+        if begun {
+            self.driven.break_off(chain.run, chain.generation, &fate);
+        }
+        let written = Written::refused(chain, &fate);
+        match lost {
+            None => Ok(written),
+            Some(error) => Err((written, error)),
+        }
+    }
+
+    fn write_inside_savepoint(
+        &mut self,
+        db: &Connection,
+        chain: &mut Chain,
+        begun: &mut bool,
+    ) -> Result<Attempt, StoreError> {
+        let fail = |error| from_sqlite(self.path, error);
+        if *begun && let Err(fate) = self.driven.admit(chain.run, chain.generation) {
+            return Ok(Attempt::Refused(fate));
+        }
+        execute(db, "SAVEPOINT chain").map_err(fail)?;
+        if let Some(run) = chain.begin.take() {
+            let number = self.begin(db, &run)?;
+            self.driven.insert(run.id, number, Generation(1));
+            *begun = true;
+        }
+        let attempt = match self.driven.admit(chain.run, chain.generation) {
+            Ok(number) => self.add(db, number, chain)?,
+            Err(fate) => Attempt::Refused(fate),
+        };
+        match attempt {
+            Attempt::Fits(..) => execute(db, "RELEASE chain").map_err(fail)?,
+            Attempt::Refused(_) => undo(db).map_err(fail)?,
+        }
+        Ok(attempt)
+    }
+
+    fn begin(&self, db: &Connection, run: &NewRun) -> Result<RunNumber, StoreError> {
+        let fail = |error| from_sqlite(self.path, error);
+        if exists(db, run.id).map_err(fail)? {
+            return Err(StoreError::Exists { run: run.id });
+        }
+        if let Some(caller_id) = &run.caller_id
+            && let Some(taken) = called(db, caller_id).map_err(fail)?
+        {
+            return Err(StoreError::Duplicate {
+                caller_id: caller_id.clone(),
+                run: taken,
+            });
+        }
+        let definition = write::insert_definition(db, &run.definition).map_err(fail)?;
+        write::insert_run(db, run, definition, self.host).map_err(fail)
+    }
+
+    /// Writes the appends of `chain` from the first on that fit each other.
+    fn add(&self, db: &Connection, number: RunNumber, chain: &Chain) -> Result<Attempt, StoreError> {
+        let fail = |error| from_sqlite(self.path, error);
+        let (fitting, rest) = fitting(chain);
+        let appends = &chain.appends[..fitting];
+        let (Some((first, _)), Some((last, _))) = (appends.first(), appends.last()) else {
+            return Ok(Attempt::Refused(rest.unwrap_or(Fate::Fenced)));
+        };
+        let at = appends
+            .iter()
+            .rev()
+            .find_map(|(append, _)| append.events.last())
+            .map(|recorded| recorded.at);
+        if !write::update_run(db, number, first.generation, first.expected, last.row, at).map_err(fail)? {
+            return Ok(Attempt::Refused(Fate::Fenced));
+        }
+        for blob in appends.iter().flat_map(|(append, _)| append.blobs()) {
+            write::insert_blob(db, blob).map_err(fail)?;
+        }
+        let events = appends.iter().map(|(append, _)| append);
+        let position = if last.row.version > first.expected {
+            write::insert_events(db, number, events).map_err(fail)?;
+            Position(db.last_insert_rowid().unsigned_abs())
+        } else {
+            self.latest
+        };
+        Ok(Attempt::Fits(Rest { fitting, fate: rest }, position))
+    }
+
+    fn split(&mut self, chain: Chain, rest: Rest, last: Position) -> Written {
+        let (run, generation) = (chain.run, chain.generation);
+        let mut appends = chain.appends;
+        let unfit = appends.split_off(rest.fitting);
+        let ended = appends.last().is_some_and(|(append, _)| append.row.status.is_final());
+        let events: u64 = appends.iter().map(|(append, _)| append.events.len() as u64).sum();
+        // The rows of a chain follow each other, so that the positions of all are known from the last one.
+        let mut behind = events;
+        let fitting = appends
+            .into_iter()
+            .map(|(append, settler)| {
+                behind -= append.events.len() as u64;
+                (settler, Position(last.0.saturating_sub(behind)))
+            })
+            .collect();
+        let fate = rest.fate.unwrap_or(Fate::Fenced);
+        if !unfit.is_empty() {
+            self.driven.break_off(run, generation, &fate);
+        }
+        self.latest = self.latest.max(last);
+        Written {
+            run,
+            generation,
+            fitting,
+            refused: unfit.into_iter().map(|(_, settler)| (settler, fate.clone())).collect(),
+            ended,
+            events,
+        }
+    }
+}
+
+enum Attempt {
+    /// So many appends were written, the last event at this position.
+    Fits(Rest, Position),
+    Refused(Fate),
+}
+
+struct Rest {
+    fitting: usize,
+    fate: Option<Fate>,
+}
+
+/// Returns how many appends of `chain` fit each other, and what becomes of the others.
+fn fitting(chain: &Chain) -> (usize, Option<Fate>) {
+    let mut before: Option<&Append> = None;
+    for (index, (append, _)) in chain.appends.iter().enumerate() {
+        if let Some(before) = before
+            && (append.expected != before.row.version || before.row.status.is_final())
+        {
+            return (index, Some(Fate::Fenced));
+        }
+        if let Some(detail) = contradiction(append) {
+            let error = StoreError::Malformed { run: chain.run, detail };
+            return (index, Some(Fate::Failed(Arc::new(error))));
+        }
+        before = Some(append);
+    }
+    (chain.appends.len(), None)
+}
+
+fn exists(db: &Connection, run: RunId) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM runs WHERE id = ?1")?
+        .exists([write::id_bytes(run)])
+}
+
+fn called(db: &Connection, caller_id: &str) -> rusqlite::Result<Option<RunId>> {
+    db.prepare_cached("SELECT id FROM runs WHERE caller_id = ?1")?
+        .query_row([caller_id], |row| row.get(0).map(u128::from_be_bytes))
+        .optional()
+        .map(|bits| bits.map(RunId::from_bits))
+}
+
+fn undo(db: &Connection) -> rusqlite::Result<()> {
+    execute(db, "ROLLBACK TO chain")?;
+    execute(db, "RELEASE chain")
+}
+
+/// Executes a statement without parameters and rows that is used again and again.
+pub(crate) fn execute(db: &Connection, statement: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(statement)?.execute([]).map(drop)
+}

@@ -1,0 +1,74 @@
+//! Which runs this host drives, and which of their incarnations were broken off.
+
+use crate::error::StoreError;
+use crate::sqlite::write::RunNumber;
+use crate::ticket::Fate;
+use cofferdam_engine::{Generation, RunId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The runs that this host began or claimed and that have not ended.
+#[derive(Debug, Default)]
+pub(crate) struct Driven {
+    runs: HashMap<RunId, Incarnation>,
+}
+
+#[derive(Debug)]
+struct Incarnation {
+    number: RunNumber,
+    generation: Generation,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Whole,
+    Fenced,
+    Failed(Arc<StoreError>),
+}
+
+impl Driven {
+    /// Notes that this host drives `run` from now on.
+    pub(crate) fn insert(&mut self, run: RunId, number: RunNumber, generation: Generation) {
+        let state = State::Whole;
+        self.runs.insert(
+            run,
+            Incarnation {
+                number,
+                generation,
+                state,
+            },
+        );
+    }
+
+    /// Returns the number of `run` if `generation` of it may still write, else the fate of whatever it hands over.
+    pub(crate) fn admit(&self, run: RunId, generation: Generation) -> Result<RunNumber, Fate> {
+        match self.runs.get(&run) {
+            Some(incarnation) if incarnation.generation == generation => match &incarnation.state {
+                State::Whole => Ok(incarnation.number),
+                State::Fenced => Err(Fate::Fenced),
+                State::Failed(error) => Err(Fate::Failed(Arc::clone(error))),
+            },
+            Some(_) | None => Err(Fate::Fenced),
+        }
+    }
+
+    /// Breaks off the present incarnation of `run`: what it hands over later shares this fate unseen.
+    pub(crate) fn break_off(&mut self, run: RunId, generation: Generation, fate: &Fate) {
+        let state = match fate {
+            Fate::Durable(_) => return,
+            Fate::Fenced => State::Fenced,
+            Fate::Failed(error) => State::Failed(Arc::clone(error)),
+        };
+        if let Some(incarnation) = self.runs.get_mut(&run)
+            && incarnation.generation == generation
+        {
+            incarnation.state = state;
+        }
+    }
+
+    /// Forgets `run`, which has ended or was never begun; nothing more is taken for it.
+    pub(crate) fn remove(&mut self, run: RunId) {
+        self.runs.remove(&run);
+    }
+}

@@ -1,0 +1,102 @@
+//! What waits for the writer, in the order in which it was asked for.
+
+use crate::error::{ClaimError, StoreError};
+use crate::record::NewRun;
+use crate::ticket::Settler;
+use cofferdam_engine::{Append, Generation, RunId, Version};
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// Something for the writer to do.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Begin a run.
+    Begin(Box<NewRun>, Append, Settler),
+    /// Add to a run.
+    Append(Append, Settler),
+    /// Take a run over.
+    Claim(RunId, oneshot::Sender<Result<Granted, ClaimError>>),
+}
+
+/// A run that was taken over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Granted {
+    pub(crate) generation: Generation,
+    pub(crate) version: Version,
+}
+
+/// The queue of the writer.
+///
+/// It has no bound of its own: handing over must not wait, and a run waits for the ticket of a barrier before it goes
+/// on, so that there are at most as many appends as runs being driven times what one decides between two barriers.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    orders: VecDeque<Order>,
+    noted: bool,
+    closed: Option<Arc<StoreError>>,
+}
+
+impl Queue {
+    /// Adds an order, or gives it back with the reason why nothing is taken any more.
+    pub(crate) fn push(&self, order: Order) -> Result<(), (Order, Arc<StoreError>)> {
+        let mut state = self.lock();
+        if let Some(reason) = &state.closed {
+            let reason = Arc::clone(reason);
+            return Err((order, reason));
+        }
+        state.orders.push_back(order);
+        drop(state);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Says that there are log lines to write.
+    pub(crate) fn noted(&self) {
+        let mut state = self.lock();
+        if !mem::replace(&mut state.noted, true) {
+            drop(state);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Waits for something to do and returns all of it; none once the queue is closed and empty.
+    pub(crate) fn take(&self) -> Option<VecDeque<Order>> {
+        let mut state = self.lock();
+        loop {
+            if !state.orders.is_empty() || state.noted {
+                state.noted = false;
+                return Some(mem::take(&mut state.orders));
+            }
+            if state.closed.is_some() {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Takes nothing more, for `reason`; what was taken before is still done.
+    pub(crate) fn close(&self, reason: Arc<StoreError>) {
+        self.lock().closed.get_or_insert(reason);
+        self.changed.notify_all();
+    }
+
+    /// Drops what nobody will do any more; its tickets fail.
+    pub(crate) fn abandon(&self) {
+        self.close(Arc::new(StoreError::WriterGone));
+        let abandoned = mem::take(&mut self.lock().orders);
+        drop(abandoned);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under this lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,275 @@
+//! The statements that change the database, one function each. The caller holds the transaction.
+
+use crate::log_line::LogLine;
+use crate::record::{Definition, HostId, NewRun};
+use cofferdam_engine::{
+    Append, Blob, Data, Digest, EVENT_ENCODING, Generation, Occurrence, RunId, RunRow, RunStatus, StepPath, Timestamp,
+    Version,
+};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Result, ToSql, params, params_from_iter};
+use std::sync::LazyLock;
+
+/// A run as the database numbers it: short, since every event has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RunNumber(pub(crate) i64);
+
+impl ToSql for RunNumber {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        self.0.to_sql()
+    }
+}
+
+/// Makes the name of this host known.
+pub(crate) fn insert_host(db: &Connection, host: &HostId, boot: &str, started_at: Timestamp) -> Result<()> {
+    db.prepare_cached("INSERT OR IGNORE INTO hosts (id, pid, boot, started_at) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![host.as_str(), std::process::id(), boot, started_at.as_millis()])
+        .map(drop)
+}
+
+/// Stores what a run executes, if no run executes the same, and returns its number.
+pub(crate) fn insert_definition(db: &Connection, definition: &Definition) -> Result<i64> {
+    let digest = digest_of(definition);
+    let known = db
+        .prepare_cached("SELECT number FROM definitions WHERE digest = ?1")?
+        .query_row([digest.as_bytes()], |row| row.get(0))
+        .optional()?;
+    if let Some(number) = known {
+        return Ok(number);
+    }
+    db.prepare_cached(
+        "INSERT INTO definitions (digest, plan_digest, workflow, file, source, plan) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .insert(params![
+        digest.as_bytes(),
+        definition.digest.as_bytes(),
+        &*definition.workflow,
+        &*definition.file,
+        &*definition.source,
+        &*definition.plan,
+    ])
+}
+
+fn digest_of(definition: &Definition) -> Digest {
+    let mut whole = Vec::with_capacity(definition.plan.len() + definition.source.len() + 256);
+    for part in [
+        definition.workflow.as_bytes(),
+        definition.file.as_bytes(),
+        definition.source.as_bytes(),
+        &definition.plan,
+    ] {
+        whole.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        whole.extend_from_slice(part);
+    }
+    Digest::of(&whole)
+}
+
+/// Adds a run that has no events yet, driven by `host` as generation 1.
+pub(crate) fn insert_run(db: &Connection, run: &NewRun, definition: i64, host: &HostId) -> Result<RunNumber> {
+    let labels = Data::map(run.labels.iter().map(|(key, value)| (key.as_str(), Data::text(value)))).to_json();
+    db.prepare_cached(
+        "INSERT INTO runs (id, reversed, workflow, definition, caller_id, labels, created_at,
+                           needs_reader, generation, version, status, owner, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, 0, ?9, ?10, ?7)",
+    )?
+    .insert(params![
+        id_bytes(run.id),
+        reversed(run.id),
+        &*run.definition.workflow,
+        definition,
+        run.caller_id,
+        labels,
+        run.created_at.as_millis(),
+        EVENT_ENCODING,
+        RunStatus::Running.word(),
+        host.as_str(),
+    ])
+    .map(RunNumber)
+}
+
+/// Moves a run on, if it still has that generation and version: this is the fence. Returns whether it had.
+///
+/// `at` is when the latest of the new events was decided.
+pub(crate) fn update_run(
+    db: &Connection,
+    run: RunNumber,
+    generation: Generation,
+    expected: Version,
+    row: RunRow,
+    at: Option<Timestamp>,
+) -> Result<bool> {
+    let at = at.map(Timestamp::as_millis);
+    let changed = match row.status {
+        // The step of a running run: nothing that an index has.
+        RunStatus::Running => db
+            .prepare_cached(
+                "UPDATE runs SET version = ?4, wake_at = ?5, updated_at = coalesce(?6, updated_at), status = 'running',
+                                 needs_reader = max(needs_reader, ?7)
+                 WHERE number = ?1 AND generation = ?2 AND version = ?3",
+            )?
+            .execute(params![
+                run,
+                generation.0,
+                expected.0,
+                row.version.0,
+                row.wake_at.map(Timestamp::as_millis),
+                at,
+                EVENT_ENCODING,
+            ])?,
+        // The host lets go of the run.
+        RunStatus::Interrupted | RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled => db
+            .prepare_cached(
+                "UPDATE runs SET version = ?4, wake_at = ?5, updated_at = coalesce(?6, updated_at), needs_reader = max(needs_reader, ?7),
+                                 status = ?8, owner = NULL, finished_at = ?9
+                 WHERE number = ?1 AND generation = ?2 AND version = ?3",
+            )?
+            .execute(params![
+                run,
+                generation.0,
+                expected.0,
+                row.version.0,
+                row.wake_at.map(Timestamp::as_millis),
+                at,
+                EVENT_ENCODING,
+                row.status.word(),
+                at.filter(|_| row.status.is_final()),
+            ])?,
+    };
+    Ok(changed == 1)
+}
+
+/// Adds the events of `appends`, in order.
+pub(crate) fn insert_events<'a>(
+    db: &Connection,
+    run: RunNumber,
+    appends: impl Iterator<Item = &'a Append>,
+) -> Result<()> {
+    // Many rows per statement save most of the cost of a statement; more than eight at once are rare.
+    const ROWS: usize = 8;
+    const COLUMNS: usize = 7;
+    let mut values: Vec<EventValue<'_>> = Vec::with_capacity(ROWS * COLUMNS);
+    let flush = |values: &mut Vec<EventValue<'_>>| -> Result<()> {
+        let rows = values.len() / COLUMNS;
+        if rows > 0 {
+            db.prepare_cached(&INSERT_EVENTS[rows - 1])?
+                .execute(params_from_iter(values.drain(..)))?;
+        }
+        Ok(())
+    };
+    for recorded in appends.flat_map(|append| &append.events) {
+        if values.len() == ROWS * COLUMNS {
+            flush(&mut values)?;
+        }
+        values.extend([
+            EventValue::Number(run.0),
+            EventValue::Number(recorded.sequence as i64),
+            EventValue::Number(recorded.at.as_millis()),
+            EventValue::Text(recorded.event.kind()),
+            EventValue::Number(i64::from(EVENT_ENCODING)),
+            recorded
+                .event
+                .step()
+                .map_or(EventValue::Null, |at| EventValue::Text(at.step.as_str())),
+            EventValue::Json(recorded.event.encode()),
+        ]);
+    }
+    flush(&mut values)
+}
+
+enum EventValue<'a> {
+    Null,
+    Number(i64),
+    Text(&'a str),
+    /// Bytes that are known to be UTF-8.
+    Json(Vec<u8>),
+}
+
+impl ToSql for EventValue<'_> {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Number(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Json(bytes) => ValueRef::Text(bytes),
+        }))
+    }
+}
+
+/// The statements for one to eight rows; built once, since the cache of prepared statements is keyed by their text.
+static INSERT_EVENTS: LazyLock<[String; 8]> = LazyLock::new(|| {
+    std::array::from_fn(|more| {
+        format!(
+            "INSERT INTO events (run, sequence, at, kind, encoding, step, data) VALUES (?, ?, ?, ?, ?, ?, ?){}",
+            ", (?, ?, ?, ?, ?, ?, ?)".repeat(more)
+        )
+    })
+});
+
+/// Stores a large value, unless it is stored already.
+pub(crate) fn insert_blob(db: &Connection, blob: &Blob) -> Result<()> {
+    let content = blob.content.as_ref().map(Data::to_json);
+    db.prepare_cached("INSERT OR IGNORE INTO blobs (digest, size, content) VALUES (?1, ?2, ?3)")?
+        .execute(params![blob.digest.as_bytes(), blob.size as i64, content])
+        .map(drop)
+}
+
+/// Makes `host` the owner of a run in a new generation.
+pub(crate) fn take_over(db: &Connection, run: RunNumber, generation: Generation, host: &HostId) -> Result<()> {
+    db.prepare_cached("UPDATE runs SET generation = ?2, owner = ?3 WHERE number = ?1")?
+        .execute(params![run, generation.0, host.as_str()])
+        .map(drop)
+}
+
+/// Keeps a line of a guest, unless its run is unknown.
+pub(crate) fn insert_line(db: &Connection, line: &LogLine) -> Result<()> {
+    db.prepare_cached(
+        "INSERT INTO logs (run, step, occurrence, attempt, delivery, at, level, message, fields)
+         SELECT number, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM runs WHERE id = ?1",
+    )?
+    .execute(params![
+        id_bytes(line.run),
+        line.step.as_str(),
+        occurrence_text(&line.occurrence),
+        line.attempt,
+        line.delivery,
+        line.at.as_millis(),
+        line.level.word(),
+        line.message,
+        (!line.fields.is_null()).then(|| line.fields.to_json()),
+    ])
+    .map(drop)
+}
+
+/// Counts lines of a step that were not kept.
+pub(crate) fn count_dropped(db: &Connection, run: RunId, step: &StepPath, lines: u64) -> Result<()> {
+    db.prepare_cached(
+        "INSERT INTO dropped_logs (run, step, lines) SELECT number, ?2, ?3 FROM runs WHERE id = ?1
+         ON CONFLICT (run, step) DO UPDATE SET lines = lines + excluded.lines",
+    )?
+    .execute(params![id_bytes(run), step.as_str(), lines as i64])
+    .map(drop)
+}
+
+/// Returns how the database holds a run id: sixteen bytes that sort like the id.
+pub(crate) fn id_bytes(run: RunId) -> [u8; 16] {
+    run.bits().to_be_bytes()
+}
+
+/// Returns the digits of a run id from the last to the first.
+pub(crate) fn reversed(run: RunId) -> String {
+    format!("{:032x}", run.bits()).chars().rev().collect()
+}
+
+fn occurrence_text(occurrence: &Occurrence) -> String {
+    let rounds: Vec<String> = occurrence.iterations().iter().map(u32::to_string).collect();
+    rounds.join(".")
+}
+
+/// Returns the occurrence that [`occurrence_text`] wrote; none if it did not write this.
+pub(crate) fn occurrence_from(text: &str) -> Option<Occurrence> {
+    if text.is_empty() {
+        return Some(Occurrence::default());
+    }
+    let rounds: Result<Vec<u32>, _> = text.split('.').map(str::parse).collect();
+    rounds.ok().map(Occurrence::new)
+}

@@ -1,0 +1,282 @@
+//! The one thread that writes: takes what is queued and commits it together.
+
+use crate::error::{ClaimError, StoreError};
+use crate::record::HostId;
+use crate::sqlite::batch::{Chain, Chains, Scribe, Written, execute};
+use crate::sqlite::checkpoint::Checkpoints;
+use crate::sqlite::claim::Claimant;
+use crate::sqlite::connection::{self, Durability};
+use crate::sqlite::counters::Counters;
+use crate::sqlite::driven::Driven;
+use crate::sqlite::error::from_sqlite;
+use crate::sqlite::liveness::{self, HostLock};
+use crate::sqlite::notes::Notes;
+use crate::sqlite::queue::{Granted, Order, Queue};
+use crate::sqlite::write;
+use crate::ticket::Position;
+use cofferdam_engine::{RunId, Timestamp};
+use rusqlite::{Connection, OpenFlags};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How long a batch may hold the lock before it commits; a second process waits this long at most (rule C11: 20 ms,
+/// less what the last chain and the commit take).
+const LONGEST_BATCH: Duration = Duration::from_millis(15);
+
+/// Failed transactions in a row after which nothing more is taken (rule C5).
+const MOST_FAILURES: u32 = 3;
+
+/// All that the thread works with.
+pub(crate) struct Writer {
+    pub(crate) path: PathBuf,
+    pub(crate) directory: PathBuf,
+    pub(crate) host: HostId,
+    pub(crate) durability: Durability,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) notes: Arc<Notes>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) driven: Driven,
+    pub(crate) lock: Option<HostLock>,
+    /// Whether the row of this host is in the database.
+    pub(crate) registered: bool,
+    pub(crate) latest: Position,
+    pub(crate) failures: u32,
+}
+
+/// Fails what is queued when the thread ends, however it ends.
+struct Abandon(Arc<Queue>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+impl Writer {
+    /// Writes until the queue is closed and empty.
+    pub(crate) fn run(mut self, db: Connection) {
+        let _abandon = Abandon(Arc::clone(&self.queue));
+        let mut db = db;
+        while let Some(orders) = self.queue.take() {
+            // First, so that a line noted before an append was handed over can be read when the append is durable.
+            self.write_notes(&mut db);
+            self.work_off(&mut db, orders);
+            self.checkpoints.between_batches(&mut db, &self.counters);
+        }
+        self.write_notes(&mut db);
+    }
+
+    fn work_off(&mut self, db: &mut Connection, orders: VecDeque<Order>) {
+        let mut chains = Chains::default();
+        for order in orders {
+            match order {
+                Order::Begin(run, append, settler) => chains.push(Some(run), append, settler),
+                Order::Append(append, settler) => chains.push(None, append, settler),
+                Order::Claim(run, answer) => {
+                    // What was handed over before belongs to the generation that ends.
+                    self.write_chains(db, chains.take());
+                    let granted = self.claim(db, run);
+                    // Nobody may be waiting any more; the run is this host's all the same.
+                    let _ = answer.send(granted);
+                }
+            }
+        }
+        self.write_chains(db, chains.take());
+    }
+
+    fn write_chains(&mut self, db: &mut Connection, mut chains: VecDeque<Chain>) {
+        while !chains.is_empty() {
+            let mut batch = Vec::new();
+            let outcome = self.write_batch(db, &mut chains, &mut batch);
+            match outcome {
+                Ok(()) => {
+                    self.failures = 0;
+                    for written in batch {
+                        self.counters.appends.fetch_add(written.appends(), Ordering::Relaxed);
+                        self.counters.events.fetch_add(written.events, Ordering::Relaxed);
+                        written.committed(&mut self.driven);
+                    }
+                }
+                Err(error) => {
+                    for written in batch {
+                        written.failed(&error, &mut self.driven);
+                    }
+                    self.recover(db, &error);
+                }
+            }
+        }
+    }
+
+    /// Writes as many of `chains` as the time of a batch allows, and commits.
+    fn write_batch(
+        &mut self,
+        db: &Connection,
+        chains: &mut VecDeque<Chain>,
+        batch: &mut Vec<Written>,
+    ) -> Result<(), Arc<StoreError>> {
+        let fail = |path: &PathBuf, error| Arc::new(from_sqlite(path, error));
+        if let Err(error) = self.start(db) {
+            // Without a transaction nothing can be written: the first chain fails for all, the others try anew.
+            let error = Arc::new(error);
+            batch.extend(chains.pop_front().map(|chain| Written::lost(chain, &error)));
+            return Err(error);
+        }
+        let began = Instant::now();
+        let mut scribe = Scribe {
+            path: &self.path,
+            host: &self.host,
+            driven: &mut self.driven,
+            latest: self.latest,
+        };
+        while let Some(chain) = chains.pop_front() {
+            match scribe.write(db, chain) {
+                Ok(written) => batch.push(written),
+                Err((written, error)) => {
+                    batch.push(written);
+                    return Err(error);
+                }
+            }
+            if began.elapsed() > LONGEST_BATCH {
+                break;
+            }
+        }
+        let latest = scribe.latest;
+        execute(db, "COMMIT").map_err(|error| fail(&self.path, error))?;
+        self.latest = latest;
+        self.registered = true;
+        Ok(())
+    }
+
+    /// Opens a transaction in which this host is known.
+    fn start(&mut self, db: &Connection) -> Result<(), StoreError> {
+        let fail = |error| from_sqlite(&self.path, error);
+        if self.lock.is_none() {
+            self.lock = Some(HostLock::take(&self.directory, &self.host)?);
+        }
+        execute(db, "BEGIN IMMEDIATE").map_err(fail)?;
+        if !self.registered {
+            write::insert_host(db, &self.host, &liveness::boot(), now()).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    fn claim(&mut self, db: &mut Connection, run: RunId) -> Result<Granted, ClaimError> {
+        if let Err(error) = self.start(db) {
+            return Err(self.claim_failed(db, run, error));
+        }
+        let claimant = Claimant {
+            path: &self.path,
+            directory: &self.directory,
+            host: &self.host,
+        };
+        match claimant.claim(db, run) {
+            Ok((number, granted)) => {
+                if let Err(error) = execute(db, "COMMIT") {
+                    let error = from_sqlite(&self.path, error);
+                    return Err(self.claim_failed(db, run, error));
+                }
+                self.failures = 0;
+                self.registered = true;
+                self.driven.insert(run, number, granted.generation);
+                Ok(granted)
+            }
+            Err(refusal) => {
+                if execute(db, "ROLLBACK").is_err() {
+                    self.reopen(db);
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    fn claim_failed(&mut self, db: &mut Connection, run: RunId, error: StoreError) -> ClaimError {
+        let source = Arc::new(error);
+        self.recover(db, &source);
+        ClaimError::Store { run, source }
+    }
+
+    /// Goes on after a transaction failed: its frames may be in the log, so that only a new connection can be trusted.
+    fn recover(&mut self, db: &mut Connection, error: &Arc<StoreError>) {
+        self.failures += 1;
+        tracing::error!(path = %self.path.display(), %error, "a transaction of the log failed");
+        if self.failures >= MOST_FAILURES {
+            self.queue.close(Arc::new(StoreError::GaveUp(Arc::clone(error))));
+        }
+        if !db.is_autocommit() {
+            // A connection that cannot roll back is closed anyway.
+            let _ = execute(db, "ROLLBACK");
+        }
+        self.reopen(db);
+    }
+
+    fn reopen(&self, db: &mut Connection) {
+        let reopened = connection::open_again(&self.path, OpenFlags::default()).and_then(|mut new| {
+            connection::make_writer(&new, self.durability)
+                .and_then(|()| Counters::watch(&self.counters, &mut new))
+                .map_err(|error| from_sqlite(&self.path, error))
+                .map(|()| new)
+        });
+        match reopened {
+            Ok(new) => *db = new,
+            // The old one is kept: what is handed over fails until the limit of failures closes the log.
+            Err(error) => tracing::error!(path = %self.path.display(), %error, "the log could not be opened again"),
+        }
+    }
+
+    /// Writes the lines of guests. They wait for no disk, and losing them loses nothing else.
+    fn write_notes(&mut self, db: &mut Connection) {
+        let noted = self.notes.take();
+        if noted.is_empty() {
+            return;
+        }
+        let lines = noted.lines.len() as u64;
+        let dropped: u64 = noted.dropped.values().sum();
+        self.counters.log_lines_dropped.fetch_add(dropped, Ordering::Relaxed);
+        let written = self.without_waiting(db, |db| {
+            execute(db, "BEGIN IMMEDIATE")?;
+            for line in &noted.lines {
+                write::insert_line(db, line)?;
+            }
+            for ((run, step), count) in &noted.dropped {
+                write::count_dropped(db, *run, step, *count)?;
+            }
+            execute(db, "COMMIT")
+        });
+        match written {
+            Ok(()) => self.counters.log_lines.fetch_add(lines, Ordering::Relaxed),
+            Err(error) => {
+                tracing::warn!(lines, %error, "log lines were lost");
+                self.counters.log_lines_dropped.fetch_add(lines, Ordering::Relaxed)
+            }
+        };
+    }
+
+    /// Does `work` in transactions that do not wait for the disk.
+    fn without_waiting(
+        &self,
+        db: &mut Connection,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        self.counters.set_waits(Durability::Process);
+        let done = connection::synchronise(db, Durability::Process).and_then(|()| work(db));
+        if !db.is_autocommit() {
+            // What could not be committed is given up; the next transaction begins afresh.
+            let _ = execute(db, "ROLLBACK");
+        }
+        if connection::synchronise(db, self.durability).is_err() || !db.is_autocommit() {
+            // Appends must never be told to be durable by a connection that does not wait.
+            self.reopen(db);
+        }
+        self.counters.set_waits(self.durability);
+        done
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

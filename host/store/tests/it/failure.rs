@@ -1,0 +1,149 @@
+//! What becomes of appends when the database does not do its part.
+
+use cofferdam_store::{Fate, RunLog, SqliteLog, StoreError};
+use cofferdam_testkit::conformance::{answer, first, new_run, step};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use tempfile::TempDir;
+
+fn sql(directory: &Path, statements: &str) {
+    rusqlite::Connection::open(directory.join("state.db"))
+        .and_then(|db| db.execute_batch(statements))
+        .unwrap();
+}
+
+fn begin(log: &SqliteLog, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        let run = new_run(number);
+        assert!(log.begin(run.clone(), first(&run)).wait().position().is_some());
+    }
+}
+
+fn refuse(directory: &Path, conflict: &str, condition: &str) {
+    sql(
+        directory,
+        &format!(
+            "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN {condition}
+             BEGIN SELECT RAISE({conflict}, 'refused by the test'); END;"
+        ),
+    );
+}
+
+// row J04
+#[test]
+fn a_run_that_cannot_be_written_does_not_take_the_others_along() {
+    let directory = TempDir::new().unwrap();
+    let log = crate::open(directory.path(), "a");
+    begin(&log, 0..3);
+    refuse(directory.path(), "ABORT", "new.run = 2");
+    let tickets: Vec<_> = (0..3)
+        .map(|number| log.hand_over(step(new_run(number).id, 1, 1)))
+        .collect();
+    let fates: Vec<Fate> = tickets.into_iter().map(cofferdam_store::Ticket::wait).collect();
+    assert!(
+        fates[0].position().is_some() && fates[2].position().is_some(),
+        "{fates:?}"
+    );
+    assert!(matches!(&fates[1], Fate::Failed(error) if matches!(**error, StoreError::Database { .. })));
+    // The row of the run was not moved on without its events.
+    let summary = answer(log.run(new_run(1).id)).unwrap().unwrap();
+    assert_eq!(summary.version.0, 1);
+    sql(directory.path(), "DROP TRIGGER refuse");
+    // The broken incarnation stays broken until the run is claimed again.
+    assert!(matches!(
+        log.hand_over(step(new_run(1).id, 1, 1)).wait(),
+        Fate::Failed(_)
+    ));
+    let claim = answer(log.claim(new_run(1).id)).unwrap();
+    assert!(
+        log.hand_over(step(new_run(1).id, claim.generation.0, 1))
+            .wait()
+            .position()
+            .is_some()
+    );
+}
+
+#[test]
+fn a_lost_transaction_fails_its_appends_and_the_third_in_a_row_ends_the_log() {
+    let directory = TempDir::new().unwrap();
+    let log = crate::open(directory.path(), "a");
+    begin(&log, 0..8);
+    refuse(directory.path(), "ROLLBACK", "1");
+    for number in 0..2 {
+        assert!(matches!(
+            log.hand_over(step(new_run(number).id, 1, 1)).wait(),
+            Fate::Failed(_)
+        ));
+    }
+    sql(directory.path(), "DROP TRIGGER refuse");
+    // Two in a row are survived on a new connection.
+    assert!(log.hand_over(step(new_run(2).id, 1, 1)).wait().position().is_some());
+    refuse(directory.path(), "ROLLBACK", "1");
+    for number in 3..6 {
+        assert!(matches!(
+            log.hand_over(step(new_run(number).id, 1, 1)).wait(),
+            Fate::Failed(_)
+        ));
+    }
+    let refused = log.hand_over(step(new_run(6).id, 1, 1)).wait();
+    assert!(matches!(refused, Fate::Failed(error) if matches!(*error, StoreError::GaveUp(_))));
+    // Nothing of what failed is there, and reading goes on.
+    for (number, version) in [(0, 1), (1, 1), (2, 2), (3, 1), (5, 1), (6, 1)] {
+        let summary = answer(log.run(new_run(number).id)).unwrap().unwrap();
+        assert_eq!(summary.version.0, version);
+    }
+}
+
+#[test]
+fn a_log_can_be_opened_by_many_at_the_same_time() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("new/state.db");
+    let logs: Vec<Arc<SqliteLog>> = thread::scope(|scope| {
+        let opening: Vec<_> = (0..6)
+            .map(|number| {
+                let directory = path.parent().unwrap();
+                scope.spawn(move || crate::open(directory, &format!("host-{number}")))
+            })
+            .collect();
+        opening.into_iter().map(|log| log.join().unwrap()).collect()
+    });
+    for (number, log) in (0..).zip(&logs) {
+        let run = new_run(number);
+        assert!(log.begin(run.clone(), first(&run)).wait().position().is_some());
+    }
+    assert_eq!(
+        answer(logs[0].runs(cofferdam_store::RunFilter::default()))
+            .unwrap()
+            .len(),
+        6
+    );
+}
+
+#[test]
+fn a_step_is_one_flush_and_log_lines_are_none() {
+    let directory = TempDir::new().unwrap();
+    let log = crate::open(directory.path(), "a");
+    begin(&log, 0..1);
+    let run = new_run(0).id;
+    for version in 1..=40 {
+        log.note(cofferdam_store::LogLine {
+            run,
+            step: cofferdam_engine::StepPath::new("step"),
+            occurrence: cofferdam_engine::Occurrence::default(),
+            attempt: 1,
+            delivery: 1,
+            at: cofferdam_engine::Timestamp::from_millis(1),
+            level: cofferdam_store::LogLevel::Info,
+            message: "at work".to_owned(),
+            fields: cofferdam_engine::Data::Null,
+        });
+        assert!(log.hand_over(step(run, 1, version)).wait().position().is_some());
+    }
+    let statistics = log.statistics();
+    assert_eq!(
+        (statistics.flushes, statistics.appends, statistics.log_lines),
+        (41, 41, 40)
+    );
+    assert!(statistics.bytes > 41 * 4096, "{statistics:?}");
+}

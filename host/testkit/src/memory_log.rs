@@ -1,0 +1,458 @@
+//! A log that keeps everything in memory, fails when told to, and otherwise behaves like the one on disk.
+
+use cofferdam_engine::{Append, Digest, Generation, Recorded, RunId, RunStatus, StepPath, Timestamp, Version};
+use cofferdam_store::{
+    Claim, ClaimError, Definition, Fate, FindError, HostId, LogLine, LogLines, MAX_LINES_PER_DELIVERY, NewRun, Owner,
+    Pending, Position, Reference, RunFilter, RunLog, RunSummary, Settler, Statistics, StoreError, Ticket,
+    contradiction,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// One host's view of a log in memory. Dropping it is the death of the host.
+#[derive(Debug)]
+pub struct MemoryLog {
+    host: HostId,
+    shared: Arc<Mutex<Shared>>,
+    own: Mutex<Own>,
+}
+
+/// What all hosts of a log see.
+#[derive(Debug, Default)]
+struct Shared {
+    runs: BTreeMap<RunId, Stored>,
+    /// In the order in which they began.
+    order: Vec<RunId>,
+    alive: BTreeSet<HostId>,
+    position: u64,
+}
+
+#[derive(Debug)]
+struct Stored {
+    new: NewRun,
+    status: RunStatus,
+    wake_at: Option<Timestamp>,
+    generation: Generation,
+    version: Version,
+    owner: Option<HostId>,
+    updated_at: Timestamp,
+    finished_at: Option<Timestamp>,
+    events: Vec<Recorded>,
+    lines: Vec<LogLine>,
+    dropped: BTreeMap<StepPath, u64>,
+}
+
+/// What a host keeps to itself.
+#[derive(Debug, Default)]
+struct Own {
+    /// The incarnations that this host drives, and the fate that broke them off.
+    driven: BTreeMap<RunId, (Generation, Option<Fate>)>,
+    statistics: Statistics,
+    failures: VecDeque<Failure>,
+    holding: bool,
+    held: VecDeque<(Option<NewRun>, Append, Settler)>,
+}
+
+/// What becomes of an append that is made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing was written, and its ticket says so.
+    NotWritten,
+    /// It was written, but its ticket says that it failed: the fate was unknown.
+    WrittenUnknown,
+    /// Another host was faster.
+    Fenced,
+}
+
+impl MemoryLog {
+    /// Returns a new log, seen by `host`.
+    pub fn new(host: HostId) -> Self {
+        Self::seen_by(host, Arc::default())
+    }
+
+    /// Returns this log as another host sees it.
+    #[must_use]
+    pub fn another_host(&self, host: HostId) -> Self {
+        Self::seen_by(host, Arc::clone(&self.shared))
+    }
+
+    fn seen_by(host: HostId, shared: Arc<Mutex<Shared>>) -> Self {
+        lock(&shared).alive.insert(host.clone());
+        Self {
+            host,
+            shared,
+            own: Mutex::default(),
+        }
+    }
+
+    /// Makes the next append that would succeed end as `failure`; called again, the one after it.
+    pub fn fail_next(&self, failure: Failure) {
+        lock(&self.own).failures.push_back(failure);
+    }
+
+    /// Makes nothing durable until [`MemoryLog::release`]; tickets stay open.
+    pub fn hold(&self) {
+        lock(&self.own).holding = true;
+    }
+
+    /// Makes what was held durable, in order, and holds nothing more.
+    pub fn release(&self) {
+        let held = {
+            let mut own = lock(&self.own);
+            own.holding = false;
+            std::mem::take(&mut own.held)
+        };
+        for (new, append, settler) in held {
+            settler.settle(self.write(new, append));
+        }
+    }
+
+    /// Loses what was held, as a crash does; the tickets fail.
+    pub fn lose_held(&self) {
+        let held = std::mem::take(&mut lock(&self.own).held);
+        drop(held);
+    }
+
+    /// Ends the life of this host: others may claim its runs.
+    pub fn die(&self) {
+        self.lose_held();
+        lock(&self.shared).alive.remove(&self.host);
+    }
+
+    fn take(&self, new: Option<NewRun>, append: Append) -> Ticket {
+        {
+            let mut own = lock(&self.own);
+            if own.holding {
+                let (settler, ticket) = Ticket::open();
+                own.held.push_back((new, append, settler));
+                return ticket;
+            }
+        }
+        Ticket::settled(self.write(new, append))
+    }
+
+    fn write(&self, new: Option<NewRun>, append: Append) -> Fate {
+        let mut shared = lock(&self.shared);
+        let mut own = lock(&self.own);
+        let (run, generation, status) = (append.run, append.generation, append.row.status);
+        let begins = new.is_some();
+        if begins {
+            if let Some(error) = shared.refusal(new.as_ref()) {
+                return failed(error);
+            }
+            own.driven.insert(run, (Generation(1), None));
+        }
+        match own.driven.get(&run) {
+            Some((driven, None)) if *driven == generation => {}
+            Some((driven, Some(fate))) if *driven == generation => return fate.clone(),
+            Some(_) | None => return Fate::Fenced,
+        }
+        let fate = self.write_admitted(&mut shared, &mut own, new, append);
+        if fate.position().is_none() {
+            own.driven.insert(run, (generation, Some(fate.clone())));
+        } else if status.is_final() {
+            own.driven.remove(&run);
+        }
+        fate
+    }
+
+    fn write_admitted(&self, shared: &mut Shared, own: &mut Own, new: Option<NewRun>, append: Append) -> Fate {
+        if let Some(detail) = contradiction(&append) {
+            return failed(StoreError::Malformed {
+                run: append.run,
+                detail,
+            });
+        }
+        let begun = new.as_ref().map(|_| (Generation(1), Version(0)));
+        let present = begun.or_else(|| shared.runs.get(&append.run).map(|run| (run.generation, run.version)));
+        if present != Some((append.generation, append.expected)) {
+            return Fate::Fenced;
+        }
+        let failure = own.failures.pop_front();
+        match failure {
+            Some(Failure::NotWritten) => return failed(full()),
+            Some(Failure::Fenced) => return Fate::Fenced,
+            Some(Failure::WrittenUnknown) | None => {}
+        }
+        if let Some(new) = new {
+            shared.insert(new, self.host.clone());
+        }
+        let events = append.events.len() as u64;
+        shared.position += events;
+        if let Some(run) = shared.runs.get_mut(&append.run) {
+            run.apply(append);
+        }
+        own.statistics.flushes += 1;
+        own.statistics.appends += 1;
+        own.statistics.events += events;
+        match failure {
+            Some(_) => failed(full()),
+            None => Fate::Durable(Position(shared.position)),
+        }
+    }
+}
+
+impl Shared {
+    fn refusal(&self, new: Option<&NewRun>) -> Option<StoreError> {
+        let new = new?;
+        if self.runs.contains_key(&new.id) {
+            return Some(StoreError::Exists { run: new.id });
+        }
+        let caller_id = new.caller_id.clone()?;
+        let taken = self
+            .runs
+            .values()
+            .find(|run| run.new.caller_id.as_ref() == Some(&caller_id))?;
+        Some(StoreError::Duplicate {
+            caller_id,
+            run: taken.new.id,
+        })
+    }
+
+    fn insert(&mut self, new: NewRun, host: HostId) {
+        self.order.push(new.id);
+        let stored = Stored {
+            status: RunStatus::Running,
+            wake_at: None,
+            generation: Generation(1),
+            version: Version(0),
+            owner: Some(host),
+            updated_at: new.created_at,
+            finished_at: None,
+            events: Vec::new(),
+            lines: Vec::new(),
+            dropped: BTreeMap::new(),
+            new,
+        };
+        self.runs.insert(stored.new.id, stored);
+    }
+
+    fn claim(&mut self, run: RunId, host: &HostId) -> Result<Claim, ClaimError> {
+        let alive = &self.alive;
+        let stored = self.runs.get_mut(&run).ok_or(ClaimError::NotFound(run))?;
+        if stored.status.is_final() {
+            return Err(ClaimError::Final {
+                run,
+                status: stored.status,
+            });
+        }
+        if let Some(owner) = stored
+            .owner
+            .as_ref()
+            .filter(|owner| *owner != host && alive.contains(*owner))
+        {
+            return Err(ClaimError::Owned {
+                run,
+                host: owner.clone(),
+                pid: std::process::id(),
+            });
+        }
+        stored.generation.0 += 1;
+        stored.owner = Some(host.clone());
+        Ok(Claim {
+            run,
+            generation: stored.generation,
+            version: stored.version,
+            definition: stored.new.definition.clone(),
+            events: stored.events.clone(),
+        })
+    }
+
+    fn find(&self, text: &str) -> Result<RunId, FindError> {
+        let reference = Reference::parse(text).ok_or_else(|| FindError::Invalid {
+            reference: text.to_owned(),
+            least: cofferdam_store::reference::LEAST_DIGITS,
+        })?;
+        let newest_first = self.order.iter().rev().copied();
+        let mut candidates: Vec<RunId> = newest_first.filter(|run| reference.fits(*run)).take(8).collect();
+        if reference == Reference::Last {
+            candidates.truncate(1);
+        }
+        match candidates.as_slice() {
+            [] => Err(FindError::NotFound {
+                reference: text.to_owned(),
+            }),
+            [run] => Ok(*run),
+            _ => Err(FindError::Ambiguous {
+                reference: text.to_owned(),
+                candidates,
+            }),
+        }
+    }
+
+    fn list(&self, filter: &RunFilter) -> Vec<RunSummary> {
+        let before = match filter.after {
+            None => self.order.len(),
+            // As on disk: after an unknown run there is nothing.
+            Some(after) => self.order.iter().position(|run| *run == after).unwrap_or(0),
+        };
+        self.order[..before]
+            .iter()
+            .rev()
+            .filter_map(|run| self.runs.get(run))
+            .filter(|run| filter.statuses.is_empty() || filter.statuses.contains(&run.status))
+            .filter(|run| {
+                let workflow = filter.workflow.as_deref();
+                workflow.is_none_or(|workflow| *workflow == *run.new.definition.workflow)
+            })
+            .take(filter.limit)
+            .map(|run| run.summary(&self.alive))
+            .collect()
+    }
+}
+
+impl Stored {
+    fn apply(&mut self, append: Append) {
+        self.status = append.row.status;
+        self.wake_at = append.row.wake_at;
+        self.version = append.row.version;
+        if let Some(last) = append.events.last() {
+            self.updated_at = last.at;
+        }
+        if self.status != RunStatus::Running {
+            self.owner = None;
+        }
+        if self.status.is_final() {
+            self.finished_at = Some(self.updated_at);
+        }
+        self.events.extend(append.events);
+    }
+
+    fn summary(&self, alive: &BTreeSet<HostId>) -> RunSummary {
+        let plan: Digest = self.new.definition.digest;
+        RunSummary {
+            id: self.new.id,
+            workflow: self.new.definition.workflow.to_string(),
+            plan,
+            status: self.status,
+            wake_at: self.wake_at,
+            generation: self.generation,
+            version: self.version,
+            owner: self.owner.clone().map(|host| Owner {
+                alive: alive.contains(&host),
+                pid: std::process::id(),
+                host,
+            }),
+            created_at: self.new.created_at,
+            updated_at: self.updated_at,
+            finished_at: self.finished_at,
+            caller_id: self.new.caller_id.clone(),
+            labels: self.new.labels.clone(),
+        }
+    }
+
+    fn lines(&self, step: Option<&StepPath>) -> LogLines {
+        let wanted = |of: &StepPath| step.is_none_or(|step| step == of);
+        LogLines {
+            lines: self.lines.iter().filter(|line| wanted(&line.step)).cloned().collect(),
+            dropped: self
+                .dropped
+                .iter()
+                .filter(|(step, _)| wanted(step))
+                .map(|(_, count)| count)
+                .sum(),
+        }
+    }
+}
+
+impl Drop for MemoryLog {
+    fn drop(&mut self) {
+        self.die();
+    }
+}
+
+impl RunLog for MemoryLog {
+    fn host(&self) -> &HostId {
+        &self.host
+    }
+
+    fn begin(&self, run: NewRun, first: Append) -> Ticket {
+        self.take(Some(run), first)
+    }
+
+    fn hand_over(&self, append: Append) -> Ticket {
+        self.take(None, append)
+    }
+
+    fn claim(&self, run: RunId) -> Pending<Result<Claim, ClaimError>> {
+        let claimed = lock(&self.shared).claim(run, &self.host);
+        if let Ok(claim) = &claimed {
+            lock(&self.own).driven.insert(run, (claim.generation, None));
+        }
+        ready(claimed)
+    }
+
+    fn run(&self, run: RunId) -> Pending<Result<Option<RunSummary>, StoreError>> {
+        let shared = lock(&self.shared);
+        ready(Ok(shared.runs.get(&run).map(|run| run.summary(&shared.alive))))
+    }
+
+    fn runs(&self, filter: RunFilter) -> Pending<Result<Vec<RunSummary>, StoreError>> {
+        ready(Ok(lock(&self.shared).list(&filter)))
+    }
+
+    fn find(&self, reference: &str) -> Pending<Result<RunId, FindError>> {
+        ready(lock(&self.shared).find(reference))
+    }
+
+    fn events(&self, run: RunId, after: u64, limit: usize) -> Pending<Result<Vec<Recorded>, StoreError>> {
+        let shared = lock(&self.shared);
+        let events = shared.runs.get(&run).map_or(&[][..], |run| &run.events);
+        let after = usize::try_from(after).unwrap_or(usize::MAX);
+        ready(Ok(events.iter().skip(after).take(limit).cloned().collect()))
+    }
+
+    fn definition(&self, run: RunId) -> Pending<Result<Option<Definition>, StoreError>> {
+        let shared = lock(&self.shared);
+        ready(Ok(shared.runs.get(&run).map(|run| run.new.definition.clone())))
+    }
+
+    fn log_lines(&self, run: RunId, step: Option<StepPath>) -> Pending<Result<LogLines, StoreError>> {
+        let shared = lock(&self.shared);
+        let lines = shared.runs.get(&run).map(|run| run.lines(step.as_ref()));
+        ready(Ok(lines.unwrap_or_default()))
+    }
+
+    fn note(&self, line: LogLine) {
+        let mut shared = lock(&self.shared);
+        let Some(run) = shared.runs.get_mut(&line.run) else {
+            return;
+        };
+        let delivery = |line: &LogLine| (line.step.clone(), line.occurrence.clone(), line.attempt, line.delivery);
+        let of_this = delivery(&line);
+        let before = run.lines.iter().filter(|other| delivery(other) == of_this).count();
+        let mut own = lock(&self.own);
+        if before < MAX_LINES_PER_DELIVERY as usize {
+            own.statistics.log_lines += 1;
+            run.lines.push(line);
+        } else {
+            own.statistics.log_lines_dropped += 1;
+            *run.dropped.entry(line.step).or_default() += 1;
+        }
+    }
+
+    fn statistics(&self) -> Statistics {
+        lock(&self.own).statistics
+    }
+}
+
+fn ready<T: Send + 'static>(answer: T) -> Pending<T> {
+    Box::pin(future::ready(answer))
+}
+
+fn failed(error: StoreError) -> Fate {
+    Fate::Failed(Arc::new(error))
+}
+
+fn full() -> StoreError {
+    StoreError::DiskFull {
+        path: PathBuf::from("memory"),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A test that panicked under a lock has failed already.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
