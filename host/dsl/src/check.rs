@@ -33,7 +33,7 @@ use step_table::{Scope, StepTable};
 pub struct Checked {
     /// Everything that is wrong or worth knowing.
     pub diagnostics: Vec<Diagnostic>,
-    /// What the workflow means, if there is no error.
+    /// What the workflow means, if there is no error and all of it can be carried out.
     pub resolved: Option<Resolved>,
 }
 
@@ -48,13 +48,14 @@ pub fn check(file: &File, source: &Source, catalog: &dyn Catalog, options: &Opti
         inputs: BTreeMap::new(),
         unknown_actions: BTreeMap::new(),
         validators: BTreeMap::new(),
+        is_complete: true,
         diagnostics: Vec::new(),
     };
     let resolved = checker.file(file);
-    let errors = checker.diagnostics.iter().any(Diagnostic::is_error);
+    let is_whole = checker.is_complete && !checker.diagnostics.iter().any(Diagnostic::is_error);
     Checked {
         diagnostics: checker.diagnostics,
-        resolved: Some(resolved).filter(|_| !errors),
+        resolved: Some(resolved).filter(|_| is_whole),
     }
 }
 
@@ -74,6 +75,8 @@ struct Checker<'a> {
     /// Where in `diagnostics` each unknown action is reported.
     unknown_actions: BTreeMap<String, usize>,
     validators: BTreeMap<String, Option<schema::Validator>>,
+    /// Whether every step and value so far has a meaning that can be carried out.
+    is_complete: bool,
     diagnostics: Vec<Diagnostic>,
 }
 

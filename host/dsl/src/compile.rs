@@ -45,31 +45,36 @@ pub fn compile(text: &str, file: &str, catalog: &dyn Catalog, options: &Options)
     let checked = check(&tree, &source, catalog, options);
     let blamed: BTreeSet<Span> = diagnostics
         .iter()
-        .filter(|diagnostic| diagnostic.is_error())
+        .filter(|diagnostic| diagnostic.is_error() && diagnostic.code != Code::NotCarriedOut)
         .map(|diagnostic| diagnostic.primary.span)
         .collect();
-    for diagnostic in checked.diagnostics {
+    let is_new = |diagnostic: &Diagnostic| {
         // What could not be read may have declared the names that are missed now: one cause, one finding.
         let follows = syntax_error && needs_whole_file(diagnostic.code);
-        if !follows && !blamed.contains(&diagnostic.primary.span) {
-            diagnostics.push(diagnostic);
-        }
-    }
+        !follows && !blamed.contains(&diagnostic.primary.span)
+    };
+    diagnostics.extend(checked.diagnostics.into_iter().filter(is_new));
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.span, diagnostic.code == Code::NotCarriedOut));
+    // What is wrong somewhere is not also said to be carried out later, and that is said once.
+    diagnostics.dedup_by(|later, earlier| {
+        later.code == Code::NotCarriedOut && earlier.is_error() && later.primary.span == earlier.primary.span
+    });
     if options.strict {
         diagnostics.iter_mut().for_each(Diagnostic::make_strict);
     }
-    diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
-    let resolved = checked
-        .resolved
-        .filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
-    let plan = resolved.and_then(|resolved| match lower(resolved) {
-        Ok(plan) => Some(plan),
-        Err(error) => {
-            let message = format!("the workflow cannot be planned: {error}");
-            diagnostics.push(Diagnostic::error(Code::NotCarriedOut, tree.name.span, message));
-            None
-        }
-    });
+    let plan = if diagnostics.iter().any(Diagnostic::is_error) {
+        None
+    } else {
+        let planned = checked.resolved.ok_or_else(|| "a part of it has no meaning".to_owned());
+        let planned = planned.and_then(|resolved| lower(resolved).map_err(|error| error.to_string()));
+        // No text should come to this; but a part that is lost without a word would be worse than a poor message.
+        planned
+            .map_err(|reason| {
+                let message = format!("the workflow cannot be planned: {reason}");
+                diagnostics.push(Diagnostic::error(Code::NotCarriedOut, tree.name.span, message));
+            })
+            .ok()
+    };
     Compiled {
         plan,
         diagnostics,

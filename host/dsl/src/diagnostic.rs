@@ -177,8 +177,9 @@ impl Diagnostic {
 
 /// Returns the one of `known` that `written` most likely stands for.
 pub fn did_you_mean<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    // One slip in three characters is still the same word; beyond that a guess is noise.
-    let tolerance = (written.chars().count() / 3).max(1);
+    // One slip in three characters is still the same word; beyond that, or in a single letter, a guess is noise.
+    let length = written.chars().count();
+    let tolerance = (length / 3).max(1).min(length.saturating_sub(1));
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(written, candidate), candidate))

@@ -1,10 +1,37 @@
-//! How the attributes of steps and blocks are read. What cannot be read is none here: the tables of attributes say
-//! what is wrong with it.
+//! How the attributes of steps and blocks are read: numbers, durations, words.
 
+use super::Checker;
 use crate::ast::{Attribute, Value, ValueKind, find_attribute};
+use crate::code::Code;
 use crate::literal::{NumberValue, parse_duration};
 use crate::source::Span;
 use std::time::Duration;
+
+impl Checker<'_> {
+    /// Returns the whole number that the attribute `key` is set to.
+    pub(super) fn count(&mut self, value: &Value, key: &str) -> Option<u32> {
+        self.read(count(value), value, key, "a whole number up to 4294967295")
+    }
+
+    /// Returns the number that the attribute `key` is set to.
+    pub(super) fn number(&mut self, value: &Value, key: &str) -> Option<f64> {
+        self.read(number(value), value, key, "a number")
+    }
+
+    /// Returns the duration that the attribute `key` is set to.
+    pub(super) fn duration(&mut self, value: &Value, key: &str) -> Option<Duration> {
+        self.read(duration(value), value, key, "a duration such as `30s`")
+    }
+
+    /// Reports what could not be read. Mostly the tables of attributes have done so, and only one of the findings about
+    /// one place is shown; but nothing that is written down may be lost without a word.
+    fn read<T>(&mut self, read: Option<T>, value: &Value, key: &str, expected: &str) -> Option<T> {
+        if read.is_none() {
+            self.error(Code::WrongValue, value.span, format!("`{key}` takes {expected}"));
+        }
+        read
+    }
+}
 
 /// Returns the value of the attribute called `key`.
 pub(super) fn value<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a Value> {
@@ -12,7 +39,7 @@ pub(super) fn value<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a Va
 }
 
 /// Returns the whole number that a value is. A quoted number counts too, as it always did.
-pub(super) fn count(value: &Value) -> Option<u32> {
+fn count(value: &Value) -> Option<u32> {
     match &value.kind {
         ValueKind::Number(number) => match number.value {
             NumberValue::Int(int) => u32::try_from(int).ok(),
@@ -30,7 +57,7 @@ pub(super) fn count(value: &Value) -> Option<u32> {
 }
 
 /// Returns the number that a value is, quoted or not.
-pub(super) fn number(value: &Value) -> Option<f64> {
+fn number(value: &Value) -> Option<f64> {
     match &value.kind {
         ValueKind::Number(number) => Some(match number.value {
             NumberValue::Int(int) => int as f64,
@@ -48,7 +75,7 @@ pub(super) fn number(value: &Value) -> Option<f64> {
 }
 
 /// Returns the duration that a value is; a bare number counts seconds.
-pub(super) fn duration(value: &Value) -> Option<Duration> {
+fn duration(value: &Value) -> Option<Duration> {
     match &value.kind {
         ValueKind::Duration(literal) => Some(literal.duration),
         ValueKind::Number(number) => parse_duration(&number.written).ok(),

@@ -1,7 +1,7 @@
 //! What choices and loops mean.
 
 use super::Checker;
-use super::attribute::{count, is_word, value};
+use super::attribute::{is_word, value};
 use super::step_table::Scope;
 use crate::ast::{self, Attribute, Block, Do, Node, Sense, ValueKind, While};
 use crate::code::Code;
@@ -104,7 +104,10 @@ impl<'a> Checker<'a> {
         };
         match &limit.kind {
             ValueKind::Expression(fragment) => self.expression(fragment, scope).map(ValueSource::Expression),
-            _ => count(limit).map(|count| ValueSource::Literal(Data::Int(i64::from(count)))),
+            _ => {
+                let count = self.count(limit, "max_iterations")?;
+                Some(ValueSource::Literal(Data::Int(i64::from(count))))
+            }
         }
     }
 
@@ -114,20 +117,11 @@ impl<'a> Checker<'a> {
         let Some(value) = value(attributes, "stuck_after") else {
             return Some(None);
         };
-        match count(value) {
-            Some(0) => {
-                self.error(Code::WrongValue, value.span, "`stuck_after` counts rounds: at least 1");
-                None
-            }
-            Some(rounds) => Some(Some(rounds)),
-            None => {
-                self.error(
-                    Code::WrongValue,
-                    value.span,
-                    "`stuck_after` takes a whole number of rounds",
-                );
-                None
-            }
+        let rounds = self.count(value, "stuck_after")?;
+        if rounds == 0 {
+            self.error(Code::WrongValue, value.span, "`stuck_after` counts rounds: at least 1");
+            return None;
         }
+        Some(Some(rounds))
     }
 }

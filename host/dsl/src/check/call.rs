@@ -1,7 +1,7 @@
 //! What calls mean: the action, its parameters, and what their failure does.
 
 use super::Checker;
-use super::attribute::{duration, value, word};
+use super::attribute::{value, word};
 use super::step_table::{Scope, handler_key};
 use crate::ast::{Attribute, Attributes, Block, Call, CallTarget, Node, Value, ValueKind, find_attribute};
 use crate::catalog::{ActionEntry, Lookup};
@@ -149,7 +149,7 @@ impl<'a> Checker<'a> {
 
     fn timeout(&mut self, attributes: &'a [Attribute], key: &str) -> Option<Duration> {
         let value = value(attributes, key)?;
-        let timeout = duration(value)?;
+        let timeout = self.duration(value, key)?;
         if timeout.is_zero() {
             let message = format!("a `{key}` of nothing ends the step before it begins");
             self.report(Diagnostic::doubtful(

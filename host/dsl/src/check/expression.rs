@@ -308,7 +308,7 @@ impl<'a> Checker<'a> {
             format!("no step `{key}` can have run before this line"),
         );
         if let Some(later) = self.steps.all(key).next() {
-            diagnostic = diagnostic.also(later.name, format!("`{key}` has not run yet then"));
+            diagnostic = diagnostic.also(later.name, format!("this `{key}` cannot have run by then"));
         } else if let Some(near) = did_you_mean(key, known.iter().copied()) {
             diagnostic = diagnostic.suggest(span, near);
             if let Some(fact) = self.steps.visible(near, scope).next() {

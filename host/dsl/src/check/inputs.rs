@@ -1,6 +1,6 @@
 //! What the inputs of a workflow are, and whether their defaults and bounds fit (LANGUAGE rule R35).
 
-use super::attribute::{number, word};
+use super::attribute::word;
 use super::template::is_reserved;
 use super::value::number_data;
 use super::{Checker, Declared};
@@ -61,7 +61,8 @@ impl<'a> Checker<'a> {
             self.report(diagnostic.help("give the input another name"));
         }
         let written = Written::of(input);
-        let kind = self.kind(&written);
+        let read = self.kind(&written);
+        let kind = read.unwrap_or(InputKind::String);
         let typed = written.boolean || written.pairs.contains_key("type");
         let default = written
             .value("default")
@@ -77,7 +78,8 @@ impl<'a> Checker<'a> {
         let declaration = InputDeclaration {
             name: name.clone(),
             kind,
-            required: (written.required && !has_default) || is_bare,
+            // In files without an edition a boolean is never required: absent means false.
+            required: is_bare || (written.required && !has_default && (self.has_edition || kind != InputKind::Boolean)),
             default: None,
             description: written.value("description").and_then(word).map(|(text, _)| text),
             choices,
@@ -86,7 +88,8 @@ impl<'a> Checker<'a> {
             pattern: self.pattern(&written, kind),
         };
         self.check_bounds(&written, &declaration);
-        if let (Some(default), Some(value)) = (&default, written.value("default")) {
+        // Of a type that nobody knows every value is a value.
+        if let (Some(default), Some(value), true) = (&default, written.value("default"), read.is_some()) {
             let given = BTreeMap::from([(name.clone(), default.clone())]);
             let problems = resolve(std::slice::from_ref(&declaration), given)
                 .err()
@@ -99,25 +102,27 @@ impl<'a> Checker<'a> {
         InputDeclaration { default, ..declaration }
     }
 
-    fn kind(&mut self, written: &Written<'_>) -> InputKind {
+    /// Returns what an input must be, none if the word for it is unknown.
+    fn kind(&mut self, written: &Written<'_>) -> Option<InputKind> {
         let Some((kind, span)) = written.value("type").and_then(word) else {
-            return if written.boolean {
+            return Some(if written.boolean {
                 InputKind::Boolean
             } else {
                 InputKind::String
-            };
+            });
         };
         match kind.as_str() {
-            "number" => InputKind::Number,
-            "boolean" => InputKind::Boolean,
-            "object" => InputKind::Object,
-            "array" => InputKind::Array,
+            "string" => Some(InputKind::String),
+            "number" => Some(InputKind::Number),
+            "boolean" => Some(InputKind::Boolean),
+            "object" => Some(InputKind::Object),
+            "array" => Some(InputKind::Array),
             "secret" => {
                 self.not_yet(span, "an input of type `secret`");
-                InputKind::String
+                Some(InputKind::String)
             }
-            // Unknown words are reported by the tables of attributes.
-            _ => InputKind::String,
+            // Reported by the tables of attributes.
+            _ => None,
         }
     }
 
@@ -214,7 +219,7 @@ impl<'a> Checker<'a> {
             self.report(Diagnostic::error(Code::WrongValue, value.span, message).help("write `type = number`"));
             return None;
         }
-        number(value)
+        self.number(value, key)
     }
 
     fn pattern(&mut self, written: &Written<'_>, kind: InputKind) -> Option<String> {

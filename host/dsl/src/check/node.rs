@@ -80,6 +80,12 @@ fn head_of(node: &Node) -> Span {
 impl<'a> Checker<'a> {
     /// Returns the step that `node` means; none if something in it is wrong or does not run yet.
     pub(super) fn node(&mut self, node: &'a Node, scope: &Scope<'a>) -> Option<Step> {
+        let step = self.meaning(node, scope);
+        self.is_complete &= step.is_some();
+        step
+    }
+
+    fn meaning(&mut self, node: &'a Node, scope: &Scope<'a>) -> Option<Step> {
         let attributes = attributes_of(node);
         let has_guard = super::attribute::value(attributes, "if").is_some();
         let (guard, kind) = match &node.kind {

@@ -1,7 +1,7 @@
 //! What parallel blocks mean: branches, what they need of each other, and when the block ends.
 
 use super::Checker;
-use super::attribute::{count, is_word, value, word, words};
+use super::attribute::{is_word, value, word, words};
 use super::node::{attributes_of, key_of};
 use super::step_table::Scope;
 use crate::ast::{Attribute, Node, Parallel};
@@ -141,7 +141,7 @@ impl<'a> Checker<'a> {
 
     fn max_parallel(&mut self, attributes: &'a [Attribute]) -> Option<u32> {
         let value = value(attributes, "max_parallel")?;
-        let count = count(value)?;
+        let count = self.count(value, "max_parallel")?;
         if count == 0 {
             let message = "`max_parallel = 0` would let nothing run; it counts as 1";
             self.report(Diagnostic::doubtful(
@@ -156,7 +156,7 @@ impl<'a> Checker<'a> {
 
     fn min_success(&mut self, attributes: &'a [Attribute], branches: usize) -> Option<u32> {
         let value = value(attributes, "min_success")?;
-        let count = count(value)?;
+        let count = self.count(value, "min_success")?;
         if count as usize > branches {
             let message = format!("`min_success = {count}` can never be met by {branches} branches");
             self.report(Diagnostic::doubtful(

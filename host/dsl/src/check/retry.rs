@@ -1,7 +1,7 @@
 //! What `retries` and `retry { }` ask for, and whether it makes sense (LANGUAGE rule R48).
 
 use super::Checker;
-use super::attribute::{count, duration, number, value, word, words};
+use super::attribute::{value, word, words};
 use crate::ast::{Attribute, Map, ValueKind};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
@@ -19,7 +19,7 @@ impl<'a> Checker<'a> {
         let Some(retries) = value(attributes, "retries") else {
             return Some(RetryPolicy::default());
         };
-        let attempts = count(retries)?.checked_add(1);
+        let attempts = self.count(retries, "retries")?.checked_add(1);
         if attempts.is_none() {
             self.error(Code::WrongValue, retries.span, "so many retries cannot be counted");
         }
@@ -30,11 +30,26 @@ impl<'a> Checker<'a> {
         let defaults = RetryPolicy::block_defaults();
         let read = |key: &str| map.get(key);
         let policy = RetryPolicy {
-            attempts: read("attempts").map_or(Some(defaults.attempts), count)?,
-            backoff: read("backoff").map_or(Some(defaults.backoff), duration)?,
-            factor: read("factor").map_or(Some(defaults.factor), number)?,
-            max: read("max").map_or(Some(defaults.max), duration)?,
-            jitter: read("jitter").map_or(Some(defaults.jitter), number)?,
+            attempts: match read("attempts") {
+                Some(value) => self.count(value, "attempts")?,
+                None => defaults.attempts,
+            },
+            backoff: match read("backoff") {
+                Some(value) => self.duration(value, "backoff")?,
+                None => defaults.backoff,
+            },
+            factor: match read("factor") {
+                Some(value) => self.number(value, "factor")?,
+                None => defaults.factor,
+            },
+            max: match read("max") {
+                Some(value) => self.duration(value, "max")?,
+                None => defaults.max,
+            },
+            jitter: match read("jitter") {
+                Some(value) => self.number(value, "jitter")?,
+                None => defaults.jitter,
+            },
             on: self.classes(map, "on"),
             never: self.classes(map, "never").unwrap_or(defaults.never),
         };

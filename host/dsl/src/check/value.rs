@@ -11,6 +11,12 @@ use std::collections::BTreeMap;
 impl<'a> Checker<'a> {
     /// Returns where the value comes from; none if something is wrong with it.
     pub(super) fn value(&mut self, value: &'a Value, scope: &Scope<'a>) -> Option<ValueSource> {
+        let source = self.source_of(value, scope);
+        self.is_complete &= source.is_some();
+        source
+    }
+
+    fn source_of(&mut self, value: &'a Value, scope: &Scope<'a>) -> Option<ValueSource> {
         match &value.kind {
             ValueKind::Text(text) => {
                 let template = self.template(text, scope)?;

@@ -1,0 +1,358 @@
+//! What is found wrong with the meaning of workflows: one defect, one finding, at its place.
+
+use crate::actions::actions;
+use crate::samples::SAMPLES;
+use cofferdam_dsl::{Compiled, Diagnostic, Options, Severity, compile};
+use std::fmt::Write as _;
+
+/// Returns everything that a finding says, with lines and columns.
+fn shown(compiled: &Compiled, found: &Diagnostic) -> String {
+    let at = |span: cofferdam_dsl::Span| {
+        let start = compiled.source.position(span.start);
+        format!(
+            "{}:{} `{}`",
+            start.line,
+            start.column,
+            span.of(compiled.source.text()).lines().next().unwrap_or("")
+        )
+    };
+    let severity = match found.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    };
+    let mut text = format!("{severity}[{}]: {}\n", found.code, found.message);
+    let mut line = |what: &str, words: &str| {
+        let separator = if words.is_empty() { "" } else { ": " };
+        let _ = writeln!(text, "  {what}{separator}{words}");
+    };
+    line(&at(found.primary.span), &found.primary.text);
+    found
+        .secondary
+        .iter()
+        .for_each(|label| line(&at(label.span), &label.text));
+    found.notes.iter().for_each(|note| line("note", note));
+    found.help.iter().for_each(|help| line("help", help));
+    if let Some((span, replacement)) = &found.suggestion {
+        line("mend", &format!("{} -> `{replacement}`", at(*span)));
+    }
+    text
+}
+
+fn compiled(text: &str) -> Compiled {
+    compile(text, "w.wf", &actions(), &Options::default())
+}
+
+/// Returns the text without the marks `⟦` and `⟧` and where they stood.
+fn unmarked(text: &str) -> (String, (usize, usize)) {
+    let start = text.find('⟦').expect("the defect is marked");
+    let text = text.replacen('⟦', "", 1);
+    let end = text.find('⟧').expect("the end of the defect is marked");
+    (text.replacen('⟧', "", 1), (start, end))
+}
+
+/// Compiles each text, holds its only finding against the mark, and returns what it says.
+fn findings(cases: &[&str]) -> String {
+    let mut out = String::new();
+    for case in cases {
+        let (text, (start, end)) = unmarked(case);
+        let compiled = compiled(&text);
+        let all: Vec<String> = compiled
+            .diagnostics
+            .iter()
+            .map(|found| shown(&compiled, found))
+            .collect();
+        assert_eq!(all.len(), 1, "{text}\n{}", all.join("\n"));
+        let found = &compiled.diagnostics[0];
+        assert_eq!(found.primary.span.range(), start..end, "{text}\n{}", all[0]);
+        assert_eq!(found.is_error(), compiled.plan.is_none(), "{text}");
+        let _ = writeln!(out, "{}\n{}", text.trim(), all[0]);
+    }
+    out
+}
+
+// row B02
+#[test]
+fn conditions_and_expressions_ask_for_steps_that_can_have_run() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 { call todos { use = test.fail } if ⟦todo⟧.some { fail \"x\" } }",
+        "workflow w edition 1 { call todos { use = test.fail } if (steps.⟦todo⟧.output.count > 10) { fail \"x\" } }",
+        "workflow w edition 1 { if ⟦late⟧.some { fail \"x\" } call late { use = test.fail } }",
+        "workflow w edition 1 { if (inputs.full) { call a { use = test.fail } } else { call b { use = note.keep params { value = (steps.⟦a⟧.output) } } } inputs { full boolean } }",
+        "workflow w edition 1 { call a { use = test.fail  if = ⟦a⟧.some } }",
+        "workflow w edition 1 { parallel { call a { use = test.fail } call b { use = note.keep params { value = (steps.⟦a⟧.output) } } } }",
+        "workflow w edition 1 { always { call c { use = test.fail } } call a { use = note.keep params { value = (steps.⟦c⟧.output) } } }",
+        "workflow w edition 1 { call a { use = test.fail } if ⟦a⟧.b.c { fail \"x\" } }",
+        "workflow w edition 1 { outputs { x = (steps.⟦nothing⟧.output) } }",
+        "workflow w edition 1 { call a { use = test.fail on_fail { fail \"{{steps.⟦b⟧.output}}\" } } call b { use = test.fail } }",
+    ]));
+}
+
+// row B02
+#[test]
+fn what_can_have_run_is_not_refused() {
+    for text in [
+        "do { max_iterations = 3  if b.done { fail \"x\" }  call b { use = test.fail } } while b.more",
+        "call a { use = test.fail } while a.more { max_iterations = 3  if b.done { fail \"x\" }  call b { use = test.fail } }",
+        "while (!steps.b.output.done) { max_iterations = 3  call b { use = test.fail } }",
+        "parallel p { call c { use = test.fail needs = [b] if = a.ok } call b { use = test.fail needs = [a] } call a { use = test.fail } } if p.ok { fail \"x\" }",
+        "call a { use = test.fail on_fail { fail \"{{error.message}} {{steps.a.error.class}} {{failed_step}}\" } }",
+        "call a { use = test.fail on_fail = fail } always { if a.ok { fail \"{{workflow_status}}\" } } always { call z { use = test.fail if = a.ok } }",
+        "if (run.dry_run) { call mark { use = test.fail } } else { call mark { use = test.fail } } if mark.ok { fail \"{{prior.context}}\" }",
+    ] {
+        let text = format!("workflow w edition 1 {{ {text} }}").replace("on_fail = fail ", "on_fail = test.fail ");
+        let compiled = compiled(&text);
+        let all: Vec<String> = compiled
+            .diagnostics
+            .iter()
+            .map(|found| shown(&compiled, found))
+            .collect();
+        assert!(all.is_empty(), "{text}\n{}", all.join("\n"));
+        assert!(compiled.plan.is_some(), "{text}");
+    }
+}
+
+// row B03
+#[test]
+fn a_bare_condition_names_a_boolean_input() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 { inputs { strict boolean } if ⟦strickt⟧ { fail \"x\" } }",
+        "workflow w edition 1 { inputs { mode default = \"full\" } unless ⟦mode⟧ { fail \"x\" } }",
+        "workflow w edition 1 { call a { use = test.fail } if ⟦a⟧ { fail \"x\" } }",
+        "workflow w edition 1 { set { ready = true } if ⟦ready⟧ { fail \"x\" } }",
+        "workflow w { if ⟦full⟧ { call test.fail } }",
+    ]));
+}
+
+#[test]
+fn names_in_expressions_exist() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 { inputs { limit default = \"3\" } set { a = (inputs.⟦limt⟧) } }",
+        "workflow w edition 1 { inputs { n type = number default = 3 } set { a = (inputs.⟦n-1⟧) } }",
+        "workflow w edition 1 { set { a = (inputs.⟦path⟧) } }",
+        "workflow w edition 1 { set { pages = 1 } set { b = (vars.⟦page⟧ + 1) } }",
+        "workflow w edition 1 { call a { use = test.fail } set { b = (steps.a.⟦ouptut⟧) } }",
+        "workflow w edition 1 { call fs.grep { params { files = [] pattern = \"x\" } } set { b = (steps.grep.output.⟦cuont⟧) } }",
+        "workflow w edition 1 { set { b = (⟦stps⟧.a) } }",
+        "workflow w edition 1 { inputs { n default = \"3\" } set { b = (⟦n⟧ == \"3\") } }",
+        "workflow w edition 1 { set { b = (run.⟦started⟧) } }",
+        "workflow w edition 1 { set { b = (⟦error⟧.message) } }",
+        "workflow w edition 1 { set { b = \"{{⟦secrets.token⟧}}\" } }",
+    ]));
+}
+
+#[test]
+fn expressions_are_read_where_they_stand() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 {\n  set {\n    a = (1 +⟦⟧ )\n  }\n}",
+        "workflow w edition 1 { set { a = \"so {{ ⟦sise⟧([1]) }}\" } }",
+        "workflow w edition 1 { set { a = (\"x\".⟦startsWith⟧()) } }",
+        "workflow w edition 1 { set { a = \"\"\"\n  first\n  {{ 1 +⟦*⟧ 2 }}\n  \"\"\" } }",
+        "workflow w edition 1 { if \"1 ⟦=⟧ 2\" { fail \"x\" } }",
+    ]));
+}
+
+// row A04
+#[test]
+fn placeholders_name_what_there_is() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 { inputs { version default = \"1\" } fail \"no {{⟦versoin⟧}}\" }",
+        "workflow w edition 1 { call a { use = test.fail } fail \"no {{⟦a⟧}}\" }",
+        "workflow w edition 1 { set { n = 1 } fail \"no {{⟦n⟧}}\" }",
+        "workflow w edition 1 { fail \"no {{⟦workflow_status⟧}}\" }",
+        "workflow w edition 1 { fail \"no {{⟦failed_step⟧}}\" }",
+        "workflow w { fail \"no {{⟦repo⟧}}\" }",
+        "workflow w { fail \"no {{⟦x y⟧}}\" }",
+        "workflow w edition 1 { fail \"no {{⟦prior_contexts⟧}}\" }",
+    ]));
+}
+
+// row B06
+#[test]
+fn actions_exist_also_in_handlers() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 { call a { use = ⟦fs.lits⟧ } }",
+        "workflow w edition 1 { call ⟦plan⟧ }",
+        "workflow w edition 1 { call ⟦read⟧ { params { path = \"x\" } } }",
+        "workflow w edition 1 { call test.fail { on_fail = ⟦notify⟧ } }",
+        "workflow w edition 1 { call test.fail { on_fail { call ⟦fs.romve⟧ } } }",
+        "workflow w edition 1 { call ⟦build⟧ call x { use = build } call build }",
+        "workflow w edition 1 { call test.fail { on_fail = ⟦fs.read⟧ } }",
+    ]));
+}
+
+#[test]
+fn parameters_fit_the_schema_of_the_action() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 {\n  call list { use = fs.list  params { root = \".\" } }\n  call todos { use = fs.grep  params { files = (steps.list.output.files)  ⟦patern⟧ = \"TODO\" } }\n}",
+        "workflow w edition 1 { call fs.read { ⟦params⟧ { } } }",
+        "workflow w edition 1 { call ⟦fs.read⟧ }",
+        "workflow w edition 1 { call test.fail { params { ⟦x⟧ = 1 } } }",
+        "workflow w edition 1 { call fs.read { params { path = ⟦3⟧ } } }",
+        "workflow w edition 1 { call fs.list { params { root = \".\" include = [\"a\", ⟦true⟧] } } }",
+        "workflow w edition 1 { call json.sort { params { items = [] limit = ⟦\"{{run.id}}\"⟧ } } }",
+        "workflow w edition 1 { call json.sort { params { items = [] limit = ⟦0⟧ } } }",
+        "workflow w edition 1 { call json.sort { params { items = [] limit = ⟦1.5⟧ } } }",
+        "workflow w edition 1 { call http.request { params { url = \"x\" method = ⟦\"PATCH\"⟧ } } }",
+        "workflow w edition 1 { call http.request { params { url = \"x\" headers { n = ⟦1⟧ } } } }",
+    ]));
+}
+
+#[test]
+fn branches_and_their_needs_fit() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 { parallel { call a { use = test.fail } call ⟦a⟧ { use = note.keep } } }",
+        "workflow w { parallel { call a { use = test.fail } call ⟦a⟧ { use = note.keep } } }",
+        "workflow w edition 1 { parallel { call fetch { use = test.fail } call b { use = test.fail needs = [⟦fecth⟧] } } }",
+        "workflow w edition 1 { parallel { call a { use = test.fail needs = [⟦b⟧] } call b { use = test.fail needs = [c] } call c { use = test.fail needs = [a] } } }",
+        "workflow w edition 1 { parallel { call a { use = test.fail needs = ⟦a⟧ } } }",
+        "workflow w edition 1 { call a { use = test.fail } call b { use = test.fail ⟦needs⟧ = [a] } }",
+        "workflow w edition 1 { parallel { min_success = ⟦3⟧ call a { use = test.fail } call b { use = test.fail } } }",
+        "workflow w edition 1 { ⟦parallel⟧ { } }",
+        "workflow w { parallel { fail_fast = ⟦yes⟧ call a { use = test.fail } } }",
+        "workflow w { parallel { max_parallel = ⟦0⟧ call a { use = test.fail } } }",
+    ]));
+}
+
+// row A19
+#[test]
+fn policies_and_limits_make_sense() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 { call test.fail { retry { attempts = ⟦0⟧ } } }",
+        "workflow w edition 1 { call test.fail { retry { factor = ⟦0.5⟧ } } }",
+        "workflow w edition 1 { call test.fail { retry { jitter = ⟦2⟧ } } }",
+        "workflow w edition 1 { call test.fail { retry { backoff = 1m max = ⟦1s⟧ } } }",
+        "workflow w edition 1 { call test.fail { retry { on = ⟦[timeout]⟧ never = [timeout] } } }",
+        "workflow w edition 1 { call test.fail { retry { on = [⟦timeuot⟧] } } }",
+        "workflow w edition 1 { call test.fail { retry { attempts = 2 } ⟦retries⟧ = 2 } }",
+        "workflow w edition 1 { call test.fail { retry { on_exhausted = ⟦pause⟧ } } }",
+        "workflow w edition 1 { call test.fail { timeout = ⟦0s⟧ } }",
+        "workflow w edition 1 { call test.fail { timeout = ⟦\"1h30m\"⟧ } }",
+        "workflow w edition 1 { call test.fail { timeout = ⟦\"99999999999999999999d\"⟧ } }",
+        "workflow w edition 1 { call a { use = test.fail } ⟦while⟧ a.more { call b { use = test.fail } } }",
+        "workflow w edition 1 { ⟦do⟧ { call b { use = test.fail } } while b.more }",
+        "workflow w edition 1 { call a { use = test.fail } while a.more { max_iterations = 3 stuck_after = ⟦0⟧ call b { use = test.fail } } }",
+        "workflow w edition 1 { call a { use = test.fail } while a.more { max_iterations = ⟦-1⟧ call b { use = test.fail } } }",
+    ]));
+}
+
+// rows A06 A07
+#[test]
+fn inputs_are_declared_well() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 { inputs { ⟦prior_context⟧ required } }",
+        "workflow w { inputs { ⟦workflow_run_id⟧ required } }",
+        "workflow w edition 1 { inputs { ⟦path⟧ } }",
+        "workflow w edition 1 { inputs { limit type = number default = ⟦\"many\"⟧ } }",
+        "workflow w edition 1 { inputs { limit default = ⟦10⟧ } }",
+        "workflow w edition 1 { inputs { limit type = ⟦numbr⟧ default = 10 } }",
+        "workflow w edition 1 { inputs { style enum = [\"short\", \"full\"] default = ⟦\"long\"⟧ } }",
+        "workflow w edition 1 { inputs { n type = number min = 3 max = ⟦1⟧ required } }",
+        "workflow w edition 1 { inputs { n type = number max = 1 default = ⟦2⟧ } }",
+        "workflow w edition 1 { inputs { n min = ⟦3⟧ required } }",
+        "workflow w edition 1 { inputs { n pattern = ⟦'[a-'⟧ required } }",
+        "workflow w edition 1 { inputs { n enum = ⟦[]⟧ required } }",
+        "workflow w edition 1 { inputs { token type = ⟦secret⟧ required } }",
+    ]));
+}
+
+// row A16
+#[test]
+fn paths_stay_in_the_project() {
+    for path in ["../x.md", "/etc/x.md", "a/../../x.md", "a\\\\b"] {
+        let text = format!("workflow w edition 1 {{ call \"{path}\" }}");
+        let compiled = compiled(&text);
+        let codes: Vec<&str> = compiled.diagnostics.iter().map(|found| found.code.number()).collect();
+        assert!(codes.contains(&"CF0222"), "{text}: {codes:?}");
+    }
+}
+
+// row B01
+#[test]
+fn five_defects_are_five_findings() {
+    let text = "workflow w edition 1 {
+  inputs { limit type = number default = \"x\" }
+  call a { use = fs.lits }
+  call b { use = fs.grep  params { files = []  patern = \"x\" }  retires = 3 }
+  if (steps.c.output.n > inputs.limt) { fail \"x\" }
+  if d.some { fail \"x\" }
+}";
+    let compiled = compiled(text);
+    let all: Vec<String> = compiled
+        .diagnostics
+        .iter()
+        .map(|found| shown(&compiled, found))
+        .collect();
+    insta::assert_snapshot!(all.join("\n"));
+    assert!(compiled.plan.is_none());
+}
+
+#[test]
+fn a_syntax_error_hides_no_other_mistake_and_makes_no_new_ones() {
+    let compiled = compiled(
+        "workflow w edition 1 {\n  cal a { use = test.fail }\n  if a.x { fail \"x\" }\n  call b { use = fs.lits }\n}",
+    );
+    let codes: Vec<&str> = compiled.diagnostics.iter().map(|found| found.code.number()).collect();
+    assert_eq!(codes, ["CF0122", "CF0212"]);
+}
+
+// row A04
+#[test]
+fn strict_checking_makes_doubts_errors() {
+    let text = "workflow other { parallel { max_parallel = 0 call test.fail { retires = 3 } } }";
+    let lenient = compile(text, "other.wf", &actions(), &Options::default());
+    assert!(lenient.plan.is_some());
+    assert_eq!(
+        lenient
+            .diagnostics
+            .iter()
+            .filter(|found| found.severity == Severity::Warning)
+            .count(),
+        2
+    );
+    let strict = compile(
+        text,
+        "other.wf",
+        &actions(),
+        &Options {
+            strict: true,
+            ..Options::default()
+        },
+    );
+    assert!(strict.plan.is_none());
+    assert_eq!(strict.diagnostics.iter().filter(|found| found.is_error()).count(), 2);
+}
+
+#[test]
+fn variables_of_the_host_are_known() {
+    let text = "workflow w edition 1 { fail \"{{branch}}\" }";
+    let options = Options {
+        variables: ["branch".to_owned()].into(),
+        ..Options::default()
+    };
+    assert!(compile(text, "w.wf", &actions(), &options).plan.is_some());
+    assert!(compiled(text).plan.is_none());
+}
+
+/// The samples that run now have no finding; the others have only those that say what does not run yet.
+#[test]
+fn the_samples_check() {
+    let mut out = String::new();
+    for (name, text) in SAMPLES {
+        let compiled = compile(text, &format!("{name}.wf"), &actions(), &Options::default());
+        let _ = writeln!(
+            out,
+            "{name}: {}",
+            if compiled.plan.is_some() {
+                "runs"
+            } else {
+                "does not run"
+            }
+        );
+        for found in &compiled.diagnostics {
+            let line = compiled.source.position(found.primary.span.start).line;
+            let _ = writeln!(out, "  {line}: {} {}", found.code, found.message);
+        }
+    }
+    insta::assert_snapshot!(out);
+}
