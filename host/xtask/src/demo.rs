@@ -5,8 +5,7 @@ use crate::repository::Repository;
 use crate::stage::Stages;
 use crate::{host, plugins, process, toolchain};
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -95,54 +94,56 @@ impl Place {
     }
 }
 
-/// Asks the host who may touch what, and says it of the plugins that the run used.
+/// Asks the host what the actions of the workflow were granted.
 fn touched(repository: &Repository, place: &Place) -> Result<String> {
-    let used = used_plugins(repository)?;
+    let workflow = std::fs::read_to_string(repository.root().join(WORKFLOW))?;
+    let used = actions(&workflow);
     let mut command = cofferdam(repository);
     command.args(["grants", "--json"]);
     place.name_in(&mut command);
     let grants = process::json(&mut command)?;
-    let mut lines = BTreeSet::new();
-    collect(&grants, None, &used, repository.root(), &mut lines);
+    let mut plugins: BTreeMap<(String, String), BTreeSet<&str>> = BTreeMap::new();
+    for action in grants["actions"].as_array().into_iter().flatten() {
+        let name = action["action"].as_str().unwrap_or_default();
+        let Some((plugin, _)) = name.split_once('.').filter(|_| used.contains(name)) else {
+            continue;
+        };
+        for directory in action["grants"]["directories"].as_array().into_iter().flatten() {
+            let host = Path::new(directory["host"].as_str().unwrap_or_default());
+            let short = repository.short(host);
+            let short = if short.is_empty() { ".".to_owned() } else { short };
+            let access = directory["access"].as_str().unwrap_or_default().to_owned();
+            plugins.entry((access, short)).or_default().insert(plugin);
+        }
+    }
     ensure!(
-        !lines.is_empty(),
+        !plugins.is_empty(),
         "the host says that nothing was granted, but a report was written"
     );
-    Ok(lines.into_iter().collect::<Vec<_>>().join("\n          "))
+    let by = |plugins: &BTreeSet<&str>| plugins.iter().copied().collect::<Vec<_>>().join(", ");
+    let lines = plugins
+        .iter()
+        .map(|((access, host), plugins)| format!("{access:<5} {host:<17} by {}", by(plugins)));
+    Ok(lines.collect::<Vec<_>>().join("\n          "))
 }
 
-/// The plugins that the workflow names.
-fn used_plugins(repository: &Repository) -> Result<BTreeSet<String>> {
-    let workflow = std::fs::read_to_string(repository.root().join(WORKFLOW))?;
-    let uses = workflow
-        .split("use")
-        .filter_map(|rest| rest.trim_start().strip_prefix('='));
-    Ok(uses
-        .filter_map(|rest| rest.trim_start().split_once('.'))
-        .map(|(plugin, _)| plugin.to_owned())
-        .collect())
+/// Returns the names that calls of a workflow give with `use`.
+fn actions(workflow: &str) -> BTreeSet<&str> {
+    let uses = workflow.split_whitespace().collect::<Vec<_>>();
+    uses.windows(3)
+        .filter(|words| words[0] == "use" && words[1] == "=")
+        .map(|words| words[2])
+        .collect()
 }
 
-/// Looks for granted directories wherever they are in what the host prints.
-fn collect(value: &Value, plugin: Option<&str>, used: &BTreeSet<String>, root: &Path, lines: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(object) => {
-            let plugin = object.get("plugin").and_then(Value::as_str).or(plugin);
-            let text = |key| object.get(key).and_then(Value::as_str);
-            if let (Some(plugin), Some(host), Some(access)) = (plugin, text("host"), text("access"))
-                && used.contains(plugin)
-            {
-                let short = Path::new(host)
-                    .strip_prefix(root)
-                    .map_or(host.to_owned(), |rest| rest.display().to_string());
-                let short = if short.is_empty() { "." } else { &short };
-                lines.insert(format!("{access:<5} {short:<17} by {plugin}"));
-            }
-            for value in object.values() {
-                collect(value, plugin, used, root, lines);
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, plugin, used, root, lines)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_actions_of_a_workflow_are_found() {
+        let workflow = "call a { use = fs.list  params { use-case = 1 } }\ncall b {\n  use    = json.sort\n}";
+        assert_eq!(
+            super::actions(workflow).into_iter().collect::<Vec<_>>(),
+            ["fs.list", "json.sort"]
+        );
     }
 }

@@ -53,6 +53,8 @@ pub struct ActionGrants {
     root: PathBuf,
     #[serde(skip)]
     hidden: Vec<PathBuf>,
+    #[serde(skip)]
+    state: PathBuf,
 }
 
 /// What became of one thing that an action asks for.
@@ -100,13 +102,27 @@ pub struct Refusal {
     pub line: Option<String>,
 }
 
-/// Why a directory that is granted cannot be made.
+/// Why a directory that an action needs cannot be made.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make the directory `{}`, which {allowed_by} allows to be written", host.display())]
-pub struct PrepareError {
-    host: PathBuf,
-    allowed_by: Source,
-    source: std::io::Error,
+pub enum PrepareError {
+    /// One that it may write.
+    #[error("cannot make the directory `{}`, which may be written: {allowed_by}", host.display())]
+    Granted {
+        /// The directory.
+        host: PathBuf,
+        /// Who allows it.
+        allowed_by: Source,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The one that must be hidden from it.
+    #[error("cannot make the directory of the state, `{}`", directory.display())]
+    State {
+        /// The directory.
+        directory: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
 }
 
 impl Frame {
@@ -151,6 +167,7 @@ impl Configuration {
             directories,
             root: self.project().root().to_owned(),
             hidden: self.hidden(),
+            state: self.state_directory(),
         }
     }
 
@@ -302,17 +319,19 @@ impl ActionGrants {
         }
     }
 
-    /// Makes the directories that the action may write and that say `create = true`.
+    /// Makes the directories that the action may write and that say `create = true`, and that of the state: it can only be
+    /// hidden once it is there, and a guest of the very first run must not see it come to be.
     ///
     /// # Errors
     /// If one cannot be made, or something else is in its place.
     pub fn prepare(&self) -> Result<(), PrepareError> {
-        for directory in self
-            .directories
-            .iter()
-            .filter(|directory| directory.create && directory.access == Access::Write)
-        {
-            paths::create(&self.root, &directory.host).map_err(|source| PrepareError {
+        paths::create_private(&self.state).map_err(|source| PrepareError::State {
+            directory: self.state.clone(),
+            source,
+        })?;
+        let made = |directory: &&AllowedDirectory| directory.create && directory.access == Access::Write;
+        for directory in self.directories.iter().filter(made) {
+            paths::create(&self.root, &directory.host).map_err(|source| PrepareError::Granted {
                 host: directory.host.clone(),
                 allowed_by: directory.source.clone(),
                 source,

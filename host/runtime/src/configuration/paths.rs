@@ -1,6 +1,7 @@
 //! What does a path of the configuration lead to, and is it safe to grant?
 
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
 /// Where a host path leads.
@@ -86,6 +87,17 @@ pub(super) fn create(root: &Path, path: &Path) -> io::Result<()> {
         Ok(Found::Missing(path)) => std::fs::create_dir_all(path),
         Err(reason) => Err(io::Error::other(reason)),
     }
+}
+
+/// Makes the directory of the state, for nobody else to read. It is synced like every new directory that the state
+/// depends on: without its entry in the one above, a power cut would take the state along.
+pub(super) fn create_private(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for parent in missing.into_iter().filter_map(Path::parent) {
+        std::fs::File::open(parent)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Returns whether `path` is an absolute guest path without `.`, `..` and empty parts.

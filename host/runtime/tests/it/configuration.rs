@@ -306,6 +306,19 @@ fn the_frame_shows_the_project_and_lets_out_be_written() {
     );
 }
 
+// row E14
+#[test]
+fn the_state_is_hidden_before_the_first_run_makes_it() {
+    let place = Place::new(None);
+    fs::remove_dir(place.root.join(".cofferdam")).unwrap();
+    let grants = place.load().unwrap().grants_for("fs", true, &[need("read")]);
+    grants.prepare().unwrap();
+    let hidden = &grants.allowed().hidden[0];
+    assert_eq!(fs::metadata(hidden).unwrap().permissions().mode() & 0o777, 0o700);
+    let opened = cofferdam_wasm::effective(&[need("read")], &grants.allowed()).unwrap();
+    assert_eq!(opened.directories().len(), 1);
+}
+
 #[test]
 fn an_output_directory_can_be_named_where_nothing_is_configured() {
     let place = Place::new(None);
