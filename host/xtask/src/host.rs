@@ -58,3 +58,22 @@ fn compiled(message: &Value) -> Option<(&str, &str)> {
     let counts = message["reason"] == "compiler-artifact" && !kinds.iter().any(|kind| kind == "custom-build");
     counts.then_some((message["package_id"].as_str()?, message["target"]["name"].as_str()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::compiled;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_compiled_is_counted_and_build_scripts_are_not() {
+        let message = |reason: &str, kind: &str| json!({ "reason": reason, "package_id": "p", "target": { "name": "serde", "kind": [kind] } });
+        assert_eq!(compiled(&message("compiler-artifact", "lib")), Some(("p", "serde")));
+        assert_eq!(
+            compiled(&message("compiler-artifact", "proc-macro")),
+            Some(("p", "serde"))
+        );
+        assert_eq!(compiled(&message("compiler-artifact", "custom-build")), None);
+        assert_eq!(compiled(&message("compiler-message", "lib")), None);
+        assert_eq!(compiled(&json!({ "reason": "build-finished", "success": true })), None);
+    }
+}
