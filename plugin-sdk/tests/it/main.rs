@@ -3,6 +3,7 @@
 mod bindings;
 mod calls;
 mod messages;
+mod template;
 
 // The macros refer to what `plugin!` makes in the root of the crate.
 cofferdam_plugin::plugin! {

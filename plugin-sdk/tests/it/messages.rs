@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Returns the newest compiled form of a crate that this test was linked with.
-fn library(name: &str, extension: &str) -> PathBuf {
+pub(crate) fn library(name: &str, extension: &str) -> PathBuf {
     let here = std::env::current_exe().expect("a test knows where it is");
     let directory = here.parent().expect("a test lies in a directory");
     let entries = fs::read_dir(directory).expect("the directory of a test can be listed");
@@ -22,27 +22,29 @@ fn library(name: &str, extension: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("there is no {extension} of {name}"))
 }
 
+/// Returns a compiler that knows the SDK.
+pub(crate) fn compiler(sdk: &Path) -> Command {
+    let mut compiler = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    compiler
+        .args(["--edition=2024", "--color=never", "--extern"])
+        .arg(format!("cofferdam_plugin={}", sdk.display()));
+    let directory = sdk.parent().expect("a library lies in a directory");
+    compiler.arg("-L").arg(format!("dependency={}", directory.display()));
+    compiler
+}
+
 /// Compiles a file as a plugin, and returns what the compiler says first.
 fn first_error(source: &Path, sdk: &Path) -> String {
     let out = tempfile::tempdir().expect("a directory can be made");
-    let output = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+    let output = compiler(sdk)
         .args([
-            "--edition=2024",
             "--crate-type=lib",
             "--emit=metadata",
-            "--color=never",
             "-Adead_code",
             "-Aunused",
+            "--out-dir",
         ])
-        .arg("--out-dir")
         .arg(out.path())
-        .arg("--extern")
-        .arg(format!("cofferdam_plugin={}", sdk.display()))
-        .arg("-L")
-        .arg(format!(
-            "dependency={}",
-            sdk.parent().expect("a library lies in a directory").display()
-        ))
         .arg(source.file_name().expect("a file has a name"))
         .current_dir(source.parent().expect("a file lies in a directory"))
         .output()

@@ -60,7 +60,7 @@ fn expand_braces(pattern: &[char], texts: &mut Vec<Vec<char>>) -> Result<(), &'s
     while let Some(text) = pending.pop() {
         match first_braces(&text)? {
             None => texts.push(text),
-            Some((open, close, commas)) => {
+            Some(Braces { open, close, commas }) => {
                 let mut start = open + 1;
                 for end in commas.into_iter().chain([close]) {
                     pending.push([&text[..open], &text[start..end], &text[close + 1..]].concat());
@@ -75,8 +75,15 @@ fn expand_braces(pattern: &[char], texts: &mut Vec<Vec<char>>) -> Result<(), &'s
     Ok(())
 }
 
-/// Finds the first pair of braces, and the commas that are directly in it.
-fn first_braces(text: &[char]) -> Result<Option<(usize, usize, Vec<usize>)>, &'static str> {
+/// Where a pair of braces is, with the commas that are directly in it.
+struct Braces {
+    open: usize,
+    close: usize,
+    commas: Vec<usize>,
+}
+
+/// Finds the first pair of braces.
+fn first_braces(text: &[char]) -> Result<Option<Braces>, &'static str> {
     let (mut open, mut depth, mut commas, mut index) = (None, 0, Vec::new(), 0);
     while index < text.len() {
         match text[index] {
@@ -89,7 +96,11 @@ fn first_braces(text: &[char]) -> Result<Option<(usize, usize, Vec<usize>)>, &'s
             '}' if depth > 0 => {
                 depth -= 1;
                 if let (0, Some(open)) = (depth, open) {
-                    return Ok(Some((open, index, commas)));
+                    return Ok(Some(Braces {
+                        open,
+                        close: index,
+                        commas,
+                    }));
                 }
             }
             _ => {}

@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(all("[\"odd key.x\"]"), [json!(3)]);
         assert_eq!(all("a.x.y"), Vec::<Value>::new());
         assert_eq!(all("a.b[-9]"), Vec::<Value>::new());
-        assert_eq!(all(""), [value.clone()]);
+        assert_eq!(all(""), vec![value.clone()]);
     }
 
     #[test]
