@@ -6,6 +6,7 @@ mod call;
 mod condition;
 mod expression;
 mod inputs;
+mod kinds;
 mod meta;
 mod node;
 mod not_yet;
@@ -21,6 +22,7 @@ use crate::catalog::Catalog;
 use crate::code::Code;
 use crate::compile::Options;
 use crate::diagnostic::Diagnostic;
+use crate::lexer::MAX_FINDINGS;
 use crate::resolved::{Cleanup, Resolved, Step};
 use crate::source::{Source, Span};
 use cofferdam_engine::expr::ValueSource;
@@ -49,9 +51,17 @@ pub fn check(file: &File, source: &Source, catalog: &dyn Catalog, options: &Opti
         unknown_actions: BTreeMap::new(),
         validators: BTreeMap::new(),
         is_complete: true,
+        errors: 0,
+        remarks: 0,
         diagnostics: Vec::new(),
     };
     let resolved = checker.file(file);
+    if checker.errors.max(checker.remarks) >= MAX_FINDINGS {
+        let end = Span::new(source.text().len(), source.text().len());
+        let message = format!("only the first {MAX_FINDINGS} findings about the meaning are shown");
+        let note = Diagnostic::note_only(Code::TooManyFindings, end, message);
+        checker.diagnostics.push(note);
+    }
     let is_whole = checker.is_complete && !checker.diagnostics.iter().any(Diagnostic::is_error);
     Checked {
         diagnostics: checker.diagnostics,
@@ -77,12 +87,29 @@ struct Checker<'a> {
     validators: BTreeMap<String, Option<schema::Validator>>,
     /// Whether every step and value so far has a meaning that can be carried out.
     is_complete: bool,
+    errors: usize,
+    /// How many warnings and notes there were.
+    remarks: usize,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a> Checker<'a> {
+    /// Keeps a finding; a hostile file can have more than anybody reads.
     fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        let count = if diagnostic.is_error() {
+            &mut self.errors
+        } else {
+            &mut self.remarks
+        };
+        *count += 1;
+        if *count <= MAX_FINDINGS {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Returns whether no further error is kept.
+    fn is_full(&self) -> bool {
+        self.errors >= MAX_FINDINGS
     }
 
     fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {

@@ -178,10 +178,16 @@ impl Diagnostic {
 /// Returns the one of `known` that `written` most likely stands for.
 pub fn did_you_mean<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // One slip in three characters is still the same word; beyond that, or in a single letter, a guess is noise.
+    // Comparing costs the product of the lengths: nobody mistypes a name longer than this.
+    const LONGEST: usize = 100;
     let length = written.chars().count();
+    if length > LONGEST {
+        return None;
+    }
     let tolerance = (length / 3).max(1).min(length.saturating_sub(1));
     known
         .into_iter()
+        .filter(|candidate| candidate.len() <= 4 * LONGEST)
         .map(|candidate| (strsim::damerau_levenshtein(written, candidate), candidate))
         .filter(|(distance, _)| *distance <= tolerance)
         .min()

@@ -96,8 +96,9 @@ impl<'a> Checker<'a> {
         // One name that is missing everywhere is one finding.
         if let Some(index) = self.unknown_actions.get(name) {
             const SHOWN: usize = 5;
-            let known = &mut self.diagnostics[*index];
-            if known.secondary.len() < SHOWN {
+            if let Some(known) = self.diagnostics.get_mut(*index)
+                && known.secondary.len() < SHOWN
+            {
                 known.secondary.push(crate::diagnostic::Label {
                     span: place,
                     text: "also here".to_owned(),

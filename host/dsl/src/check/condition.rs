@@ -1,6 +1,7 @@
 //! What conditions ask: a marker of a step, a boolean input, or an expression (LANGUAGE rule R3).
 
 use super::Checker;
+use super::kinds::Kind;
 use super::step_table::Scope;
 use crate::ast::{self, Attribute, Path, Sense, Value};
 use crate::code::Code;
@@ -19,7 +20,16 @@ impl<'a> Checker<'a> {
     ) -> Option<Condition> {
         let test = match &condition.test {
             ast::Test::Path(path) => self.old_form(path, scope),
-            ast::Test::Expression(fragment) => self.expression(fragment, scope).map(Test::Expression),
+            ast::Test::Expression(fragment) => {
+                let expression = self.expression(fragment, scope)?;
+                let kind = self.kind_of(expression.tree()).filter(|kind| *kind != Kind::Boolean);
+                if let Some(kind) = kind {
+                    let message = format!("a condition must be true or false, this is {}", kind.phrase());
+                    self.error(Code::WrongValue, fragment.span, message);
+                    return None;
+                }
+                Some(Test::Expression(expression))
+            }
             ast::Test::Invalid => None,
         };
         Some(Condition {

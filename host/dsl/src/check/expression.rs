@@ -92,6 +92,9 @@ impl<'a> Checker<'a> {
             expression,
         };
         let before = self.diagnostics.len();
+        if self.is_full() {
+            return Some(located.expression);
+        }
         for reference in references(&located.expression) {
             if let Some(diagnostic) = self.reference(&reference, &located, scope) {
                 // `a.x + a.x` is one mistake.
@@ -102,6 +105,10 @@ impl<'a> Checker<'a> {
                     self.report(diagnostic);
                 }
             }
+        }
+        for mismatch in self.mismatches(located.expression.tree()) {
+            let span = located.span(&mismatch.range);
+            self.error(Code::WrongValue, span, mismatch.message);
         }
         let failed = self.diagnostics[before..].iter().any(Diagnostic::is_error);
         (!failed).then_some(located.expression)

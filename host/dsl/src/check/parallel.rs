@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::resolved::{self, Branch, StepKind};
 use crate::source::Span;
 use cofferdam_engine::plan::Join;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The branches that each branch needs, each with the place where that is written.
 type Needs = Vec<Vec<(usize, Span)>>;
@@ -30,13 +30,13 @@ impl<'a> Checker<'a> {
         let places = self.branch_places(nodes);
         let needs = self.needs(nodes, &places);
         let is_acyclic = self.refuse_circle(nodes, &needs);
+        // With a circle no branch could be said to come before another.
+        let closure = is_acyclic.then(|| Closure::of(&needs));
         let mut branches = Vec::with_capacity(nodes.len());
         for (place, branch) in nodes.iter().enumerate() {
             let mut inside = scope.clone();
-            if is_acyclic {
-                transitive(&needs, place)
-                    .into_iter()
-                    .for_each(|need| inside.add(nodes[need].span));
+            for span in closure.iter().flat_map(|closure| closure.spans(place, nodes)) {
+                inside.add(span);
             }
             inside.begin(branch.span.start);
             let attributes = attributes_of(branch);
@@ -92,12 +92,12 @@ impl<'a> Checker<'a> {
             let mut needs: Vec<(usize, Span)> = Vec::new();
             for (name, span) in value(attributes_of(node), "needs").map(words).unwrap_or_default() {
                 match places.get(name.as_str()) {
-                    Some(place) if needs.iter().any(|(need, _)| need == place) => {}
                     Some(place) => needs.push((*place, span)),
                     None => self.unknown_branch(&name, span, places),
                 }
             }
-            needs.sort_unstable_by_key(|(place, _)| *place);
+            needs.sort_unstable();
+            needs.dedup_by_key(|(place, _)| *place);
             all.push(needs);
         }
         all
@@ -193,50 +193,91 @@ fn numbers(needs: &[(usize, Span)]) -> Vec<u32> {
         .collect()
 }
 
-/// Returns all branches that the one at `place` needs, also through others.
-fn transitive(needs: &Needs, place: usize) -> BTreeSet<usize> {
-    let mut seen = BTreeSet::new();
-    let mut open: Vec<usize> = needs[place].iter().map(|(need, _)| *need).collect();
-    while let Some(need) = open.pop() {
-        if seen.insert(need) {
-            open.extend(needs[need].iter().map(|(need, _)| *need));
-        }
-    }
-    seen
+/// Which branches each branch needs, also through others: one bit for each pair.
+struct Closure {
+    words: usize,
+    bits: Vec<u64>,
 }
 
-/// Returns branches of which each needs the next and the last one the first, if there are such.
-fn circle(needs: &Needs) -> Option<Vec<usize>> {
-    // What needs nothing open is taken away until nothing changes; what is left leads into a circle.
+impl Closure {
+    /// Returns the closure of needs without circles.
+    fn of(needs: &Needs) -> Self {
+        let words = needs.len().div_ceil(64);
+        let mut closure = Self {
+            words,
+            bits: vec![0; words * needs.len()],
+        };
+        for place in in_order(needs) {
+            for (need, _) in &needs[place] {
+                for word in 0..words {
+                    let inherited = closure.bits[need * words + word];
+                    closure.bits[place * words + word] |= inherited;
+                }
+                closure.bits[place * words + need / 64] |= 1 << (need % 64);
+            }
+        }
+        closure
+    }
+
+    fn needs(&self, place: usize, need: usize) -> bool {
+        self.bits[place * self.words + need / 64] >> (need % 64) & 1 == 1
+    }
+
+    /// Returns the parts of the text that hold the branches which the one at `place` needs; neighbours are one part.
+    fn spans(&self, place: usize, nodes: &[Node]) -> Vec<Span> {
+        let mut spans: Vec<Span> = Vec::new();
+        let mut last = None;
+        for need in (0..nodes.len()).filter(|need| self.needs(place, *need)) {
+            match spans.last_mut() {
+                Some(span) if last == need.checked_sub(1) => *span = span.to(nodes[need].span),
+                _ => spans.push(nodes[need].span),
+            }
+            last = Some(need);
+        }
+        spans
+    }
+}
+
+/// Returns the branches that are in no circle and need none that is, each after those that it needs.
+fn in_order(needs: &Needs) -> Vec<usize> {
     let mut open: Vec<usize> = needs.iter().map(Vec::len).collect();
     let mut dependents = vec![Vec::new(); needs.len()];
     for (place, needs) in needs.iter().enumerate() {
         needs.iter().for_each(|(need, _)| dependents[*need].push(place));
     }
-    let mut free: Vec<usize> = (0..needs.len()).filter(|place| open[*place] == 0).collect();
-    while let Some(place) = free.pop() {
+    let mut order: Vec<usize> = (0..needs.len()).filter(|place| open[*place] == 0).collect();
+    let mut next = 0;
+    while let Some(place) = order.get(next).copied() {
+        next += 1;
         for dependent in &dependents[place] {
             open[*dependent] -= 1;
             if open[*dependent] == 0 {
-                free.push(*dependent);
+                order.push(*dependent);
             }
         }
     }
-    let mut at = (0..needs.len()).find(|place| open[*place] > 0)?;
+    order
+}
+
+/// Returns branches of which each needs the next and the last one the first, if there are such.
+fn circle(needs: &Needs) -> Option<Vec<usize>> {
+    let mut is_free = vec![false; needs.len()];
+    in_order(needs).into_iter().for_each(|place| is_free[place] = true);
+    // What is not free needs something that is not free: going on from need to need comes round.
+    let mut at = is_free.iter().position(|free| !free)?;
+    let mut position = vec![None; needs.len()];
     let mut path: Vec<usize> = Vec::new();
     loop {
-        if let Some(begin) = path.iter().position(|place| *place == at) {
+        if let Some(begin) = position[at] {
             let mut circle = path.split_off(begin);
             // The circle begins with its first branch in the text.
-            let first = circle
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, place)| **place)
-                .map_or(0, |(index, _)| index);
+            let first = circle.iter().enumerate().min_by_key(|(_, place)| **place);
+            let first = first.map_or(0, |(index, _)| index);
             circle.rotate_left(first);
             return Some(circle);
         }
+        position[at] = Some(path.len());
         path.push(at);
-        at = needs[at].iter().map(|(need, _)| *need).find(|need| open[*need] > 0)?;
+        at = needs[at].iter().map(|(need, _)| *need).find(|need| !is_free[*need])?;
     }
 }

@@ -132,7 +132,7 @@ fn required(schema: &Json) -> Vec<&str> {
 impl<'a> Checker<'a> {
     /// Reports what is wrong with the parameters `written` of a call of `action`, whose name stands at `place`.
     pub(super) fn check_params(&mut self, action: &ActionEntry, place: Span, written: Option<(Span, &Map)>) {
-        if !action.params.is_object() {
+        if !action.params.is_object() || self.is_full() {
             return;
         }
         let mut meant = self.unknown_params(action, place, written.map(|(_, map)| map));
@@ -193,15 +193,14 @@ impl<'a> Checker<'a> {
         let json = instance.of_map(map, "");
         let name = action.name();
         if !self.validators.contains_key(&name) {
-            let validator = jsonschema::options()
+            let built = jsonschema::options()
                 .with_pattern_options(PatternOptions::regex())
-                .build(&action.params)
-                .inspect_err(|error| {
-                    let message = format!("the parameters of `{name}` cannot be checked: its schema is not valid");
-                    self.diagnostics
-                        .push(Diagnostic::warning(Code::BadSchema, place, message).note(error.to_string()));
-                })
-                .ok();
+                .build(&action.params);
+            let validator = built.map_err(|error| {
+                let message = format!("the parameters of `{name}` cannot be checked: its schema is not valid");
+                self.report(Diagnostic::warning(Code::BadSchema, place, message).note(error.to_string()));
+            });
+            let validator = validator.ok();
             self.validators.insert(name.clone(), validator);
         }
         let Some(Some(validator)) = self.validators.get(&name) else {
@@ -234,7 +233,7 @@ impl<'a> Checker<'a> {
                 found.push(explained(diagnostic, action));
             }
         }
-        self.diagnostics.append(&mut found);
+        found.into_iter().for_each(|diagnostic| self.report(diagnostic));
     }
 }
 

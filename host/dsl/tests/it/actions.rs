@@ -50,7 +50,7 @@ pub(crate) fn actions() -> Actions {
             action("fs.read", &[("path", text())], &["path"], &["text"]),
             action(
                 "fs.write",
-                &[("path", text()), ("text", text())],
+                &[("path", text()), ("text", text()), ("replace", list())],
                 &["path", "text"],
                 &["path"],
             ),

@@ -152,6 +152,17 @@ fn expressions_are_read_where_they_stand() {
     ]));
 }
 
+#[test]
+fn what_is_compared_can_be_equal() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 { inputs { merge boolean } if (⟦inputs.merge == \"true\"⟧) { fail \"x\" } }",
+        "workflow w edition 1 { inputs { limit default = \"3\" } if (⟦inputs.limit > 3⟧) { fail \"x\" } }",
+        "workflow w edition 1 { call a { use = test.fail } if (⟦steps.a.status == true⟧) { fail \"x\" } }",
+        "workflow w edition 1 { inputs { mode default = \"full\" } if (⟦inputs.mode⟧) { fail \"x\" } }",
+        "workflow w edition 1 { set { n = ([1, 2].filter(x, ⟦size([x]) == \"1\"⟧)) } }",
+    ]));
+}
+
 // row A04
 #[test]
 fn placeholders_name_what_there_is() {
@@ -355,4 +366,43 @@ fn the_samples_check() {
         }
     }
     insta::assert_snapshot!(out);
+}
+
+/// As many mistakes as fit into a file are found in little time, and the first of them are shown.
+#[test]
+fn a_file_full_of_mistakes_is_checked_in_bounded_work() {
+    let mut text = String::from("workflow w edition 1 { parallel {");
+    for n in 0..4_000 {
+        let _ = writeln!(
+            text,
+            "call step-{n} {{ use = note.keep  needs = [step-{}]  params {{ value = (steps.stp-{n}.output) }} }}",
+            n.max(1) - 1
+        );
+    }
+    text.push_str("} }");
+    let text = text.replacen("needs = [step-0]", "", 1);
+    let compiled = compiled(&text);
+    assert!(compiled.plan.is_none());
+    let errors = compiled.diagnostics.iter().filter(|found| found.is_error()).count();
+    assert_eq!(errors, 200);
+    assert_eq!(
+        compiled.diagnostics.last().map(|found| found.code.number()),
+        Some("CF0125")
+    );
+}
+
+#[test]
+fn a_long_chain_of_branches_has_a_plan() {
+    let mut text = String::from("workflow w edition 1 { parallel { call step-0 { use = note.keep }");
+    for n in 1..3_000 {
+        let _ = writeln!(
+            text,
+            "call step-{n} {{ use = note.keep  needs = [step-{}]  params {{ value = (steps.step-0.output) }} }}",
+            n - 1
+        );
+    }
+    text.push_str("} }");
+    let compiled = compiled(&text);
+    assert_eq!(compiled.diagnostics, []);
+    assert_eq!(compiled.plan.map(|plan| plan.nodes().len()), Some(3_001));
 }

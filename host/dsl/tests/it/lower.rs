@@ -97,7 +97,7 @@ fn originals() -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     /// A piece of a workflow that is removed, doubled or moved never makes a plan that is none, and a finding always
     /// lies within the text.

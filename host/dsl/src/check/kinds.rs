@@ -1,0 +1,176 @@
+//! Which kind of value an expression has, as far as it is certain, and comparisons that can never be meant
+//! (LANGUAGE rule R26).
+
+use super::Checker;
+use cofferdam_engine::Data;
+use cofferdam_engine::expr::{self, MacroKind, Node, NodeKind, Operator};
+use cofferdam_engine::plan::InputKind;
+use std::ops::Range;
+
+/// A kind that a value certainly has, unless it is null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Boolean,
+    Number,
+    Text,
+    List,
+    Map,
+}
+
+impl Kind {
+    pub(super) fn phrase(self) -> &'static str {
+        match self {
+            Self::Boolean => "a boolean",
+            Self::Number => "a number",
+            Self::Text => "a text",
+            Self::List => "a list",
+            Self::Map => "a map",
+        }
+    }
+
+    fn of_result(kind: expr::Kind) -> Option<Self> {
+        match kind {
+            expr::Kind::Boolean => Some(Self::Boolean),
+            expr::Kind::Int | expr::Kind::Double | expr::Kind::Number => Some(Self::Number),
+            expr::Kind::Text => Some(Self::Text),
+            expr::Kind::List => Some(Self::List),
+            expr::Kind::Any | expr::Kind::TextOrList | expr::Kind::Collection | expr::Kind::TextOrInt => None,
+        }
+    }
+}
+
+/// What is wrong with a comparison, and where.
+pub(super) struct Mismatch {
+    pub(super) range: Range<usize>,
+    pub(super) message: String,
+}
+
+impl Checker<'_> {
+    /// Returns the comparisons in `node` whose sides are of different kinds.
+    pub(super) fn mismatches(&self, node: &Node) -> Vec<Mismatch> {
+        let mut found = Vec::new();
+        self.collect_mismatches(node, &mut found);
+        found
+    }
+
+    fn collect_mismatches(&self, node: &Node, found: &mut Vec<Mismatch>) {
+        match &node.kind {
+            NodeKind::Chain { first, links } => {
+                let mut left = self.kind_of(first);
+                for link in links {
+                    let right = self.kind_of(&link.operand);
+                    if let (Some(left), Some(right), Some(verb)) = (left, right, verb(link.operator))
+                        && left != right
+                    {
+                        let message = format!("{} {verb} {}", left.phrase(), right.phrase());
+                        let range = link.range.clone();
+                        found.push(Mismatch { range, message });
+                    }
+                    left = result(left, link.operator, right);
+                }
+            }
+            // A loop variable may have the name of a root.
+            NodeKind::Comprehension(comprehension)
+                if matches!(&*comprehension.variable, "inputs" | "steps" | "run") =>
+            {
+                return self.collect_mismatches(&comprehension.operand, found);
+            }
+            _ => {}
+        }
+        node.each_child(|child| self.collect_mismatches(child, found));
+    }
+
+    /// Returns the kind that the value of `node` certainly has if it is not null.
+    pub(super) fn kind_of(&self, node: &Node) -> Option<Kind> {
+        match &node.kind {
+            NodeKind::Literal(data) => match data {
+                Data::Null => None,
+                Data::Bool(_) => Some(Kind::Boolean),
+                Data::Int(_) | Data::Double(_) => Some(Kind::Number),
+                Data::Text(_) => Some(Kind::Text),
+                Data::List(_) => Some(Kind::List),
+                Data::Map(_) => Some(Kind::Map),
+            },
+            NodeKind::Member { operand, name, .. } => self.kind_of_member(operand, name),
+            NodeKind::Not(_) | NodeKind::And(_) | NodeKind::Or(_) | NodeKind::Has(_) => Some(Kind::Boolean),
+            NodeKind::Negate(_) => Some(Kind::Number),
+            NodeKind::Chain { first, links } => {
+                let first = self.kind_of(first);
+                links.iter().fold(first, |left, link| {
+                    result(left, link.operator, self.kind_of(&link.operand))
+                })
+            }
+            NodeKind::Conditional { yes, no, .. } => self.kind_of(yes).filter(|kind| self.kind_of(no) == Some(*kind)),
+            NodeKind::OrValue { operand, default } => self
+                .kind_of(operand)
+                .filter(|kind| self.kind_of(default) == Some(*kind)),
+            NodeKind::List(_) => Some(Kind::List),
+            NodeKind::Map(_) => Some(Kind::Map),
+            NodeKind::Call { function, .. } => Kind::of_result(function.result),
+            NodeKind::Comprehension(comprehension) => match comprehension.macro_kind {
+                MacroKind::All | MacroKind::Exists | MacroKind::ExistsOne => Some(Kind::Boolean),
+                MacroKind::Map | MacroKind::Filter => None,
+            },
+            NodeKind::Name(_) | NodeKind::Index { .. } => None,
+        }
+    }
+
+    fn kind_of_member(&self, operand: &Node, name: &str) -> Option<Kind> {
+        match &operand.kind {
+            NodeKind::Name(root) if &**root == "inputs" => {
+                self.inputs.get(name).map(|declared| match declared.declaration.kind {
+                    InputKind::String => Kind::Text,
+                    InputKind::Number => Kind::Number,
+                    InputKind::Boolean => Kind::Boolean,
+                    InputKind::Object => Kind::Map,
+                    InputKind::Array => Kind::List,
+                })
+            }
+            NodeKind::Member { operand, .. } if matches!(&operand.kind, NodeKind::Name(root) if &**root == "steps") => {
+                match name {
+                    "completed" | "failed" | "skipped" | "cancelled" => Some(Kind::Boolean),
+                    "status" | "context" | "started_at" | "ended_at" => Some(Kind::Text),
+                    "attempts" | "iteration" => Some(Kind::Number),
+                    "markers" => Some(Kind::List),
+                    _ => None,
+                }
+            }
+            NodeKind::Name(root) if &**root == "run" => match name {
+                "dry_run" => Some(Kind::Boolean),
+                "id" | "now" | "started_at" | "status" | "workflow" => Some(Kind::Text),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Returns how a comparison of different kinds is spoken of, none if the operator is no comparison.
+fn verb(operator: Operator) -> Option<&'static str> {
+    match operator {
+        Operator::Equal | Operator::NotEqual => Some("is never equal to"),
+        Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
+            Some("is neither less nor greater than")
+        }
+        Operator::Add
+        | Operator::Subtract
+        | Operator::Multiply
+        | Operator::Divide
+        | Operator::Remainder
+        | Operator::In => None,
+    }
+}
+
+fn result(left: Option<Kind>, operator: Operator, right: Option<Kind>) -> Option<Kind> {
+    match operator {
+        Operator::Equal
+        | Operator::NotEqual
+        | Operator::Less
+        | Operator::LessOrEqual
+        | Operator::Greater
+        | Operator::GreaterOrEqual
+        | Operator::In => Some(Kind::Boolean),
+        Operator::Subtract | Operator::Multiply | Operator::Divide | Operator::Remainder => Some(Kind::Number),
+        Operator::Add => left.filter(|left| right == Some(*left)),
+    }
+}
