@@ -11,15 +11,10 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target));
     let directory = env::var_os("COFFERDAM_PLUGINS").map_or_else(|| target.join("plugins"), PathBuf::from);
-    // A directory that does not exist yet is watched through its parent, so that it is noticed when it appears.
-    let watched = if directory.is_dir() {
-        directory.clone()
-    } else {
-        directory.parent().map_or(directory.clone(), Path::to_owned)
-    };
-    if directory.is_dir() {
-        println!("cargo::rerun-if-changed={}", watched.display());
-    }
+    // It is made if it is missing: a directory that is not there cannot be watched, and plugins built later would not
+    // be noticed. A read-only target directory has no plugins to notice.
+    let _ = fs::create_dir_all(&directory);
+    println!("cargo::rerun-if-changed={}", directory.display());
     let mut files: Vec<PathBuf> = fs::read_dir(&directory)
         .into_iter()
         .flatten()

@@ -1,3 +1,4 @@
 //! What does the runtime do, seen from outside?
 
 mod configuration;
+mod driving;

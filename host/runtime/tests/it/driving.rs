@@ -1,0 +1,232 @@
+//! Runs are driven to their end, let go of, taken up again, and survive a log that fails.
+
+use cofferdam_engine::plan::Plan;
+use cofferdam_engine::{AttemptOutcome, Data, Event, Failure, FailureClass, Metrics, RunId, RunStatus};
+use cofferdam_runtime::{Driven, Driving, Entry, Executed, Execution, Executor, Host, Request, Unobserved};
+use cofferdam_store::{HostId, RunLog};
+use cofferdam_testkit::memory_log::{Failure as LogFailure, MemoryLog};
+use cofferdam_testkit::plan_builder::{call, parallel, workflow};
+use cofferdam_wasm::Usage;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+/// What the scripted actions do, by the step's name.
+#[derive(Default)]
+struct Script {
+    entered: Mutex<Vec<(String, u32, u32)>>,
+    at_once: AtomicUsize,
+    most: AtomicUsize,
+    /// Steps called `gate..` wait for it.
+    gate: Notify,
+}
+
+impl Script {
+    fn entered(&self) -> Vec<(String, u32, u32)> {
+        self.entered.lock().unwrap().clone()
+    }
+}
+
+struct Actions(Arc<Script>);
+
+impl Executor for Actions {
+    fn enter(&self, entry: Entry) -> Execution {
+        let script = Arc::clone(&self.0);
+        let step = entry.attempt.at.step.to_string();
+        Box::pin(async move {
+            script
+                .entered
+                .lock()
+                .unwrap()
+                .push((step.clone(), entry.attempt.number, entry.attempt.delivery));
+            let now = script.at_once.fetch_add(1, Ordering::SeqCst) + 1;
+            script.most.fetch_max(now, Ordering::SeqCst);
+            if step.starts_with("gate") {
+                script.gate.notified().await;
+            } else {
+                tokio::task::yield_now().await;
+            }
+            script.at_once.fetch_sub(1, Ordering::SeqCst);
+            let outcome = if step.starts_with("flaky") && entry.attempt.number == 1 {
+                AttemptOutcome::Failed(Failure::new(FailureClass::Transient, "not now"))
+            } else {
+                AttemptOutcome::Completed {
+                    output: Data::from(step),
+                    markers: Vec::new(),
+                    context: None,
+                }
+            };
+            Executed {
+                outcome,
+                metrics: Metrics::new(),
+                usage: Usage::default(),
+                denied: Vec::new(),
+            }
+        })
+    }
+}
+
+fn host(name: &str) -> HostId {
+    HostId::parse(name).unwrap()
+}
+
+fn request(plan: Plan) -> Request {
+    Request {
+        plan: Arc::new(plan),
+        file: "test.wf".to_owned(),
+        source: String::new(),
+        inputs: BTreeMap::new(),
+        injected: BTreeMap::new(),
+        dry_run: false,
+        caller_id: None,
+    }
+}
+
+fn start(log: &Arc<dyn RunLog>, script: &Arc<Script>, attempts: u32, plan: Plan) -> (Host, Driving) {
+    let host = Host::new(
+        Arc::clone(log),
+        Arc::new(Actions(Arc::clone(script))),
+        attempts,
+        Handle::current(),
+    );
+    let driving = host.start(RunId::from_bits(7), request(plan), Arc::new(Unobserved));
+    (host, driving)
+}
+
+async fn kinds(log: &Arc<dyn RunLog>, kind: &str) -> usize {
+    let events = log.events(RunId::from_bits(7), 0, 10_000).await.unwrap();
+    events.iter().filter(|recorded| recorded.event.kind() == kind).count()
+}
+
+fn ended(driven: Driven) -> RunStatus {
+    match driven {
+        Driven::Ended(run) => run.status(),
+        Driven::Interrupted { .. } => panic!("interrupted"),
+    }
+}
+
+#[tokio::test]
+async fn a_run_is_driven_to_its_end_and_tries_again_on_its_way() {
+    let log: Arc<dyn RunLog> = Arc::new(MemoryLog::new(host("a")));
+    let script = Arc::new(Script::default());
+    let plan = workflow([call("first"), call("flaky").attempts(2), call("last")]).plan();
+    let (_host, driving) = start(&log, &script, 4, plan);
+    assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Completed);
+    let entered = script.entered();
+    let expected = [("first", 1), ("flaky", 1), ("flaky", 2), ("last", 1)];
+    assert_eq!(
+        entered
+            .iter()
+            .map(|(step, number, _)| (step.as_str(), *number))
+            .collect::<Vec<_>>(),
+        expected
+    );
+    assert_eq!(kinds(&log, "run.finished").await, 1);
+}
+
+// row C14
+#[tokio::test]
+async fn no_more_attempts_than_permits_are_under_way() {
+    let log: Arc<dyn RunLog> = Arc::new(MemoryLog::new(host("a")));
+    let script = Arc::new(Script::default());
+    let plan = workflow([parallel((0..40).map(|n| call(&format!("branch{n}"))))]).plan();
+    let (_host, driving) = start(&log, &script, 3, plan);
+    assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Completed);
+    assert_eq!(script.entered().len(), 40);
+    let most = script.most.load(Ordering::SeqCst);
+    assert!((1..=3).contains(&most), "{most} at the same time");
+}
+
+#[tokio::test]
+async fn an_interrupted_run_keeps_what_it_has_and_is_taken_up_again() {
+    let memory = MemoryLog::new(host("a"));
+    let log: Arc<dyn RunLog> = Arc::new(memory);
+    let script = Arc::new(Script::default());
+    let plan = workflow([call("first"), call("gate"), call("last")]).plan();
+    let (_host, driving) = start(&log, &script, 4, plan);
+    while script.entered().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    driving.interrupt(Duration::ZERO).await;
+    let Driven::Interrupted { stopped, run } = driving.wait().await.unwrap() else {
+        panic!("not interrupted")
+    };
+    assert_eq!(
+        (stopped, run.status()),
+        (vec!["gate".to_owned()], RunStatus::Interrupted)
+    );
+    let host = Host::new(
+        Arc::clone(&log),
+        Arc::new(Actions(Arc::clone(&script))),
+        4,
+        Handle::current(),
+    );
+    let driving = host.resume(RunId::from_bits(7), Arc::new(Unobserved)).await.unwrap();
+    while script.entered().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    script.gate.notify_one();
+    assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Completed);
+    let entered = script.entered();
+    let expected = [("first", 1, 1), ("gate", 1, 1), ("gate", 1, 2), ("last", 1, 1)];
+    assert_eq!(
+        entered
+            .iter()
+            .map(|(step, number, delivery)| (step.as_str(), *number, *delivery))
+            .collect::<Vec<_>>(),
+        expected
+    );
+}
+
+#[tokio::test]
+async fn a_report_outlives_the_append_that_was_to_record_it() {
+    let memory = Arc::new(MemoryLog::new(host("a")));
+    let log: Arc<dyn RunLog> = Arc::clone(&memory) as Arc<dyn RunLog>;
+    let script = Arc::new(Script::default());
+    let plan = workflow([call("gate"), call("last")]).plan();
+    let (_host, driving) = start(&log, &script, 4, plan);
+    while script.entered().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    memory.fail_next(LogFailure::NotWritten);
+    script.gate.notify_one();
+    assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Completed);
+    // The result of `gate` was decided again from the kept report, not computed again.
+    let steps: Vec<String> = script.entered().into_iter().map(|(step, ..)| step).collect();
+    assert_eq!(steps, ["gate", "last"]);
+    assert_eq!(kinds(&log, "run.adopted").await, 1);
+    let events = log.events(RunId::from_bits(7), 0, 100).await.unwrap();
+    let completed = events
+        .iter()
+        .filter(|recorded| matches!(recorded.event, Event::StepCompleted { .. }))
+        .count();
+    assert_eq!(completed, 2);
+}
+
+#[tokio::test]
+async fn a_host_that_lost_the_run_stops() {
+    let memory = MemoryLog::new(host("a"));
+    let other = memory.another_host(host("b"));
+    let log: Arc<dyn RunLog> = Arc::new(memory);
+    let script = Arc::new(Script::default());
+    let plan = workflow([call("gate"), call("last")]).plan();
+    let (_host, driving) = start(&log, &script, 4, plan);
+    while script.entered().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(
+        other.claim(RunId::from_bits(7)).await.is_err(),
+        "the run has a living host"
+    );
+    let events_before = kinds(&log, "attempt.started").await;
+    // As after a takeover: this host may claim its own run, which is a new generation.
+    let _claim = log.claim(RunId::from_bits(7)).await.unwrap();
+    script.gate.notify_one();
+    let error = driving.wait().await.unwrap_err();
+    assert_eq!(error.to_string(), "another host took the run over");
+    assert_eq!(kinds(&log, "attempt.started").await, events_before);
+    assert_eq!(kinds(&log, "step.completed").await, 0);
+}
