@@ -1,0 +1,81 @@
+//! Everything that a schedule may do to a run. What is not in this list is not simulated.
+
+use super::dice::Dice;
+
+/// One kind of disturbance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The process dies between two appends: what is not durable is gone, a new one adopts the run.
+    Crash,
+    /// An append fails: it and all later ones are gone, the same process adopts the run again.
+    FailedAppend,
+    /// Another host adopts the run: appends of the first are refused, its executors go on and report late.
+    SecondOwner,
+    /// A report arrives that was already decided on.
+    DuplicateReport,
+    /// An executor of an earlier generation reports.
+    LateReport,
+    /// An executor dies without a word.
+    LostReport,
+    /// A report overtakes another one.
+    ReorderedReports,
+    /// The clock jumps ahead.
+    ClockForward,
+    /// The clock jumps back.
+    ClockBackward,
+    /// The number of permits changes, down to none.
+    PermitsChanged,
+    /// The host lets go of the run in good order, and it is adopted again.
+    Interrupted,
+    /// Somebody cancels the run.
+    Cancelled,
+    /// The disk takes what was handed over only later.
+    SlowDisk,
+}
+
+impl Fault {
+    /// All faults.
+    pub const ALL: [Self; 13] = [
+        Self::Crash,
+        Self::FailedAppend,
+        Self::SecondOwner,
+        Self::DuplicateReport,
+        Self::LateReport,
+        Self::LostReport,
+        Self::ReorderedReports,
+        Self::ClockForward,
+        Self::ClockBackward,
+        Self::PermitsChanged,
+        Self::Interrupted,
+        Self::Cancelled,
+        Self::SlowDisk,
+    ];
+
+    /// Returns how often the fault is chosen, compared with the others.
+    fn weight(self) -> usize {
+        match self {
+            Self::Crash
+            | Self::FailedAppend
+            | Self::SecondOwner
+            | Self::DuplicateReport
+            | Self::LateReport
+            | Self::Interrupted => 4,
+            Self::LostReport | Self::ClockForward | Self::ClockBackward => 3,
+            Self::ReorderedReports | Self::PermitsChanged | Self::SlowDisk => 6,
+            // A cancelled run does little afterwards: most schedules should have none.
+            Self::Cancelled => 1,
+        }
+    }
+
+    /// Returns one of the faults.
+    pub(super) fn draw(dice: &mut Dice) -> Self {
+        let mut at = dice.below(Self::ALL.iter().map(|fault| fault.weight()).sum());
+        for fault in Self::ALL {
+            match at.checked_sub(fault.weight()) {
+                Some(rest) => at = rest,
+                None => return fault,
+            }
+        }
+        Self::SlowDisk
+    }
+}

@@ -1,0 +1,588 @@
+//! Everything that must hold of a run, whatever happens to it. What is not in this list is not checked.
+//!
+//! The judge reads the durable log event by event, as anybody outside would; the driver asks it about what it is about
+//! to do. Every oracle has a mutant (see `mutants`) that it must catch.
+
+use super::interpreter::{self, Place, Unclear};
+use cofferdam_engine::event::AfterFailure;
+use cofferdam_engine::plan::{NodeIndex, NodeKind};
+use cofferdam_engine::{
+    Attempt, Data, Ending, Event, Fence, Generation, Orphan, Plan, Recorded, Run, RunId, RunStatus, StepReference,
+    Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Something that must never be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The oracle that saw it.
+    pub oracle: &'static str,
+    /// What it saw.
+    pub detail: String,
+}
+
+type Verdict = Result<(), Violation>;
+
+/// All oracles, by name.
+pub const ORACLES: [&str; 17] = [
+    "invariant_sequence_is_contiguous",
+    "invariant_time_never_goes_back",
+    "invariant_nothing_follows_the_end",
+    "invariant_results_are_recorded_once",
+    "invariant_one_delivery_at_a_time",
+    "invariant_attempts_count_failures",
+    "invariant_run_cap_holds",
+    "invariant_branch_cap_holds",
+    "invariant_permits_hold",
+    "invariant_always_runs_once",
+    "invariant_cancel_decides_the_end",
+    "invariant_live_equals_replay",
+    "invariant_effects_are_what_the_log_says",
+    "invariant_effects_follow_durable_starts",
+    "invariant_results_come_from_their_delivery",
+    "invariant_deadlines_are_met_and_runs_end",
+    "invariant_outcome_is_that_of_the_interpreter",
+];
+
+fn holds(oracle: &'static str, condition: bool, detail: impl FnOnce() -> String) -> Verdict {
+    debug_assert!(ORACLES.contains(&oracle), "{oracle} is not in the list");
+    if condition {
+        Ok(())
+    } else {
+        Err(Violation {
+            oracle,
+            detail: detail(),
+        })
+    }
+}
+
+/// What the log says about one occurrence of a call.
+#[derive(Clone, Debug, Default)]
+struct CallStory {
+    failures: u32,
+    /// The delivery under way: its fence, attempt and number.
+    open: Option<(Generation, Fence)>,
+    delivery: u32,
+    ended: bool,
+}
+
+/// Reads a durable log and judges it.
+#[derive(Debug)]
+pub(super) struct Judge<'a> {
+    plan: &'a Plan,
+    sequence: u64,
+    last_at: Timestamp,
+    ending: Option<(Ending, Data)>,
+    cancelled_at: Option<u64>,
+    calls: BTreeMap<Place, CallStory>,
+    /// Steps that have a result, by place.
+    results: BTreeSet<Place>,
+    flights: BTreeMap<Fence, Place>,
+    /// The branches that have begun and not ended, for each parallel block.
+    running: BTreeMap<Place, BTreeSet<NodeIndex>>,
+    /// How often each block of steps was entered, and each `always` block was run.
+    entered: BTreeSet<(Option<NodeIndex>, u32, Vec<u32>)>,
+    always: BTreeMap<Place, u32>,
+    /// Which delivery each execution was of, by the number in the value that it returned.
+    executions: BTreeMap<i64, (Generation, Fence)>,
+    generation: Generation,
+    log: Vec<Recorded>,
+}
+
+fn place(at: &StepReference) -> Place {
+    (at.step.to_string(), at.occurrence.iterations().to_vec())
+}
+
+impl<'a> Judge<'a> {
+    /// Returns the judge of a run of `plan`.
+    pub(super) fn new(plan: &'a Plan) -> Self {
+        Self {
+            plan,
+            sequence: 0,
+            last_at: Timestamp::default(),
+            ending: None,
+            cancelled_at: None,
+            calls: BTreeMap::new(),
+            results: BTreeSet::new(),
+            flights: BTreeMap::new(),
+            running: BTreeMap::new(),
+            entered: BTreeSet::new(),
+            always: BTreeMap::new(),
+            executions: BTreeMap::new(),
+            generation: Generation(1),
+            log: Vec::new(),
+        }
+    }
+
+    /// Notes that an execution of a delivery returned a value with this number in it.
+    pub(super) fn executed(&mut self, execution: i64, generation: Generation, fence: Fence) {
+        self.executions.insert(execution, (generation, fence));
+    }
+
+    /// Judges the next event that became durable.
+    ///
+    /// # Errors
+    /// If an oracle is violated.
+    pub(super) fn observe(&mut self, recorded: &Recorded) -> Verdict {
+        self.invariant_sequence_is_contiguous(recorded)?;
+        self.invariant_time_never_goes_back(recorded)?;
+        self.invariant_nothing_follows_the_end(recorded)?;
+        self.invariant_results_are_recorded_once(recorded)?;
+        self.invariant_results_come_from_their_delivery(recorded)?;
+        self.invariant_one_delivery_at_a_time(recorded)?;
+        self.invariant_attempts_count_failures(recorded)?;
+        self.apply(recorded);
+        self.invariant_run_cap_holds()?;
+        self.invariant_branch_cap_holds(recorded)?;
+        self.log.push(recorded.clone());
+        Ok(())
+    }
+
+    fn invariant_sequence_is_contiguous(&self, recorded: &Recorded) -> Verdict {
+        holds(
+            "invariant_sequence_is_contiguous",
+            recorded.sequence == self.sequence + 1,
+            || format!("{} follows {}", recorded.sequence, self.sequence),
+        )
+    }
+
+    fn invariant_time_never_goes_back(&self, recorded: &Recorded) -> Verdict {
+        holds("invariant_time_never_goes_back", recorded.at >= self.last_at, || {
+            format!(
+                "event {} is from {}, after {}",
+                recorded.sequence, recorded.at, self.last_at
+            )
+        })
+    }
+
+    fn invariant_nothing_follows_the_end(&self, recorded: &Recorded) -> Verdict {
+        holds("invariant_nothing_follows_the_end", self.ending.is_none(), || {
+            format!("{} after the end", recorded.event.kind())
+        })
+    }
+
+    fn invariant_results_are_recorded_once(&self, recorded: &Recorded) -> Verdict {
+        let (Event::StepCompleted { at, .. }
+        | Event::StepFailed { at, .. }
+        | Event::StepSkipped { at, .. }
+        | Event::StepCancelled { at }
+        | Event::VariablesSet { at, .. }
+        | Event::BlockEnded { at, .. }) = &recorded.event
+        else {
+            return Ok(());
+        };
+        holds(
+            "invariant_results_are_recorded_once",
+            !self.results.contains(&place(at)),
+            || format!("{} of {:?} is a second result", recorded.event.kind(), place(at)),
+        )
+    }
+
+    fn invariant_results_come_from_their_delivery(&self, recorded: &Recorded) -> Verdict {
+        let Event::StepCompleted { at, output, .. } = &recorded.event else {
+            return Ok(());
+        };
+        let from = match output.data().get("execution") {
+            Some(Data::Int(execution)) => self.executions.get(execution).copied(),
+            _ => None,
+        };
+        let open = self.calls.get(&place(at)).and_then(|story| story.open);
+        holds(
+            "invariant_results_come_from_their_delivery",
+            from.is_some() && from == open,
+            || format!("{:?} has a result of {from:?} while {open:?} was under way", place(at)),
+        )
+    }
+
+    fn invariant_one_delivery_at_a_time(&self, recorded: &Recorded) -> Verdict {
+        let Event::AttemptStarted { at, .. } = &recorded.event else {
+            return Ok(());
+        };
+        let story = self.calls.get(&place(at));
+        holds(
+            "invariant_one_delivery_at_a_time",
+            story.is_none_or(|story| story.open.is_none() && !story.ended),
+            || format!("{:?} starts while {story:?}", place(at)),
+        )
+    }
+
+    fn invariant_attempts_count_failures(&self, recorded: &Recorded) -> Verdict {
+        let Event::AttemptStarted {
+            at, attempt, delivery, ..
+        } = &recorded.event
+        else {
+            return Ok(());
+        };
+        let story = self.calls.get(&place(at)).cloned().unwrap_or_default();
+        holds(
+            "invariant_attempts_count_failures",
+            *attempt == story.failures + 1 && *delivery == story.delivery + 1,
+            || {
+                format!(
+                    "attempt {attempt}, delivery {delivery} of {:?} after {story:?}",
+                    place(at)
+                )
+            },
+        )
+    }
+
+    fn invariant_run_cap_holds(&self) -> Verdict {
+        let most = self.plan.parts().max_parallel.unwrap_or(u32::MAX);
+        holds("invariant_run_cap_holds", self.flights.len() <= most as usize, || {
+            format!("{} attempts are under way, {most} may be", self.flights.len())
+        })
+    }
+
+    fn invariant_branch_cap_holds(&self, recorded: &Recorded) -> Verdict {
+        for ((path, rounds), branches) in &self.running {
+            let node = self.plan.nodes().iter().find(|node| node.path.as_str() == path);
+            let Some(NodeKind::Parallel(parallel)) = node.map(|node| &node.kind) else {
+                continue;
+            };
+            let most = parallel.max_parallel.unwrap_or(u32::MAX);
+            holds("invariant_branch_cap_holds", branches.len() <= most as usize, || {
+                format!(
+                    "{} branches of {path} {rounds:?} run after {}, {most} may",
+                    branches.len(),
+                    recorded.sequence
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Judges a decision that was given `permits`.
+    ///
+    /// # Errors
+    /// If it starts more attempts.
+    pub(super) fn invariant_permits_hold(&self, events: &[Recorded], permits: u32) -> Verdict {
+        let starts = events
+            .iter()
+            .filter(|recorded| matches!(recorded.event, Event::AttemptStarted { .. }))
+            .count();
+        holds("invariant_permits_hold", starts <= permits as usize, || {
+            format!("{starts} attempts were started with {permits} permits")
+        })
+    }
+
+    /// Judges the entry of an effectful guest: its start must be in the durable log.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub(super) fn invariant_effects_follow_durable_starts(&self, attempt: &Attempt) -> Verdict {
+        let durable = self.flights.get(&attempt.fence) == Some(&place(&attempt.at));
+        holds("invariant_effects_follow_durable_starts", durable, || {
+            format!(
+                "{:?} was entered before its start {:?} was durable",
+                place(&attempt.at),
+                attempt.fence
+            )
+        })
+    }
+
+    /// Judges whether what the run wants under way is what the changes it announced add up to.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub(super) fn invariant_effects_are_what_the_log_says<'f>(
+        &self,
+        run: &Run,
+        announced: impl Iterator<Item = &'f Fence>,
+    ) -> Verdict {
+        let announced: Vec<Fence> = announced.copied().collect();
+        let wanted: Vec<Fence> = run.effects(self.plan).iter().map(|attempt| attempt.fence).collect();
+        holds("invariant_effects_are_what_the_log_says", announced == wanted, || {
+            format!("announced {announced:?}, wanted {wanted:?}")
+        })
+    }
+
+    /// Judges whether a run is what its events say.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub(super) fn invariant_live_equals_replay<'e>(
+        &self,
+        run: &Run,
+        id: RunId,
+        events: impl IntoIterator<Item = &'e Recorded>,
+    ) -> Verdict {
+        let difference = match Orphan::restore(id, self.plan, events) {
+            Ok(orphan) => run.difference_to(orphan.look()).map(str::to_owned),
+            Err(error) => Some(error.to_string()),
+        };
+        holds("invariant_live_equals_replay", difference.is_none(), || {
+            format!("they differ in {difference:?}")
+        })
+    }
+
+    /// Judges whether a run that was left alone has reached its end.
+    ///
+    /// # Errors
+    /// If it has not.
+    pub(super) fn invariant_deadlines_are_met_and_runs_end(&self, ended: bool, why: &str) -> Verdict {
+        holds("invariant_deadlines_are_met_and_runs_end", ended, || why.to_owned())
+    }
+
+    /// Judges a log that is complete.
+    ///
+    /// # Errors
+    /// If an oracle is violated.
+    pub(super) fn finish(&self, inputs: &Data) -> Result<Compared, Violation> {
+        self.invariant_always_runs_once()?;
+        self.invariant_cancel_decides_the_end()?;
+        self.invariant_outcome_is_that_of_the_interpreter(inputs)
+    }
+
+    fn invariant_always_runs_once(&self) -> Verdict {
+        for (index, node) in (0_u32..).map(NodeIndex).zip(self.plan.nodes()) {
+            if !matches!(node.kind, NodeKind::Always(_)) || node.guard.is_some() {
+                continue;
+            }
+            let (parent, block) = self.container(index);
+            for (_, _, rounds) in self
+                .entered
+                .iter()
+                .filter(|(entered, number, _)| *entered == parent && *number == block)
+            {
+                let times = self
+                    .always
+                    .get(&(node.path.to_string(), rounds.clone()))
+                    .copied()
+                    .unwrap_or(0);
+                holds("invariant_always_runs_once", times == 1, || {
+                    format!("{} {rounds:?} ran {times} times", node.path)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the block that a step is in: its step and number; `u32::MAX` where entering it does not mean that all
+    /// of it is come to.
+    fn container(&self, index: NodeIndex) -> (Option<NodeIndex>, u32) {
+        let Some(parent) = self.plan.parent(index) else {
+            return (None, u32::from(self.plan.parts().always.contains(&index)));
+        };
+        let number = match &self.plan.node(parent).kind {
+            NodeKind::If(choice) => choice
+                .arms
+                .iter()
+                .position(|arm| arm.body.contains(&index))
+                .map_or_else(|| choice.arms.len(), |arm| arm)
+                .try_into()
+                .unwrap_or(u32::MAX),
+            NodeKind::Parallel(_) => u32::MAX,
+            _ => 0,
+        };
+        (Some(parent), number)
+    }
+
+    fn invariant_cancel_decides_the_end(&self) -> Verdict {
+        let Some(at) = self.cancelled_at else { return Ok(()) };
+        let cancelled = matches!(self.ending, Some((Ending::Cancelled { .. }, _)));
+        holds("invariant_cancel_decides_the_end", cancelled, || {
+            format!("cancelled at {at}, ended as {:?}", self.ending)
+        })
+    }
+
+    fn invariant_outcome_is_that_of_the_interpreter(&self, inputs: &Data) -> Result<Compared, Violation> {
+        const NAME: &str = "invariant_outcome_is_that_of_the_interpreter";
+        if self.cancelled_at.is_some() {
+            return Ok(Compared::No);
+        }
+        let wrong = |detail: String| Violation { oracle: NAME, detail };
+        let expected = match interpreter::interpret(self.plan, inputs, &interpreter::answers(&self.log)) {
+            Ok(expected) => expected,
+            Err(Unclear::Race) => return Ok(Compared::No),
+            Err(Unclear::NoAnswer(place)) => return Err(wrong(format!("{place:?} should have completed"))),
+        };
+        let actual = self.actual();
+        let same = [
+            ("status", expected.status == actual.status),
+            ("failed step", expected.failed_step == actual.failed_step),
+            ("outputs", expected.outputs == actual.outputs),
+            ("parameters", expected.params == actual.params),
+            ("completed calls", expected.completed == actual.completed),
+            ("failed steps", expected.failed == actual.failed),
+        ];
+        match same.into_iter().find(|(_, same)| !same) {
+            None => Ok(Compared::Yes),
+            Some((what, _)) => Err(wrong(format!("{what}: expected {expected:#?}, got {actual:#?}"))),
+        }
+    }
+
+    fn actual(&self) -> interpreter::Expected {
+        let (ending, outputs) = self.ending.clone().unwrap_or((Ending::Completed, Data::Null));
+        let mut actual = interpreter::Expected {
+            status: RunStatus::Completed,
+            failed_step: None,
+            outputs,
+            params: BTreeMap::new(),
+            completed: BTreeMap::new(),
+            failed: BTreeMap::new(),
+        };
+        match ending {
+            Ending::Completed => {}
+            Ending::Failed { step, .. } => {
+                actual.status = RunStatus::Failed;
+                actual.failed_step = Some(step.to_string());
+            }
+            Ending::Cancelled { .. } => actual.status = RunStatus::Cancelled,
+        }
+        for recorded in &self.log {
+            match &recorded.event {
+                Event::AttemptStarted {
+                    at,
+                    params: Some(params),
+                    ..
+                } => {
+                    actual.params.insert(place(at), params.data().clone());
+                }
+                Event::StepCompleted { at, attempt, .. } => {
+                    actual.completed.insert(place(at), *attempt);
+                }
+                Event::StepFailed { at, attempts, .. } => {
+                    actual.failed.insert(place(at), *attempts);
+                }
+                _ => {}
+            }
+        }
+        actual
+    }
+
+    /// Keeps what the oracles need to know about the past.
+    fn apply(&mut self, recorded: &Recorded) {
+        self.sequence = recorded.sequence;
+        self.last_at = recorded.at;
+        match &recorded.event {
+            Event::RunStarted { .. } => {
+                self.entered.insert((None, 0, Vec::new()));
+            }
+            Event::RunAdopted { lost: fences, .. } | Event::RunInterrupted { stopped: fences } => {
+                if let Event::RunAdopted { generation, .. } = &recorded.event {
+                    self.generation = *generation;
+                }
+                for fence in fences {
+                    if let Some(story) = self.flights.remove(fence).and_then(|place| self.calls.get_mut(&place)) {
+                        story.open = None;
+                    }
+                }
+            }
+            Event::CancelRequested { .. } => self.cancelled_at = Some(recorded.sequence),
+            Event::CleanupStarted { .. } => {
+                self.entered.insert((None, 1, Vec::new()));
+            }
+            Event::RunFinished { ending, outputs } => self.ending = Some((ending.clone(), outputs.data().clone())),
+            Event::AttemptStarted { at, delivery, .. } => {
+                self.begun(at);
+                let generation = self.generation;
+                let story = self.calls.entry(place(at)).or_default();
+                story.open = Some((generation, Fence(recorded.sequence)));
+                story.delivery = *delivery;
+                self.flights.insert(Fence(recorded.sequence), place(at));
+            }
+            Event::AttemptFailed { at, .. } => {
+                let fence = self.calls.get_mut(&place(at)).and_then(|story| {
+                    story.failures += 1;
+                    story.delivery = 0;
+                    story.open.take()
+                });
+                if let Some((_, fence)) = fence {
+                    self.flights.remove(&fence);
+                }
+            }
+            Event::StepFailed {
+                at,
+                then: AfterFailure::Handle,
+                ..
+            } => {
+                self.begun(at);
+                self.close(at);
+                self.results.insert(place(at));
+                self.enter(at, 0);
+            }
+            Event::StepCompleted { at, .. }
+            | Event::StepFailed { at, .. }
+            | Event::StepSkipped { at, .. }
+            | Event::StepCancelled { at }
+            | Event::VariablesSet { at, .. }
+            | Event::BlockEnded { at, .. } => {
+                self.close(at);
+                self.results.insert(place(at));
+                self.over(at);
+            }
+            Event::StepHandled { at } => self.over(at),
+            Event::BlockStarted { at } => {
+                self.begun(at);
+                self.enter(at, 0);
+                if self
+                    .plan
+                    .find(&at.step)
+                    .is_some_and(|index| matches!(self.plan.node(index).kind, NodeKind::Always(_)))
+                {
+                    *self.always.entry(place(at)).or_default() += 1;
+                }
+            }
+            Event::BranchChosen { at, arm } => {
+                self.begun(at);
+                self.enter(at, *arm);
+            }
+            Event::IterationStarted { at, round, .. } => {
+                self.begun(at);
+                if let Some(index) = self.plan.find(&at.step) {
+                    let mut rounds = at.occurrence.iterations().to_vec();
+                    rounds.push(*round);
+                    self.entered.insert((Some(index), 0, rounds));
+                }
+            }
+            Event::BranchesCancelled { .. } => {}
+        }
+    }
+
+    fn enter(&mut self, at: &StepReference, block: u32) {
+        if let Some(index) = self.plan.find(&at.step) {
+            let rounds = at.occurrence.iterations().to_vec();
+            self.entered.insert((Some(index), block, rounds));
+        }
+    }
+
+    fn close(&mut self, at: &StepReference) {
+        if let Some(story) = self.calls.get_mut(&place(at)) {
+            story.ended = true;
+            if let Some((_, fence)) = story.open.take() {
+                self.flights.remove(&fence);
+            }
+        }
+    }
+
+    fn parallel_around(&self, at: &StepReference) -> Option<(Place, NodeIndex)> {
+        let index = self.plan.find(&at.step)?;
+        let parent = self.plan.node(self.plan.parent(index)?);
+        let NodeKind::Parallel(_) = parent.kind else {
+            return None;
+        };
+        let rounds = at.occurrence.iterations().to_vec();
+        Some(((parent.path.to_string(), rounds), index))
+    }
+
+    fn begun(&mut self, at: &StepReference) {
+        if let Some((parallel, branch)) = self.parallel_around(at) {
+            self.running.entry(parallel).or_default().insert(branch);
+        }
+    }
+
+    fn over(&mut self, at: &StepReference) {
+        if let Some((parallel, branch)) = self.parallel_around(at) {
+            self.running.entry(parallel).or_default().remove(&branch);
+        }
+    }
+}
+
+/// Whether a run could be compared with the interpreter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// It could.
+    Yes,
+    /// Its outcome depends on time, or it was cancelled.
+    No,
+}

@@ -1,0 +1,3 @@
+//! The simulation on itself.
+
+mod simulation;

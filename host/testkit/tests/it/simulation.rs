@@ -1,0 +1,54 @@
+//! A slice of the simulation, and proof that each of its oracles can bite.
+
+use cofferdam_testkit::sim::{Fault, Mutant, ORACLES, campaign, play_mutant};
+use std::panic::catch_unwind;
+
+/// Enough that every fault strikes many times; `cargo xtask sim` plays hundreds of thousands.
+const SCHEDULES: u64 = 2_000;
+
+/// Programs that have no place for a defect, and schedules that never come by it, are many.
+const ATTEMPTS_AT_A_MUTANT: u64 = 4_000;
+
+#[test]
+fn schedules_of_faults_break_no_invariant() {
+    let summary = campaign(0..SCHEDULES);
+    if let Some(failed) = summary.failed {
+        panic!(
+            "schedule {} violates {}: {}",
+            failed.seed, failed.violation.oracle, failed.violation.detail
+        );
+    }
+    assert_eq!(summary.schedules, SCHEDULES);
+    // A simulation that compares nothing, or disturbs nothing, proves nothing.
+    assert!(summary.compared * 2 > SCHEDULES, "{} compared", summary.compared);
+    for fault in Fault::ALL {
+        let count = summary.faults.get(&fault).copied().unwrap_or(0);
+        assert!(count >= 20, "{fault:?} struck {count} times");
+    }
+}
+
+#[test]
+fn every_mutant_is_caught_by_its_oracle() {
+    for (mutant, oracles) in Mutant::ALL {
+        // A core with a defect may also panic; that is not the oracle's merit.
+        let caught = (0..ATTEMPTS_AT_A_MUTANT).find_map(|seed| match catch_unwind(|| play_mutant(seed, mutant)) {
+            Ok(Err(violation)) if oracles.contains(&violation.oracle) => Some(seed),
+            Ok(Ok(_) | Err(_)) | Err(_) => None,
+        });
+        assert!(caught.is_some(), "{mutant:?} is caught by none of {oracles:?}");
+    }
+}
+
+#[test]
+fn every_oracle_has_a_mutant() {
+    for oracle in ORACLES {
+        let tripped = Mutant::ALL.iter().any(|(_, oracles)| oracles.contains(&oracle));
+        assert!(tripped, "no mutant trips {oracle}");
+    }
+}
+
+#[test]
+fn a_schedule_is_the_same_each_time() {
+    let events = |_| campaign(100..150).events;
+    assert_eq!(events(1), events(2));
+}
