@@ -170,7 +170,7 @@ impl SqliteLog {
     fn order(&self, order: Order, ticket: Ticket) -> Ticket {
         match self.queue.push(order) {
             Ok(()) => ticket,
-            Err((_, reason)) => Ticket::settled(Fate::Failed(reason)),
+            Err(reason) => Ticket::settled(Fate::Failed(reason)),
         }
     }
 }
@@ -223,7 +223,7 @@ impl RunLog for SqliteLog {
         Box::pin(async move {
             let failed = |error| unreadable(run, error);
             let (definition, mut events) = history.await.map_err(failed)??;
-            if let Err((_, source)) = queue.push(Order::Claim(run, answer)) {
+            if let Err(source) = queue.push(Order::Claim(run, answer)) {
                 return Err(ClaimError::Store { run, source });
             }
             let granted = granted.await.map_err(|_| failed(StoreError::WriterGone))??;

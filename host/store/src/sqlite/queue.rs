@@ -45,12 +45,11 @@ struct State {
 }
 
 impl Queue {
-    /// Adds an order, or gives it back with the reason why nothing is taken any more.
-    pub(crate) fn push(&self, order: Order) -> Result<(), (Order, Arc<StoreError>)> {
+    /// Adds an order, or returns why nothing is taken any more.
+    pub(crate) fn push(&self, order: Order) -> Result<(), Arc<StoreError>> {
         let mut state = self.lock();
         if let Some(reason) = &state.closed {
-            let reason = Arc::clone(reason);
-            return Err((order, reason));
+            return Err(Arc::clone(reason));
         }
         state.orders.push_back(order);
         drop(state);

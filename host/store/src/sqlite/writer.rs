@@ -102,10 +102,11 @@ impl Writer {
                     }
                 }
                 Err(error) => {
+                    // First, so that whoever is told finds the log as it will be.
+                    self.recover(db, &error);
                     for written in batch {
                         written.failed(&error, &mut self.driven);
                     }
-                    self.recover(db, &error);
                 }
             }
         }

@@ -4,9 +4,9 @@ use cofferdam_engine::{Data, RunId, RunStatus};
 use cofferdam_store::{ClaimError, Fate, RunFilter, RunLog};
 use cofferdam_testkit::conformance::{answer, append, completed, first, new_run};
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Lines, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 
 /// Tells the re-executed test that it is the child, and where to write.
@@ -42,24 +42,49 @@ fn write_for_ever(directory: &Path) -> ! {
     }
 }
 
-/// Starts the child as `test` of this binary and reads until it has said `lines` things.
-fn start(test: &str, directory: &Path, lines: usize) -> (Child, BTreeMap<u32, u64>) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(CHILD, directory)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut acknowledged = BTreeMap::new();
-    let said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let durable = said.filter_map(|line| {
-        let mut words = line.strip_prefix("durable ")?.split(' ').map(str::to_owned);
-        Some((words.next()?.parse::<u32>().ok()?, words.next()?.parse::<u64>().ok()?))
-    });
-    for (run, version) in durable.take(lines) {
-        acknowledged.insert(run, version);
+/// A child that writes.
+struct Writing {
+    child: Child,
+    said: Lines<BufReader<ChildStdout>>,
+    /// The version up to which each run is durable, as far as it was read.
+    acknowledged: BTreeMap<u32, u64>,
+}
+
+impl Writing {
+    /// Starts the child as `test` of this binary.
+    fn start(test: &str, directory: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture"])
+            .env(CHILD, directory)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self {
+            child,
+            said,
+            acknowledged: BTreeMap::new(),
+        }
     }
-    (child, acknowledged)
+
+    /// Reads on until `count` more appends were acknowledged, or the child is gone.
+    fn read(&mut self, count: usize) {
+        let durable = self.said.by_ref().filter_map(|line| {
+            let line = line.unwrap();
+            let (run, version) = line.strip_prefix("durable ")?.split_once(' ')?;
+            Some((run.parse::<u32>().ok()?, version.parse::<u64>().ok()?))
+        });
+        for (run, version) in durable.take(count) {
+            self.acknowledged.insert(run, version);
+        }
+    }
+
+    /// Kills the child with SIGKILL and reads what it had still said.
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.read(usize::MAX);
+    }
 }
 
 // row J04
@@ -71,13 +96,12 @@ fn what_was_acknowledged_survives_kill_9_and_nothing_is_half_there() {
     for lines in [1, 7, 60, 150] {
         let directory = TempDir::new().unwrap();
         let test = "crash::what_was_acknowledged_survives_kill_9_and_nothing_is_half_there";
-        let (mut child, acknowledged) = start(test, directory.path(), lines);
-        assert!(!acknowledged.is_empty());
-        // SIGKILL.
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let mut writing = Writing::start(test, directory.path());
+        writing.read(lines);
+        writing.kill();
+        assert!(!writing.acknowledged.is_empty());
         let log = crate::open(directory.path(), "parent");
-        for (number, version) in &acknowledged {
+        for (number, version) in &writing.acknowledged {
             let run = new_run(*number).id;
             let claim = answer(log.claim(run)).unwrap();
             assert!(claim.version.0 >= *version, "{} of {version}", claim.version.0);
@@ -99,17 +123,17 @@ fn a_run_of_another_process_is_refused_while_it_lives_and_free_at_once_when_it_i
     }
     let directory = TempDir::new().unwrap();
     let test = "crash::a_run_of_another_process_is_refused_while_it_lives_and_free_at_once_when_it_is_killed";
-    let (mut child, _) = start(test, directory.path(), 5);
+    let mut writing = Writing::start(test, directory.path());
+    writing.read(5);
     let log = crate::open(directory.path(), "parent");
     let run: RunId = new_run(0).id;
     match answer(log.claim(run)) {
         Err(ClaimError::Owned { host, pid, .. }) => {
-            assert_eq!((host.as_str(), pid), ("child", child.id()));
+            assert_eq!((host.as_str(), pid), ("child", writing.child.id()));
         }
         other => panic!("not refused: {other:?}"),
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    writing.kill();
     let claim = answer(log.claim(run)).unwrap();
     assert_eq!(claim.generation.0, 2);
 }

@@ -1,0 +1,88 @@
+CREATE TABLE blobs (
+    digest  BLOB NOT NULL PRIMARY KEY,
+    size    INTEGER NOT NULL,
+    content TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE definitions (
+    number      INTEGER PRIMARY KEY,
+    digest      BLOB NOT NULL UNIQUE,
+    plan_digest BLOB NOT NULL,
+    workflow    TEXT NOT NULL,
+    file        TEXT NOT NULL,
+    source      TEXT NOT NULL,
+    plan        BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE dropped_logs (
+    run   INTEGER NOT NULL,
+    step  TEXT NOT NULL,
+    lines INTEGER NOT NULL,
+    PRIMARY KEY (run, step)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    run      INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    kind     TEXT NOT NULL,
+    encoding INTEGER NOT NULL,
+    step     TEXT,
+    data     TEXT NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX events_by_run ON events (run, sequence);
+
+CREATE TABLE hosts (
+    id         TEXT NOT NULL PRIMARY KEY,
+    pid        INTEGER NOT NULL,
+    boot       TEXT NOT NULL,
+    started_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE logs (
+    number     INTEGER PRIMARY KEY,
+    run        INTEGER NOT NULL,
+    step       TEXT NOT NULL,
+    occurrence TEXT NOT NULL,
+    attempt    INTEGER NOT NULL,
+    delivery   INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    level      TEXT NOT NULL,
+    message    TEXT NOT NULL,
+    fields     TEXT
+) STRICT;
+
+CREATE INDEX logs_by_step ON logs (run, step);
+
+CREATE TABLE migrations (
+                number   INTEGER PRIMARY KEY,
+                name     TEXT NOT NULL,
+                checksum BLOB NOT NULL
+            ) STRICT;
+
+CREATE TABLE runs (
+    number       INTEGER PRIMARY KEY AUTOINCREMENT,
+    id           BLOB NOT NULL UNIQUE,
+    reversed     TEXT NOT NULL UNIQUE,
+    workflow     TEXT NOT NULL,
+    definition   INTEGER NOT NULL,
+    caller_id    TEXT UNIQUE,
+    labels       TEXT NOT NULL,
+    created_at   INTEGER NOT NULL,
+    needs_reader INTEGER NOT NULL,
+    generation   INTEGER NOT NULL,
+    version      INTEGER NOT NULL,
+    status       TEXT NOT NULL,
+    owner        TEXT,
+    wake_at      INTEGER,
+    updated_at   INTEGER NOT NULL,
+    finished_at  INTEGER
+) STRICT;
+
+CREATE INDEX runs_by_workflow ON runs (workflow, number);
+
+CREATE INDEX runs_to_wake ON runs (wake_at) WHERE owner IS NULL AND wake_at IS NOT NULL;
+
+CREATE INDEX runs_unfinished ON runs (number) WHERE finished_at IS NULL;
