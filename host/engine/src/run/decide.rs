@@ -339,6 +339,6 @@ pub(super) fn out_of_time(attempts: u32) -> Failure {
 pub(super) fn delivery_of(phase: &CallPhase) -> Option<Fence> {
     match phase {
         CallPhase::Running(fence) => Some(*fence),
-        CallPhase::Waiting(_) | CallPhase::Lost | CallPhase::Handling { .. } => None,
+        CallPhase::Waiting(_) | CallPhase::Lost | CallPhase::Handling(_) => None,
     }
 }

@@ -1,7 +1,8 @@
 //! What each event does to the state: applied, never decided here.
 
 use super::frame::{
-    BranchState, CallPhase, CallState, ChildEnd, Frame, FrameKey, LoopState, ParallelState, Root, Sequence, State,
+    BranchState, CallPhase, CallState, ChildEnd, Frame, FrameKey, Handling, LoopState, ParallelState, Root, Sequence,
+    State,
 };
 use super::scope::{self, ScopeId};
 use super::{Flight, Phase, Run};
@@ -116,12 +117,12 @@ impl Run {
                 let Some(State::Call(call)) = self.frames.get(&key).map(|frame| &frame.state) else {
                     return;
                 };
-                let CallPhase::Handling { failure, .. } = &call.phase else {
+                let CallPhase::Handling(handling) = &call.phase else {
                     return;
                 };
                 let ending = Ending::Failed {
                     step: at.step.clone(),
-                    failure: failure.clone(),
+                    failure: handling.failure.clone(),
                 };
                 self.end(plan, &key, None, ChildEnd::Left(ending));
             }
@@ -321,10 +322,10 @@ impl Run {
                 self.land(&key);
                 if let Some(State::Call(state)) = self.frames.get_mut(&key).map(|frame| &mut frame.state) {
                     state.failed = attempts;
-                    state.phase = CallPhase::Handling {
+                    state.phase = CallPhase::Handling(Box::new(Handling {
                         sequence: Sequence::default(),
                         failure: failure.clone(),
-                    };
+                    }));
                 }
                 self.ready.insert(key);
             }
@@ -684,7 +685,7 @@ fn sequence_mut(state: &mut State) -> Option<&mut Sequence> {
         State::Block(sequence) => Some(sequence),
         State::Loop(state) => Some(&mut state.sequence),
         State::Call(call) => match &mut call.phase {
-            CallPhase::Handling { sequence, .. } => Some(sequence),
+            CallPhase::Handling(handling) => Some(&mut handling.sequence),
             CallPhase::Running(_) | CallPhase::Waiting(_) | CallPhase::Lost => None,
         },
         State::Parallel(_) => None,

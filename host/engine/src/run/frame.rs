@@ -110,7 +110,14 @@ pub(super) enum CallPhase {
     /// The delivery was lost or stopped; the same attempt is to be delivered again.
     Lost,
     /// All attempts failed; the steps of `on_fail` run.
-    Handling { sequence: Sequence, failure: Failure },
+    Handling(Box<Handling>),
+}
+
+/// The steps of an `on_fail` block, and what they handle.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Handling {
+    pub(super) sequence: Sequence,
+    pub(super) failure: Failure,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -333,8 +333,8 @@ impl Run {
         permits: u32,
     ) -> Next {
         let here = || at(node, &key.occurrence);
-        if let CallPhase::Handling { sequence, .. } = &state.phase {
-            return match self.turn(plan, key, frame, sequence) {
+        if let CallPhase::Handling(handling) = &state.phase {
+            return match self.turn(plan, key, frame, &handling.sequence) {
                 Turn::Begin(child) => self.begin_child(plan, key, frame.scope, child, &key.occurrence, now, permits),
                 Turn::Busy => Next::Wait,
                 Turn::Over(_) => Event::StepHandled { at: here() }.into(),
@@ -396,7 +396,7 @@ impl Run {
             }
             CallPhase::Lost => start(state.failed + 1, state.deliveries + 1),
             // Answered above.
-            CallPhase::Handling { .. } => Next::Wait,
+            CallPhase::Handling(_) => Next::Wait,
         }
     }
 

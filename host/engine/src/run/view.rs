@@ -98,17 +98,18 @@ impl View<'_> {
         }
     }
 
-    /// Returns the old variable called `name`: what the host injected, what is built in, inputs, then string fields of
+    /// Returns the old variable called `name`: what the host injected, inputs, what is built in, then string fields of
     /// outputs (LANGUAGE rule R30).
     fn variable(&self, name: &str) -> Option<String> {
         if let Some(value) = self.run.injected.get(name) {
             return Some(value.clone());
         }
-        if let Some(value) = self.built_in(name) {
-            return Some(value);
-        }
+        // Only a file without an edition can declare an input with a built-in name; there the input wins (row B13).
         if let Some(value) = self.run.inputs.get(name) {
             return Some(value.to_display());
+        }
+        if let Some(value) = self.built_in(name) {
+            return Some(value);
         }
         self.run.scopes.text(self.scope, name).map(|text| text.to_string())
     }
@@ -144,11 +145,11 @@ impl View<'_> {
         let mut key = self.key.clone();
         loop {
             if let Some(State::Call(call)) = self.run.frames.get(&key).map(|frame| &frame.state)
-                && let CallPhase::Handling { failure, .. } = &call.phase
+                && let CallPhase::Handling(handling) = &call.phase
             {
                 let step = key.node.map(|node| self.plan.node(node))?;
                 let name = step.key.as_deref().unwrap_or_else(|| step.path.as_str());
-                return Some((name.to_owned(), failure.clone(), call.failed));
+                return Some((name.to_owned(), handling.failure.clone(), call.failed));
             }
             key.node?;
             key = evolve::parent_of(self.plan, &key);

@@ -117,7 +117,7 @@ impl Configuration {
             asks.push(Ask {
                 what,
                 at: source.to_string(),
-            })
+            });
         };
         let written: BTreeSet<&Path> = self
             .plugins()
