@@ -1,0 +1,115 @@
+//! What would the same rows cost without Cofferdam: one thread that has them ready and commits them with the same
+//! barriers.
+//!
+//! The rows are those that the log writes, as bytes that were encoded before the clock starts: for every append its
+//! events and the change of the run's row, for the first one the run itself. A commit takes the next append of every
+//! run, since none has another one before that is durable. There is no queue, no fence, no future and no decision.
+
+use cofferdam_engine::{Append, EVENT_ENCODING};
+use cofferdam_store::{Creation, Durability, HostId, SqliteLog, SqliteOptions};
+use rusqlite::{Connection, params};
+use std::error::Error;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+struct Row<'a> {
+    sequence: i64,
+    at: i64,
+    kind: &'static str,
+    step: Option<&'a str>,
+    data: String,
+}
+
+/// Writes the appends of all `runs` to a new database in `directory` and returns how long that took.
+pub(crate) fn write(directory: &Path, runs: &[Vec<Append>]) -> Result<Duration, Box<dyn Error>> {
+    let path = directory.join("floor.db");
+    drop(open(&path)?);
+    let db = Connection::open(&path)?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "wal_autocheckpoint", 0)?;
+    let encoded: Vec<Vec<Vec<Row<'_>>>> = runs
+        .iter()
+        .map(|appends| appends.iter().map(rows).collect::<Result<_, _>>())
+        .collect::<Result<_, _>>()?;
+    let commits = encoded.iter().map(Vec::len).max().unwrap_or_default();
+    let began = Instant::now();
+    let mut insert_run = db.prepare(
+        "INSERT INTO runs (id, reversed, workflow, definition, labels, created_at, needs_reader, generation, version,
+                           status, owner, updated_at)
+         VALUES (?1, ?2, 'bench', 1, '{}', 1795000000000, 1, 1, 0, 'running', 'floor', 1795000000000)",
+    )?;
+    let mut insert_events = db.prepare(
+        "INSERT INTO events (run, sequence, at, kind, encoding, step, data)
+         VALUES (?1, ?2, ?3, ?4, ?13, ?5, ?6), (?7, ?8, ?9, ?10, ?13, ?11, ?12)",
+    )?;
+    let mut update = db.prepare("UPDATE runs SET version = ?2, updated_at = ?3 WHERE number = ?1")?;
+    let mut finish = db.prepare(
+        "UPDATE runs SET version = ?2, updated_at = ?3, finished_at = ?3, status = 'completed', owner = NULL
+         WHERE number = ?1",
+    )?;
+    let mut numbers = Vec::with_capacity(runs.len());
+    for commit in 0..commits {
+        db.execute_batch("BEGIN IMMEDIATE")?;
+        for (index, appends) in encoded.iter().enumerate() {
+            if commit == 0 {
+                let id = (index as u128).to_be_bytes();
+                numbers.push(insert_run.insert(params![id, format!("{index:032}")])?);
+            }
+            let [first, second] = appends[commit].as_slice() else {
+                return Err("every append of the script has two events".into());
+            };
+            let run = numbers[index];
+            insert_events.execute(params![
+                run,
+                first.sequence,
+                first.at,
+                first.kind,
+                first.step,
+                first.data,
+                run,
+                second.sequence,
+                second.at,
+                second.kind,
+                second.step,
+                second.data,
+                EVENT_ENCODING,
+            ])?;
+            let change = if commit + 1 == commits {
+                &mut finish
+            } else {
+                &mut update
+            };
+            change.execute(params![run, second.sequence, second.at])?;
+        }
+        db.execute_batch("COMMIT")?;
+    }
+    Ok(began.elapsed())
+}
+
+/// Opens the log at `path`, as the command line does.
+pub(crate) fn open(path: &Path) -> Result<SqliteLog, Box<dyn Error>> {
+    let log = SqliteLog::open(SqliteOptions {
+        path: path.to_owned(),
+        host: HostId::parse("bench").ok_or("the host has a name")?,
+        durability: Durability::Full,
+        creation: Creation::IfMissing,
+    })?;
+    Ok(log)
+}
+
+fn rows(append: &Append) -> Result<Vec<Row<'_>>, std::string::FromUtf8Error> {
+    let row = |recorded: &'_ cofferdam_engine::Recorded| String::from_utf8(recorded.event.encode());
+    append
+        .events
+        .iter()
+        .map(|recorded| {
+            Ok(Row {
+                sequence: recorded.sequence.cast_signed(),
+                at: recorded.at.as_millis(),
+                kind: recorded.event.kind(),
+                step: recorded.event.step().map(|at| at.step.as_str()),
+                data: row(recorded)?,
+            })
+        })
+        .collect()
+}
