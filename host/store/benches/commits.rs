@@ -18,8 +18,9 @@ mod script;
 mod table;
 
 use busy::Busy;
-use cofferdam_engine::{Append, Plan, RunId};
-use cofferdam_store::{Fate, RunLog, Statistics, Ticket};
+use cofferdam_engine::{Append, Plan, RunId, Timestamp};
+use cofferdam_store::{Definition, Fate, NewRun, RunLog, Statistics, Ticket};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -82,7 +83,7 @@ fn through_the_log(
     let runs: Vec<_> = script
         .iter()
         .flat_map(|appends| appends.first())
-        .map(|first| script::new_run(plan, first.run))
+        .map(|first| new_run(plan, first.run))
         .collect();
     let commits = script.first().map_or(0, Vec::len);
     script.iter_mut().for_each(|appends| appends.reverse());
@@ -121,4 +122,21 @@ fn show(table: &Table, rounds: &[Round], steps: u64) {
     table.row("share of the floor", &format!("{ratio:.2}"));
     let bytes = median(rounds.iter().map(|round| round.done.bytes as f64 / steps as f64));
     table.row("bytes written per step", &format!("{bytes:.0}"));
+}
+
+/// Returns what the log is told of a run of `plan` before its first event.
+fn new_run(plan: &Plan, id: RunId) -> NewRun {
+    NewRun {
+        id,
+        definition: Definition {
+            workflow: plan.name().into(),
+            file: "bench.wf".into(),
+            source: "".into(),
+            plan: plan.encode().into(),
+            digest: plan.digest(),
+        },
+        created_at: Timestamp::from_millis(1_795_000_000_000),
+        caller_id: None,
+        labels: BTreeMap::new(),
+    }
 }

@@ -4,10 +4,8 @@ use cofferdam_engine::{
     Append, AttemptOutcome, Decision, EffectChange, Input, Metrics, Plan, Report, Run, RunId, Situation, Start,
     Timestamp, Writer,
 };
-use cofferdam_store::{Definition, NewRun};
 use cofferdam_testkit::plan_builder::{Step, call, workflow};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 /// Returns a plan of `steps` calls, each with the number after that of the one before.
 pub(crate) fn sequence(steps: u32) -> Plan {
@@ -53,23 +51,6 @@ pub(crate) fn appends(plan: &Plan, id: RunId) -> Vec<Append> {
         }
     }
     taken.0.into_inner()
-}
-
-/// Returns what the log is told of a run of `plan` before its first event.
-pub(crate) fn new_run(plan: &Plan, id: RunId) -> NewRun {
-    NewRun {
-        id,
-        definition: Definition {
-            workflow: plan.name().into(),
-            file: "bench.wf".into(),
-            source: "".into(),
-            plan: plan.encode().into(),
-            digest: plan.digest(),
-        },
-        created_at: Timestamp::from_millis(1_795_000_000_000),
-        caller_id: None,
-        labels: BTreeMap::new(),
-    }
 }
 
 #[derive(Default)]
