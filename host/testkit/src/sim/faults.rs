@@ -54,13 +54,9 @@ impl Fault {
     /// Returns how often the fault is chosen, compared with the others.
     fn weight(self) -> usize {
         match self {
-            Self::Crash
-            | Self::FailedAppend
-            | Self::SecondOwner
-            | Self::DuplicateReport
-            | Self::LateReport
-            | Self::Interrupted => 4,
+            Self::Crash | Self::FailedAppend | Self::SecondOwner | Self::DuplicateReport | Self::Interrupted => 4,
             Self::LostReport | Self::ClockForward | Self::ClockBackward => 3,
+            Self::LateReport => 12,
             Self::ReorderedReports | Self::PermitsChanged | Self::SlowDisk => 6,
             // A cancelled run does little afterwards: most schedules should have none.
             Self::Cancelled => 1,

@@ -23,7 +23,7 @@ fn schedules_of_faults_break_no_invariant() {
     assert!(summary.compared * 2 > SCHEDULES, "{} compared", summary.compared);
     for fault in Fault::ALL {
         let count = summary.faults.get(&fault).copied().unwrap_or(0);
-        assert!(count >= 20, "{fault:?} struck {count} times");
+        assert!(count >= 10, "{fault:?} struck {count} times");
     }
 }
 
@@ -31,11 +31,11 @@ fn schedules_of_faults_break_no_invariant() {
 fn every_mutant_is_caught_by_its_oracle() {
     for (mutant, oracles) in Mutant::ALL {
         // A core with a defect may also panic; that is not the oracle's merit.
-        let caught = (0..ATTEMPTS_AT_A_MUTANT).find_map(|seed| match catch_unwind(|| play_mutant(seed, mutant)) {
-            Ok(Err(violation)) if oracles.contains(&violation.oracle) => Some(seed),
-            Ok(Ok(_) | Err(_)) | Err(_) => None,
+        let caught = (0..ATTEMPTS_AT_A_MUTANT).any(|seed| {
+            let played = catch_unwind(|| play_mutant(seed, mutant));
+            matches!(played, Ok(Err(violation)) if oracles.contains(&violation.oracle))
         });
-        assert!(caught.is_some(), "{mutant:?} is caught by none of {oracles:?}");
+        assert!(caught, "{mutant:?} is caught by none of {oracles:?}");
     }
 }
 

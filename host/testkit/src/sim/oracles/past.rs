@@ -1,0 +1,196 @@
+//! What a judge remembers of the durable log: which steps have begun and ended, what was under way.
+
+use super::{Judge, place};
+use crate::sim::interpreter::{Expected, Place};
+use cofferdam_engine::event::AfterFailure;
+use cofferdam_engine::plan::{NodeIndex, NodeKind};
+use cofferdam_engine::{Data, Ending, Event, Fence, Recorded, RunStatus, StepReference};
+use std::collections::BTreeMap;
+
+impl Judge<'_> {
+    /// Keeps what the oracles need to know about the past.
+    pub(super) fn apply(&mut self, recorded: &Recorded) {
+        self.sequence = recorded.sequence;
+        self.last_at = recorded.at;
+        match &recorded.event {
+            Event::RunStarted { .. } => {
+                self.entered.insert((None, 0, Vec::new()));
+            }
+            Event::RunAdopted { lost: fences, .. } | Event::RunInterrupted { stopped: fences } => {
+                if let Event::RunAdopted { generation, .. } = &recorded.event {
+                    self.generation = *generation;
+                }
+                for fence in fences {
+                    if let Some(story) = self.flights.remove(fence).and_then(|place| self.calls.get_mut(&place)) {
+                        story.open = None;
+                    }
+                }
+            }
+            Event::CancelRequested { .. } => self.cancelled_at = Some(recorded.sequence),
+            Event::CleanupStarted { .. } => {
+                self.entered.insert((None, 1, Vec::new()));
+            }
+            Event::RunFinished { ending, outputs } => self.ending = Some((ending.clone(), outputs.data().clone())),
+            Event::AttemptStarted { at, delivery, .. } => {
+                self.begun(at);
+                let generation = self.generation;
+                let story = self.calls.entry(place(at)).or_default();
+                story.open = Some((generation, Fence(recorded.sequence)));
+                story.delivery = *delivery;
+                self.flights.insert(Fence(recorded.sequence), place(at));
+            }
+            Event::AttemptFailed { at, .. } => {
+                let fence = self.calls.get_mut(&place(at)).and_then(|story| {
+                    story.failures += 1;
+                    story.delivery = 0;
+                    story.open.take()
+                });
+                if let Some((_, fence)) = fence {
+                    self.flights.remove(&fence);
+                }
+            }
+            Event::StepFailed {
+                at,
+                then: AfterFailure::Handle,
+                ..
+            } => {
+                self.begun(at);
+                self.close(at);
+                self.results.insert(place(at));
+                self.enter(at, 0);
+            }
+            Event::StepCompleted { at, .. }
+            | Event::StepFailed { at, .. }
+            | Event::StepSkipped { at, .. }
+            | Event::StepCancelled { at }
+            | Event::VariablesSet { at, .. }
+            | Event::BlockEnded { at, .. } => {
+                self.close(at);
+                self.results.insert(place(at));
+                self.over(at);
+            }
+            Event::StepHandled { at } => self.over(at),
+            Event::BlockStarted { at } => {
+                self.begun(at);
+                self.enter(at, 0);
+                if self
+                    .plan
+                    .find(&at.step)
+                    .is_some_and(|index| matches!(self.plan.node(index).kind, NodeKind::Always(_)))
+                {
+                    *self.always.entry(place(at)).or_default() += 1;
+                }
+            }
+            Event::BranchChosen { at, arm } => {
+                self.begun(at);
+                self.enter(at, *arm);
+            }
+            Event::IterationStarted { at, round, .. } => {
+                self.begun(at);
+                if let Some(index) = self.plan.find(&at.step) {
+                    let mut rounds = at.occurrence.iterations().to_vec();
+                    rounds.push(*round);
+                    self.entered.insert((Some(index), 0, rounds));
+                }
+            }
+            Event::BranchesCancelled { .. } => {}
+        }
+    }
+
+    fn enter(&mut self, at: &StepReference, block: u32) {
+        if let Some(index) = self.plan.find(&at.step) {
+            let rounds = at.occurrence.iterations().to_vec();
+            self.entered.insert((Some(index), block, rounds));
+        }
+    }
+
+    fn close(&mut self, at: &StepReference) {
+        if let Some(story) = self.calls.get_mut(&place(at)) {
+            story.ended = true;
+            if let Some((_, fence)) = story.open.take() {
+                self.flights.remove(&fence);
+            }
+        }
+    }
+
+    fn parallel_around(&self, at: &StepReference) -> Option<(Place, NodeIndex)> {
+        let index = self.plan.find(&at.step)?;
+        let parent = self.plan.node(self.plan.parent(index)?);
+        let NodeKind::Parallel(_) = parent.kind else {
+            return None;
+        };
+        let rounds = at.occurrence.iterations().to_vec();
+        Some(((parent.path.to_string(), rounds), index))
+    }
+
+    fn begun(&mut self, at: &StepReference) {
+        if let Some((parallel, branch)) = self.parallel_around(at) {
+            self.running.entry(parallel).or_default().insert(branch);
+        }
+    }
+
+    fn over(&mut self, at: &StepReference) {
+        if let Some((parallel, branch)) = self.parallel_around(at) {
+            self.running.entry(parallel).or_default().remove(&branch);
+        }
+    }
+
+    pub(super) fn actual(&self) -> Expected {
+        let (ending, outputs) = self.ending.clone().unwrap_or((Ending::Completed, Data::Null));
+        let mut actual = Expected {
+            status: RunStatus::Completed,
+            failed_step: None,
+            outputs,
+            params: BTreeMap::new(),
+            completed: BTreeMap::new(),
+            failed: BTreeMap::new(),
+        };
+        match ending {
+            Ending::Completed => {}
+            Ending::Failed { step, .. } => {
+                actual.status = RunStatus::Failed;
+                actual.failed_step = Some(step.to_string());
+            }
+            Ending::Cancelled { .. } => actual.status = RunStatus::Cancelled,
+        }
+        for recorded in &self.log {
+            match &recorded.event {
+                Event::AttemptStarted {
+                    at,
+                    params: Some(params),
+                    ..
+                } => {
+                    actual.params.insert(place(at), params.data().clone());
+                }
+                Event::StepCompleted { at, attempt, .. } => {
+                    actual.completed.insert(place(at), *attempt);
+                }
+                Event::StepFailed { at, attempts, .. } => {
+                    actual.failed.insert(place(at), *attempts);
+                }
+                _ => {}
+            }
+        }
+        actual
+    }
+
+    /// Returns the block that a step is in: its step and number; `u32::MAX` where entering it does not mean that all
+    /// of it is come to.
+    pub(super) fn container(&self, index: NodeIndex) -> (Option<NodeIndex>, u32) {
+        let Some(parent) = self.plan.parent(index) else {
+            return (None, u32::from(self.plan.parts().always.contains(&index)));
+        };
+        let number = match &self.plan.node(parent).kind {
+            NodeKind::If(choice) => choice
+                .arms
+                .iter()
+                .position(|arm| arm.body.contains(&index))
+                .unwrap_or(choice.arms.len())
+                .try_into()
+                .unwrap_or(u32::MAX),
+            NodeKind::Parallel(_) => u32::MAX,
+            _ => 0,
+        };
+        (Some(parent), number)
+    }
+}
