@@ -155,12 +155,9 @@ impl SqliteLog {
         &self,
         question: impl FnOnce(&Archive, &Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<Result<T, StoreError>> {
-        let Some(readers) = self.readers.asker() else {
-            return Box::pin(async { Err(StoreError::ReaderGone) });
-        };
         let archive = self.archive.clone();
         let path = Arc::clone(&archive.path);
-        let asked = readers.ask(
+        let asked = self.readers.asker().ask(
             move |db| question(&archive, db),
             move |error| error::from_sqlite(&path, error),
         );
@@ -178,6 +175,8 @@ impl SqliteLog {
 impl Drop for SqliteLog {
     fn drop(&mut self) {
         self.queue.close(Arc::new(StoreError::WriterGone));
+        // Before the writer: the last connection to close moves the write-ahead log to the database, and these may not.
+        self.readers.stop();
         for thread in self.threads.drain(..) {
             // A writer that panicked has failed its tickets, which is how others know.
             let _ = thread.join();
@@ -218,7 +217,7 @@ impl RunLog for SqliteLog {
         });
         let (answer, granted) = oneshot::channel();
         let queue = Arc::clone(&self.queue);
-        let readers = self.readers.asker();
+        let asker = self.readers.asker().clone();
         let archive = self.archive.clone();
         Box::pin(async move {
             let failed = |error| unreadable(run, error);
@@ -229,11 +228,8 @@ impl RunLog for SqliteLog {
             let granted = granted.await.map_err(|_| failed(StoreError::WriterGone))??;
             let read = events.len() as u64;
             if granted.version.0 > read {
-                let Some(readers) = readers else {
-                    return Err(failed(StoreError::ReaderGone));
-                };
                 let path = Arc::clone(&archive.path);
-                let rest = readers.ask(
+                let rest = asker.ask(
                     move |db| archive.events(db, run, read, usize::MAX),
                     move |error| error::from_sqlite(&path, error),
                 );

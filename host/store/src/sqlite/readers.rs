@@ -14,14 +14,18 @@ use tokio::sync::oneshot;
 /// Enough that a long history being read does not hold up a short question; reads are mostly the processor's work.
 const READERS: usize = 2;
 
-type Question = Box<dyn FnOnce(&mut Connection) + Send>;
+enum Question {
+    Answer(Box<dyn FnOnce(&mut Connection) + Send>),
+    /// For one thread to end: askers may outlive the threads, so that a closed channel cannot say it.
+    Stop,
+}
 
 /// Threads that answer questions.
 ///
 /// The queue of questions has no bound of its own: each has a caller who waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Readers {
-    questions: Option<Sender<Question>>,
+    asker: Asker,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -41,18 +45,36 @@ impl Readers {
             threads.push(thread);
         }
         Ok(Self {
-            questions: Some(questions),
+            asker: Asker { questions },
             threads,
         })
     }
 
-    /// Returns what asks these threads; it keeps them from ending, so it is for as long as an answer takes.
-    pub(crate) fn asker(&self) -> Option<Asker> {
-        self.questions.clone().map(|questions| Asker { questions })
+    /// Returns what asks these threads, for as long as they are there.
+    pub(crate) fn asker(&self) -> &Asker {
+        &self.asker
+    }
+
+    /// Answers what was asked, and closes the connections.
+    pub(crate) fn stop(&mut self) {
+        for _ in &self.threads {
+            // A thread that is gone needs no telling.
+            let _ = self.asker.questions.send(Question::Stop);
+        }
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has told its askers by dropping their answers.
+            let _ = thread.join();
+        }
     }
 }
 
-/// Asks the threads.
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Asks the threads of [`Readers`].
 #[derive(Clone, Debug)]
 pub(crate) struct Asker {
     questions: Sender<Question>,
@@ -66,27 +88,17 @@ impl Asker {
         failed: impl FnOnce(rusqlite::Error) -> StoreError + Send + 'static,
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
         let (answer, answered) = oneshot::channel();
-        let work: Question = Box::new(move |db| {
+        let work = move |db: &mut Connection| {
             let result = match db.transaction_with_behavior(TransactionBehavior::Deferred) {
                 Ok(snapshot) => question(&snapshot),
                 Err(error) => Err(failed(error)),
             };
             // Whoever asked may have gone.
             let _ = answer.send(result);
-        });
+        };
         // When all threads are gone the question is dropped, and its answer with it.
-        let _ = self.questions.send(work);
+        let _ = self.questions.send(Question::Answer(Box::new(work)));
         async move { answered.await.unwrap_or(Err(StoreError::ReaderGone)) }
-    }
-}
-
-impl Drop for Readers {
-    fn drop(&mut self) {
-        drop(self.questions.take());
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has told its askers by dropping their answers.
-            let _ = thread.join();
-        }
     }
 }
 
@@ -102,8 +114,8 @@ fn answer(mut db: Connection, asked: &Mutex<Receiver<Question>>) {
         // Only one thread waits at a time; it gives the place up before it answers.
         let question = asked.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match question {
-            Ok(question) => question(&mut db),
-            Err(mpsc::RecvError) => return,
+            Ok(Question::Answer(question)) => question(&mut db),
+            Ok(Question::Stop) | Err(mpsc::RecvError) => return,
         }
     }
 }

@@ -147,3 +147,23 @@ fn a_step_is_one_flush_and_log_lines_are_none() {
     );
     assert!(statistics.bytes > 41 * 4096, "{statistics:?}");
 }
+
+#[test]
+fn a_log_can_be_closed_while_an_answer_is_awaited() {
+    let directory = TempDir::new().unwrap();
+    let log = crate::open(directory.path(), "a");
+    begin(&log, 0..1);
+    let claim = log.claim(new_run(0).id);
+    let handed = log.hand_over(step(new_run(0).id, 1, 1));
+    drop(log);
+    // What was handed over is written first; what was only asked for is told that nobody is there.
+    assert!(handed.wait().position().is_some());
+    assert!(matches!(answer(claim), Err(cofferdam_store::ClaimError::Store { .. })));
+    // Nothing is left beside the database, which is whole by itself.
+    let left: Vec<String> = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "hosts")
+        .collect();
+    assert_eq!(left, ["state.db"]);
+}
