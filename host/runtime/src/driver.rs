@@ -6,8 +6,8 @@ use crate::observer::{Notice, Observer};
 use crate::permits::{Permits, Taken};
 use cofferdam_engine::plan::Plan;
 use cofferdam_engine::{
-    AttemptOutcome, Decision, EffectChange, FailureClass, Fence, Input, Orphan, Recorded, Rejected, Report, Run,
-    Situation,
+    AttemptOutcome, Decision, EffectChange, FailureClass, Fence, Generation, Input, Orphan, Recorded, Rejected, Report,
+    Run, Situation,
 };
 use cofferdam_store::{Claim, ClaimError, Fate, RunLog, StoreError, Ticket};
 use cofferdam_wasm::CancelFlag;
@@ -70,17 +70,37 @@ pub enum Driven {
     },
 }
 
+/// A report with the delivery that it is of, kept until what it led to is durable.
+struct Answered {
+    /// The generation that started the delivery, which an adoption in between does not change.
+    generation: Generation,
+    fence: Fence,
+    executed: Executed,
+}
+
+impl Answered {
+    fn input(&self) -> Input {
+        Input::Reported(Report {
+            generation: self.generation,
+            fence: self.fence,
+            outcome: self.executed.outcome.clone(),
+            metrics: self.executed.metrics.clone(),
+        })
+    }
+}
+
 /// An append whose fate is not known yet.
 struct Pending {
     ticket: Ticket,
     events: Vec<Recorded>,
     changes: Vec<EffectChange>,
     /// Reports that these events answered, kept in case the append fails.
-    answered: Vec<(Fence, Executed)>,
+    answered: Vec<Answered>,
 }
 
 /// An attempt under way.
 struct Flight {
+    generation: Generation,
     abort: AbortHandle,
     cancel: CancelFlag,
     step: String,
@@ -263,7 +283,7 @@ impl Driver {
         (permits, situation)
     }
 
-    fn decide(&mut self, run: Run, input: Input, answered: Vec<(Fence, Executed)>) -> Run {
+    fn decide(&mut self, run: Run, input: Input, answered: Vec<Answered>) -> Run {
         let (mut permits, situation) = self.situation(&run);
         match run.decide(&self.plan, input, situation) {
             Ok(decision) => {
@@ -277,13 +297,7 @@ impl Driver {
         }
     }
 
-    fn settle_decision<W>(
-        &mut self,
-        decision: Decision,
-        permits: &mut Taken,
-        log: &W,
-        answered: Vec<(Fence, Executed)>,
-    ) -> Run
+    fn settle_decision<W>(&mut self, decision: Decision, permits: &mut Taken, log: &W, answered: Vec<Answered>) -> Run
     where
         W: cofferdam_engine::Writer<Ticket = Ticket> + ?Sized,
     {
@@ -340,6 +354,7 @@ impl Driver {
         let step = attempt.step().to_string();
         let observer = Arc::clone(&self.observer);
         let at = attempt.at.clone();
+        let generation = attempt.generation;
         let entry = Entry {
             run: run.id(),
             workflow: Arc::clone(&self.workflow),
@@ -364,6 +379,7 @@ impl Driver {
         self.flights.insert(
             fence,
             Flight {
+                generation,
                 abort,
                 cancel,
                 step,
@@ -383,14 +399,14 @@ impl Driver {
             self.stopped.push(flight.step);
             return run;
         }
-        drop(flight);
-        let input = Input::Reported(Report {
-            generation: run.generation(),
+        let answered = Answered {
+            generation: flight.generation,
             fence,
-            outcome: executed.outcome.clone(),
-            metrics: executed.metrics.clone(),
-        });
-        self.decide(run, input, vec![(fence, executed)])
+            executed,
+        };
+        // Its permit is free for what comes next.
+        drop(flight);
+        self.decide(run, answered.input(), vec![answered])
     }
 
     /// Drops what was decided and not written, and takes the run up again as the log has it.
@@ -401,7 +417,7 @@ impl Driver {
             return Err(DriveError::Log(error));
         }
         tracing::warn!(run = %run.id(), %error, "the log failed; the run is taken up again from what is recorded");
-        let answered: Vec<(Fence, Executed)> = self.pending.drain(..).flat_map(|pending| pending.answered).collect();
+        let answered: Vec<Answered> = self.pending.drain(..).flat_map(|pending| pending.answered).collect();
         self.reserved.clear();
         let id = run.id();
         drop(run);
@@ -421,17 +437,11 @@ impl Driver {
             .flights
             .keys()
             .copied()
-            .chain(answered.iter().map(|(fence, _)| *fence))
+            .chain(answered.iter().map(|answered| answered.fence))
             .collect();
         let mut run = self.adopt(&claim, &alive)?;
-        for (fence, executed) in answered {
-            let input = Input::Reported(Report {
-                generation: run.generation(),
-                fence,
-                outcome: executed.outcome.clone(),
-                metrics: executed.metrics.clone(),
-            });
-            run = self.decide(run, input, vec![(fence, executed)]);
+        for answered in answered {
+            run = self.decide(run, answered.input(), vec![answered]);
         }
         Ok(run)
     }
