@@ -12,7 +12,7 @@ mod run;
 use crate::arguments::{Arguments, Config, Plugin, Verb};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::Station;
-use crate::talk::Look;
+use crate::talk::{Look, print};
 use cofferdam_engine::RunId;
 use cofferdam_store::{FindError, RunLog};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
     match verb {
         Verb::Run(arguments) => run::run(&open()?, &manner, &arguments, guests).await,
         Verb::Resume(arguments) => resume::resume(&open()?, &manner, &arguments, guests).await,
-        Verb::Check(arguments) => author::check(&open()?, &manner, &arguments, guests).await,
+        Verb::Check(arguments) => author::check(&open()?, &manner, &arguments).await,
         Verb::Fmt(arguments) => author::fmt(&look, &arguments),
         Verb::Explain(arguments) => author::explain(&look, &manner, &arguments),
         Verb::Ast(arguments) => author::ast(&look, &arguments),
@@ -34,20 +34,23 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
         Verb::Show(arguments) => history::show(&open()?, &manner, &arguments).await,
         Verb::Events(arguments) => history::events(&open()?, &manner, &arguments).await,
         Verb::Logs(arguments) => history::logs(&open()?, &manner, &arguments).await,
-        Verb::Plugin(Plugin::List) => plugin::list(&open()?, &manner, guests).await,
-        Verb::Plugin(Plugin::Inspect(arguments)) => plugin::inspect(&open()?, &manner, &arguments, guests).await,
-        Verb::Plugin(Plugin::Check(arguments)) => plugin::check(&open()?, &manner, &arguments, guests).await,
+        Verb::Plugin(Plugin::List) => plugin::list(&open()?, &manner).await,
+        Verb::Plugin(Plugin::Inspect(arguments)) => plugin::inspect(&open()?, &manner, &arguments).await,
+        Verb::Plugin(Plugin::Check(arguments)) => plugin::check(&open()?, &manner, &arguments).await,
         Verb::Plugin(Plugin::Run(arguments)) => plugin::run(&open()?, &manner, &arguments, guests).await,
         Verb::Plugin(Plugin::New(arguments)) => plugin_author::new(&arguments),
-        Verb::Plugin(Plugin::Build(arguments)) => plugin_author::build(&open()?, &arguments, guests).await,
+        Verb::Plugin(Plugin::Build(arguments)) => plugin_author::build(&open()?, &arguments).await,
         Verb::Init(arguments) => configuration::init(&arguments),
         Verb::Trust(arguments) => configuration::trust(&open()?, &manner, &arguments),
-        Verb::Grants(arguments) => configuration::grants(&open()?, &manner, &arguments, guests).await,
-        Verb::Config(Config::Check) => configuration::check(&open()?, &manner, guests).await,
+        Verb::Grants(arguments) => configuration::grants(&open()?, &manner, &arguments).await,
+        Verb::Config(Config::Check) => configuration::check(&open()?, &manner).await,
         Verb::Config(Config::Show(arguments)) => configuration::show(&open()?, &manner, &arguments),
         Verb::Completions(arguments) => {
             let mut command = <Arguments as clap::CommandFactory>::command();
-            clap_complete::generate(arguments.shell, &mut command, "cofferdam", &mut std::io::stdout());
+            // Into memory first: the generator panics when a reader goes away.
+            let mut script = Vec::new();
+            clap_complete::generate(arguments.shell, &mut command, "cofferdam", &mut script);
+            print(String::from_utf8_lossy(&script).trim_end());
             Ok(Exit::Done)
         }
     }

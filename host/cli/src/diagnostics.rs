@@ -42,7 +42,8 @@ pub(crate) fn draw(diagnostic: &Diagnostic, source: &Source, look: &Look) -> Str
 
 /// Returns a problem of a configuration as text; `content` is the file's.
 pub(crate) fn draw_problem(problem: &Problem, content: &str, look: &Look) -> String {
-    let path = problem.file.display().to_string();
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = crate::station::shortened(&problem.file, &here);
     let start = offset(content, problem.line, problem.column);
     let end = content[start..]
         .char_indices()

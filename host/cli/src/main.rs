@@ -10,6 +10,7 @@ mod inputs;
 mod progress;
 mod report;
 mod station;
+mod table;
 mod talk;
 mod tree;
 mod watch;
@@ -71,6 +72,18 @@ fn runtime(name: &str, threads: usize) -> Result<Runtime, Failure> {
     runtime.map_err(|error| Failure::of(Exit::Internal, error))
 }
 
+/// Returns an error in words: the number that the system has for it tells people nothing.
+fn worded(error: &(dyn std::error::Error + 'static)) -> String {
+    let text = error.to_string();
+    let mut words = String::new();
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        words.push_str(before);
+        rest = after.split_once(')').map_or("", |(_, after)| after);
+    }
+    words + rest
+}
+
 /// Says what went wrong, why, and what to do.
 fn complain(failure: &Failure, look: &Look) {
     let word = match failure.code {
@@ -78,11 +91,11 @@ fn complain(failure: &Failure, look: &Look) {
         None => "error".to_owned(),
     };
     let mut causes = failure.error.chain();
-    let message = causes.next().map(ToString::to_string).unwrap_or_default();
+    let message = causes.next().map(worded).unwrap_or_default();
     say(format!("{}: {message}", look.paint(BAD, &word)));
     let mut last = message;
     for cause in causes {
-        let cause = cause.to_string();
+        let cause = worded(cause);
         if !last.contains(&cause) {
             say(format!("  caused by: {cause}"));
         }

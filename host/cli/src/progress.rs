@@ -219,7 +219,10 @@ impl RunProgress {
             Event::BranchesCancelled { branches, .. } => {
                 if let NodeKind::Parallel(parallel) = kind {
                     for place in branches {
-                        let branch = parallel.branches[*place as usize].node;
+                        let Some(branch) = parallel.branches.get(*place as usize) else {
+                            continue;
+                        };
+                        let branch = branch.node;
                         self.steps.entry(branch).or_insert_with(|| {
                             let mut step = StepProgress::begun(at, reference.occurrence.clone(), 0);
                             step.end(at, StepState::Cancelled);

@@ -64,7 +64,7 @@ pub(crate) async fn say_end(
             duration(took)
         )),
     }
-    say_outputs(&progress.outputs, progress.plan.parts().outputs.is_some());
+    say_outputs(progress);
     Ok(())
 }
 
@@ -97,15 +97,16 @@ pub(crate) async fn say_failure(
     Ok(())
 }
 
-/// Prints the outputs as data: declared ones by name, others only as a whole when they are short.
-pub(crate) fn say_outputs(outputs: &Data, declared: bool) {
-    let Data::Map(entries) = outputs else { return };
-    if !declared {
+/// Prints the declared outputs as data, in the order in which they are declared.
+pub(crate) fn say_outputs(progress: &RunProgress) {
+    let Some(declared) = &progress.plan.parts().outputs else {
         return;
-    }
-    let width = entries.keys().map(|name| name.chars().count()).max().unwrap_or(0);
-    for (name, value) in entries.iter() {
-        print(format!("  {name:width$}  {value}"));
+    };
+    let width = declared.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, _) in declared {
+        if let Some(value) = progress.outputs.get(name) {
+            print(format!("  {name:width$}  {value}"));
+        }
     }
 }
 
@@ -164,9 +165,13 @@ fn failed(
         notes.push(("kept", kept.join(", ")));
     }
     let next = match failure.class {
-        FailureClass::Denied => "see what it may touch: cofferdam grants".to_owned(),
+        FailureClass::Denied => match node.map(|node| &node.kind) {
+            Some(NodeKind::Call(call)) => format!("cofferdam grants --plugin {}", call.action.plugin),
+            _ => "cofferdam grants".to_owned(),
+        },
+        _ if said.is_empty() => format!("cofferdam show {}", facts.short),
         _ => format!(
-            "look: cofferdam logs {0} {1}\n      cofferdam show {0}",
+            "cofferdam logs {0} {1} {dot} cofferdam show {0}",
             facts.short,
             node.map_or(step, |node| node.path.as_str())
         ),

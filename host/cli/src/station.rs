@@ -50,11 +50,11 @@ impl Station {
                 let message = match &untrusted.change {
                     None => format!("this project wants: {}", asks.join(", ")),
                     Some(change) if change.added.is_empty() => {
-                        format!("{} changed since it was trusted", untrusted.file.display())
+                        format!("{} changed since it was trusted", self.short(&untrusted.file))
                     }
                     Some(change) => format!(
                         "{} changed since it was trusted and now also wants: {}",
-                        untrusted.file.display(),
+                        self.short(&untrusted.file),
                         change.added.join(", ")
                     ),
                 };
@@ -175,7 +175,7 @@ impl Station {
     /// Returns `path` as short as it can be named from the current directory.
     pub(crate) fn short(&self, path: &Path) -> String {
         let here = std::env::current_dir().unwrap_or_default();
-        path.strip_prefix(&here).unwrap_or(path).display().to_string()
+        shortened(path, &here)
     }
 
     /// Returns the file that `workflow` means: a path, or a name from the workflow directories.
@@ -280,6 +280,15 @@ pub(crate) fn overrides(place: &Place) -> Overrides {
         state: place.state.clone(),
         output: place.out.clone(),
         home: std::env::var_os("HOME").map(PathBuf::from),
+    }
+}
+
+/// Returns `path` as it is named from `here`.
+pub(crate) fn shortened(path: &Path, here: &Path) -> String {
+    match path.strip_prefix(here) {
+        Ok(within) if within.as_os_str().is_empty() => ".".to_owned(),
+        Ok(within) => within.display().to_string(),
+        Err(_) => path.display().to_string(),
     }
 }
 

@@ -55,6 +55,12 @@ impl Look {
         }
     }
 
+    /// Returns the same look for a terminal of the size that it has now.
+    pub(crate) fn measured(self) -> Self {
+        let (width, height) = terminal_size();
+        Self { width, height, ..self }
+    }
+
     /// Returns `text` in `style` if colours are allowed.
     pub(crate) fn paint(&self, style: Style, text: &str) -> String {
         if self.colour {

@@ -148,13 +148,15 @@ impl Tree<'_> {
             _ => duration(step.millis(self.now)),
         };
         let has_time = !time.is_empty() && !matches!(middle, "" if summary.is_empty() && time == "0 ms");
+        let used = lead + name_width + 1;
+        let room = self.look.width.clamp(40, WIDTH).saturating_sub(used + 10).max(10);
         let body = if summary.is_empty() {
             middle.to_owned()
+        } else if room < DETAIL + 16 {
+            format!("{middle} {summary}")
         } else {
             format!("{} {summary}", pad(middle, DETAIL))
         };
-        let used = lead + name_width + 1;
-        let room = self.look.width.clamp(40, WIDTH).saturating_sub(used + 10).max(10);
         let body = cut(&body, room);
         let body = if matches!(step.state, StepState::Failed(_)) {
             self.look.paint(BAD, &pad(&body, room))
@@ -204,6 +206,17 @@ pub(crate) fn heading(workflow: &str, run: &str, extra: &str, look: &Look) -> St
     format!("{} {dot} run {run}{extra}", look.paint(STRONG, workflow))
 }
 
+/// What outputs of actions often count: the field with the things, and the word for one of them.
+const COUNTED: [(&str, &str, &str); 7] = [
+    ("matches", "match", "matches"),
+    ("files", "file", "files"),
+    ("items", "item", "items"),
+    ("rows", "row", "rows"),
+    ("lines", "line", "lines"),
+    ("parts", "part", "parts"),
+    ("entries", "entry", "entries"),
+];
+
 /// Returns what an output amounts to in a few words.
 fn brief(output: &Data) -> String {
     match output {
@@ -212,11 +225,25 @@ fn brief(output: &Data) -> String {
         Data::Text(text) => cut(&harmless(text), 40),
         Data::List(items) => crate::talk::counted(items.len() as u64, "item"),
         Data::Map(entries) => {
-            let count = entries.get("count").filter(|count| matches!(count, Data::Int(_)));
-            count.map_or_else(
-                || crate::talk::counted(entries.len() as u64, "field"),
-                |count| format!("count {count}"),
-            )
+            let whole = |name: &str| match entries.get(name) {
+                Some(Data::Int(number)) => u64::try_from(*number).ok(),
+                _ => None,
+            };
+            let text = |name: &str| entries.get(name).and_then(Data::as_text);
+            if let Some(count) = whole("count") {
+                let things = COUNTED.iter().find(|(field, ..)| entries.contains_key(*field));
+                return match things {
+                    Some((_, one, _)) if count == 1 => format!("1 {one}"),
+                    Some((_, _, several)) => format!("{count} {several}"),
+                    None => format!("count {count}"),
+                };
+            }
+            match (text("path"), whole("size"), text("text")) {
+                (Some(path), Some(size), _) => format!("{}, {}", harmless(path), crate::talk::size(size)),
+                (Some(path), None, _) => harmless(path),
+                (None, _, Some(text)) if entries.len() == 1 => cut(&harmless(text), 40),
+                _ => crate::talk::counted(entries.len() as u64, "field"),
+            }
         }
     }
 }
@@ -299,7 +326,12 @@ pub(crate) fn compact(millis: u64) -> String {
 
 /// Returns the time of day in UTC.
 pub(crate) fn time_of_day(at: Timestamp) -> String {
-    at.to_string()[11..23].to_owned()
+    at.to_string().get(11..23).unwrap_or_default().to_owned()
+}
+
+/// Returns the day and the time of day in UTC.
+pub(crate) fn day_and_time(at: Timestamp) -> String {
+    at.to_string().get(..19).unwrap_or_default().replace('T', " ")
 }
 
 /// Returns the sign for how a run ended.

@@ -11,6 +11,7 @@ use cofferdam_store::{LogLevel, LogLine, RunLog};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use unicode_width::UnicodeWidthStr;
 
 /// Watches one run.
 pub(crate) struct Watcher {
@@ -78,6 +79,11 @@ impl Watcher {
         }
     }
 
+    /// Returns the ending of the run's id that people are told.
+    pub(crate) fn short(&self) -> &str {
+        &self.short
+    }
+
     /// Returns whether the tree is drawn while the run goes on.
     pub(crate) fn is_live(&self) -> bool {
         self.how == How::Auto
@@ -93,24 +99,26 @@ impl Watcher {
             return;
         }
         state.watched.frame += 1;
+        // The window may have been resized since the last frame.
+        let look = self.look.measured();
         let now = cofferdam_runtime::now();
         let mut lines = vec![state.heading.clone()];
-        lines.extend(tree::draw(&state.progress, Some(&state.watched), now, &self.look));
+        lines.extend(tree::draw(&state.progress, Some(&state.watched), now, &look));
         let to_come = state.progress.to_come();
         if !to_come.is_empty() {
             let line = tree::cut(
                 &format!("   then: {}", to_come.join(", ")),
-                self.look.width.saturating_sub(1),
+                look.width.saturating_sub(1),
             );
-            lines.push(self.look.paint(DIM, &line));
+            lines.push(look.paint(DIM, &line));
         }
         // What does not fit the screen would be drawn again and again below each other.
-        let room = self.look.height.saturating_sub(2).max(4);
+        let room = look.height.saturating_sub(2).max(4);
         if lines.len() > room {
             let hidden = lines.len() - room;
             lines.drain(1..=hidden);
         }
-        state.redraw(&lines);
+        state.redraw(&lines, &look);
     }
 
     /// Takes the live tree off the screen and prints the whole of it.
@@ -124,7 +132,7 @@ impl Watcher {
             How::Auto | How::Tree => {
                 let mut lines = vec![state.heading.clone()];
                 lines.extend(tree::draw(&state.progress, None, state.progress.last_at, &self.look));
-                state.redraw(&lines);
+                state.redraw(&lines, &self.look);
             }
             How::Lines | How::None => {}
         }
@@ -139,7 +147,7 @@ impl Watcher {
     /// Takes the live tree off the screen, so that something else can be said.
     pub(crate) fn make_room(&self) {
         if self.is_live() {
-            self.lock().redraw(&[]);
+            self.lock().redraw(&[], &self.look);
         }
     }
 
@@ -186,7 +194,7 @@ impl Watcher {
 }
 
 impl Watching {
-    fn redraw(&mut self, lines: &[String]) {
+    fn redraw(&mut self, lines: &[String], look: &Look) {
         let mut screen = String::new();
         if self.drawn > 0 {
             // Up to the first line of the tree, and away with all below.
@@ -196,7 +204,11 @@ impl Watching {
             screen.push_str(line);
             screen.push('\n');
         }
-        self.drawn = lines.len();
+        // A line that is too long for the window takes several of its rows.
+        self.drawn = lines
+            .iter()
+            .map(|line| visible(line).div_ceil(look.width.max(1)).max(1))
+            .sum();
         let mut stderr = std::io::stderr().lock();
         // Nobody can be told that telling failed.
         let _ = stderr.write_all(screen.as_bytes()).and_then(|()| stderr.flush());
@@ -278,6 +290,19 @@ impl Watcher {
             (_, None) => {}
         }
     }
+}
+
+/// Returns how many columns a line takes, without the sequences that colour it.
+fn visible(line: &str) -> usize {
+    let mut columns = 0;
+    for (place, part) in line.split('\u{1b}').enumerate() {
+        let text = match part.split_once('m') {
+            Some((_, text)) if place > 0 => text,
+            _ => part,
+        };
+        columns += text.width();
+    }
+    columns
 }
 
 fn millis(duration: std::time::Duration) -> u64 {

@@ -8,10 +8,9 @@ use crate::station::Station;
 use crate::talk::{GOOD, Look, STRONG, counted, print, say};
 use cofferdam_dsl::{Diagnostic, Options, Severity, Source, ast_json, compile, format, parse};
 use std::path::{Path, PathBuf};
-use tokio::runtime::Handle;
 
 /// Says everything that is wrong with workflows.
-pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check, _guests: Handle) -> Outcome {
+pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check) -> Outcome {
     let files: Vec<PathBuf> = if arguments.files.is_empty() {
         station.workflows().into_values().collect()
     } else {

@@ -3,18 +3,19 @@
 use crate::arguments::{ConfigShow, Grants, Init, Manner, Trust};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::{Station, show_problems, trust_store};
+use crate::table::{print_table, table};
 use crate::talk::{DIM, STRONG, print, say};
 use cofferdam_runtime::configuration::{Source, Trusted, template};
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use tokio::runtime::Handle;
 
 /// Writes a configuration to start from.
 pub(crate) fn init(arguments: &Init) -> Outcome {
     let directory = &arguments.directory;
     std::fs::create_dir_all(directory).map_err(|error| Failure::of(Exit::Usage, error))?;
-    let file = directory.join("cofferdam.toml");
+    let file = match directory.strip_prefix(".") {
+        Ok(within) => within.join("cofferdam.toml"),
+        Err(_) => directory.join("cofferdam.toml"),
+    };
     let name = directory
         .canonicalize()
         .ok()
@@ -104,7 +105,7 @@ fn agreed() -> Result<bool, Failure> {
 }
 
 /// Shows who may touch what.
-pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grants, _guests: Handle) -> Outcome {
+pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grants) -> Outcome {
     let sandbox = station.sandbox()?;
     let plugins = station.plugins(&sandbox).await?;
     if let Some(name) = &arguments.plugin
@@ -138,10 +139,7 @@ pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grant
         print(serde_json::json!({ "actions": shown }).to_string());
         return Ok(Exit::Done);
     }
-    let mut table = Table::new();
-    table
-        .load_style(NOTHING)
-        .set_header(["ACTION", "ASKS FOR", "GRANTED", "WHERE"]);
+    let mut table = table(["ACTION", "ASKS FOR", "GRANTED", "WHERE"]);
     let mut lines = Vec::new();
     for (action, grants) in &rows {
         if grants.needs.is_empty() {
@@ -153,7 +151,8 @@ pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grant
                 .iter()
                 .map(|granted| format!("{} {}", granted.guest, station.short(&granted.host)))
                 .collect();
-            let places: Vec<String> = need.granted.iter().map(|granted| granted.source.to_string()).collect();
+            let mut places: Vec<String> = need.granted.iter().map(|granted| granted.source.to_string()).collect();
+            places.dedup();
             let granted = if granted.is_empty() {
                 "refused".to_owned()
             } else {
@@ -163,17 +162,15 @@ pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grant
             if let Some(refusal) = &need.refused
                 && let (Some(place), Some(line)) = (&refusal.place, &refusal.line)
             {
-                lines.push(format!(
-                    "{action}: {}; to grant it, add to {place}:\n    {line}",
-                    refusal.message
-                ));
+                let line = format!("{}; to grant it, add to {place}:\n    {line}", refusal.message);
+                // The actions of a plugin ask for much the same.
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
             }
         }
     }
-    for line in table.to_string().lines() {
-        print(line.trim_end());
-    }
-    lines.dedup();
+    print_table(&mut table, &[]);
     for line in lines {
         say(line);
     }
@@ -181,7 +178,7 @@ pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grant
 }
 
 /// Says everything that is wrong with the configuration. Reading it has been done already.
-pub(crate) async fn check(station: &Station, manner: &Manner, _guests: Handle) -> Outcome {
+pub(crate) async fn check(station: &Station, manner: &Manner) -> Outcome {
     let sandbox = station.sandbox()?;
     let plugins = station.plugins(&sandbox).await?;
     let names: Vec<&str> = plugins

@@ -29,7 +29,7 @@ pub(crate) async fn to_the_end(
 ) -> Outcome {
     let look = station.look;
     let run = driving.run;
-    let short = shortest(log, run).await;
+    let short = watcher.short().to_owned();
     let controller = driving.controller();
     let mut frames = tokio::time::interval(FRAME);
     let mut interrupts = 0;

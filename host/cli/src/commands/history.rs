@@ -7,13 +7,12 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::progress::RunProgress;
 use crate::report;
 use crate::station::Station;
+use crate::table::{print_table, table};
 use crate::talk::{DIM, counted, duration, harmless, print, say};
-use crate::tree::{draw, heading, status_sign, time_of_day};
+use crate::tree::{day_and_time, draw, heading, status_sign, time_of_day};
 use cofferdam_engine::plan::Plan;
 use cofferdam_engine::{Recorded, RunId, RunStatus, StepPath};
 use cofferdam_store::{RunFilter, RunLog, RunSummary, StoreError};
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,10 +51,7 @@ pub(crate) async fn runs(station: &Station, manner: &Manner, arguments: &Runs) -
         say("no runs");
         return Ok(Exit::Done);
     }
-    let mut table = Table::new();
-    table
-        .load_style(NOTHING)
-        .set_header(["", "RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "EVENTS"]);
+    let mut table = table(["", "RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "EVENTS"]);
     for run in &runs {
         let short = shortest(&log, run.id).await;
         let until = run.finished_at.unwrap_or(run.updated_at);
@@ -65,19 +61,12 @@ pub(crate) async fn runs(station: &Station, manner: &Manner, arguments: &Runs) -
             short,
             run.workflow.clone(),
             status_words(run),
-            run.created_at.to_string()[..19].replace('T', " "),
+            day_and_time(run.created_at),
             duration(took),
             run.version.0.to_string(),
         ]);
     }
-    for column in [5, 6] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for line in table.to_string().lines() {
-        print(line.trim_end());
-    }
+    print_table(&mut table, &[5, 6]);
     Ok(Exit::Done)
 }
 
@@ -137,7 +126,7 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
     let note = format!(
         "{} · started {}",
         status_words(&summary),
-        &summary.created_at.to_string()[..19].replace('T', " ")
+        day_and_time(summary.created_at)
     );
     let note = if station.look.signs {
         note
@@ -161,7 +150,7 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
             flushes: 0,
         };
         report::say_failure(&progress, &facts, &log, run, &station.look).await?;
-        report::say_outputs(&progress.outputs, progress.plan.parts().outputs.is_some());
+        report::say_outputs(&progress);
     } else if !summary.owner.as_ref().is_some_and(|owner| owner.alive) {
         say(format!("nobody works on it; go on with: cofferdam resume {short}"));
     }

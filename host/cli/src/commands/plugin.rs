@@ -4,14 +4,13 @@ use super::among_guests;
 use crate::arguments::{Manner, PluginCheck, PluginInspect, PluginRun};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::{Plugins, Station, json, provider};
+use crate::table::{print_table, table};
 use crate::talk::{DIM, GOOD, STRONG, Sign, harmless, print, say, size};
 use cofferdam_engine::Data;
 use cofferdam_wasm::{
     Action, ActionDescriptor, AttemptCall, AttemptInfo, CancelFlag, Component, LIMITS, LogLine, Observer, Plugin,
     PluginSource, Progress, Registry, Resolution, Sandbox, Verdict,
 };
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use tokio::runtime::Handle;
 const MAX_PARAMS: usize = 8 << 20;
 
 /// Lists plugins.
-pub(crate) async fn list(station: &Station, manner: &Manner, _guests: Handle) -> Outcome {
+pub(crate) async fn list(station: &Station, manner: &Manner) -> Outcome {
     let sandbox = station.sandbox()?;
     let plugins = station.plugins(&sandbox).await?;
     let registry = &plugins.registry;
@@ -39,10 +38,7 @@ pub(crate) async fn list(station: &Station, manner: &Manner, _guests: Handle) ->
         print(serde_json::json!({ "plugins": shown, "problems": problems }).to_string());
         return Ok(Exit::Done);
     }
-    let mut table = Table::new();
-    table
-        .load_style(NOTHING)
-        .set_header(["PLUGIN", "VERSION", "ACTIONS", "ASKS FOR", "GRANTED", "FROM"]);
+    let mut table = table(["PLUGIN", "VERSION", "ACTIONS", "ASKS FOR", "GRANTED", "FROM"]);
     for plugin in registry.plugins() {
         let (asks, granted) = asked(station, plugin);
         let from = match &plugin.source {
@@ -63,9 +59,7 @@ pub(crate) async fn list(station: &Station, manner: &Manner, _guests: Handle) ->
         let version = plugin.version.clone().unwrap_or_else(|| "-".to_owned());
         table.add_row([plugin.name.clone(), version, actions, asks, granted, from]);
     }
-    for line in table.to_string().lines() {
-        print(line.trim_end());
-    }
+    print_table(&mut table, &[]);
     if !crate::builtin::are_there() {
         say(
             "this binary was built without its plugins (fs, text, json, report): cargo xtask plugins, then build it again",
@@ -74,13 +68,14 @@ pub(crate) async fn list(station: &Station, manner: &Manner, _guests: Handle) ->
     if !registry.problems().is_empty() {
         print("");
         print("not loaded");
-        for problem in registry.problems() {
-            print(format!(
-                "  {}   {}  ({})",
-                station.short(&problem.file),
-                problem.reason,
-                problem.code
-            ));
+        let shown: Vec<String> = registry
+            .problems()
+            .iter()
+            .map(|problem| station.short(&problem.file))
+            .collect();
+        let width = shown.iter().map(|file| file.chars().count()).max().unwrap_or(0);
+        for (file, problem) in shown.iter().zip(registry.problems()) {
+            print(format!("  {file:width$}   {}  ({})", problem.reason, problem.code));
         }
     }
     Ok(Exit::Done)
@@ -134,7 +129,7 @@ fn plugin_json(station: &Station, plugin: &Plugin) -> serde_json::Value {
 }
 
 /// Shows a plugin, an action or a file.
-pub(crate) async fn inspect(station: &Station, manner: &Manner, arguments: &PluginInspect, _guests: Handle) -> Outcome {
+pub(crate) async fn inspect(station: &Station, manner: &Manner, arguments: &PluginInspect) -> Outcome {
     let sandbox = station.sandbox()?;
     let path = Path::new(&arguments.what);
     if path.extension().is_some_and(|extension| extension == "wasm") {
@@ -237,8 +232,7 @@ fn show_plugin(station: &Station, plugin: &Plugin) {
         }
     }
     print("");
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["asks for", "granted", "where"]);
+    let mut table = table(["asks for ", "granted", "where"]);
     let mut refused = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     for descriptor in plugin.component.actions() {
@@ -265,9 +259,7 @@ fn show_plugin(station: &Station, plugin: &Plugin) {
     if seen.is_empty() {
         print("asks for    nothing");
     } else {
-        for line in table.to_string().lines() {
-            print(line.trim_end());
-        }
+        print_table(&mut table, &[]);
     }
     for refusal in refused {
         print(format!("  {}", refusal.message));
@@ -282,9 +274,15 @@ fn show_plugin(station: &Station, plugin: &Plugin) {
         .map(|row| format!("{} {}", row.setting, row.display(limits.get(row.name))))
         .collect();
     print(format!("limits      {}", limits.join("  ")));
+    let packages: std::collections::BTreeSet<&str> = plugin
+        .component
+        .imports()
+        .iter()
+        .map(|import| import.split('/').next().unwrap_or(import))
+        .collect();
     print(format!(
-        "imports     {}  (an import is not a permission)",
-        plugin.component.imports().join(", ")
+        "imports     {}   (an import is not a permission)",
+        packages.into_iter().collect::<Vec<_>>().join(", ")
     ));
 }
 
@@ -301,8 +299,7 @@ fn show_action(station: &Station, plugin: &Plugin, descriptor: &ActionDescriptor
             continue;
         }
         print("");
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_header([heading, "kind", "", ""]);
+        let mut table = table([heading, "kind", "", ""]);
         for (name, required, kind, description) in fields {
             let needed = if required && heading == "params" {
                 "required"
@@ -311,9 +308,7 @@ fn show_action(station: &Station, plugin: &Plugin, descriptor: &ActionDescriptor
             };
             table.add_row([name.as_str(), kind.as_str(), needed, &harmless(&description)]);
         }
-        for line in table.to_string().lines() {
-            print(line.trim_end());
-        }
+        print_table(&mut table, &[]);
     }
     if let Some(example) = descriptor.examples.first() {
         print("");
@@ -391,7 +386,7 @@ pub(crate) async fn from_file(station: &Station, sandbox: &Sandbox, path: &Path)
 }
 
 /// Says whether files can be used.
-pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &PluginCheck, _guests: Handle) -> Outcome {
+pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &PluginCheck) -> Outcome {
     let sandbox = station.sandbox()?;
     let mut refused = false;
     for file in &arguments.files {
@@ -409,11 +404,7 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Plugin
             Err(failure) if arguments.files.len() == 1 => return Err(failure),
             Err(failure) => {
                 refused = true;
-                say(format!(
-                    "error[{}]: {}",
-                    failure.code.unwrap_or("CF0501"),
-                    failure.error
-                ));
+                crate::complain(&failure, &station.look);
             }
         }
     }
@@ -471,7 +462,7 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &PluginRu
     }
     let fail = |code, class: &str, message: String| {
         let failure = Failure::new(Exit::RunFailed, format!("{name}: {message}")).code(code);
-        Err(failure.hint(format!("class `{class}` · {used}")))
+        Err(failure.hint(format!("class `{class}`, {used}")))
     };
     match report.verdict {
         Verdict::Completed(outcome) => {

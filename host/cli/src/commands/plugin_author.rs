@@ -8,7 +8,6 @@ use crate::talk::{counted, say, size};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
-use tokio::runtime::Handle;
 
 // `SDK_FILES`, written by the build script: the sources of cofferdam-plugin as they are when this binary is built.
 include!(concat!(env!("OUT_DIR"), "/sdk_files.rs"));
@@ -133,7 +132,7 @@ fn write(path: &Path, content: &str) -> Result<(), Failure> {
 }
 
 /// Builds the plugin in a directory.
-pub(crate) async fn build(station: &Station, arguments: &PluginBuild, _guests: Handle) -> Outcome {
+pub(crate) async fn build(station: &Station, arguments: &PluginBuild) -> Outcome {
     let manifest = arguments.directory.join("Cargo.toml");
     let text = std::fs::read_to_string(&manifest).map_err(|error| {
         Failure::new(Exit::Usage, format!("cannot read `{}`: {error}", manifest.display()))

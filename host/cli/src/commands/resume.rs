@@ -7,7 +7,7 @@ use crate::arguments::{Manner, Resume as Arguments};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::progress::RunProgress;
 use crate::station::Station;
-use crate::tree::heading;
+use crate::tree::{day_and_time, heading};
 use crate::watch::Watcher;
 use cofferdam_engine::plan::Plan;
 use cofferdam_engine::{RunStatus, event::Event};
@@ -68,7 +68,7 @@ pub(crate) async fn resume(station: &Station, manner: &Manner, arguments: &Argum
                 .rev()
                 .find(|recorded| matches!(recorded.event, Event::RunInterrupted { .. }));
             at.map_or_else(String::new, |recorded| {
-                format!("interrupted {}", &recorded.at.to_string()[11..19])
+                format!("interrupted {}", day_and_time(recorded.at))
             })
         }
         _ => state_note(station),

@@ -1,0 +1,110 @@
+//! `check`, `fmt`, `explain`, `ast`: what a writer of workflows sees.
+
+use crate::project::Project;
+use insta::assert_snapshot;
+use std::io::Write as _;
+use std::process::Stdio;
+
+const TODOS: &str = r#"workflow todos edition 1 {
+  inputs {
+    root default = "."
+  }
+  call list { use = fs.list  params { root = (inputs.root) } }
+  call todos { use = fs.grep  params { files = (steps.list.output.files)  patern = "TODO" } }
+  call big   { use = fs.stat  params { files = (steps.list.output.files) }  retires = 3 }
+
+  if (steps.todo.output.count > 10) {
+    fail "too many"
+  }
+}
+"#;
+
+// row A07
+#[test]
+fn three_mistakes_are_three_errors() {
+    let project = Project::with(&[("workflows/todos.wf", TODOS)]);
+    assert_snapshot!("check_three", project.transcript(&["check", "workflows/todos.wf"]));
+    assert_snapshot!("check_json", project.transcript(&["check", "--json"]));
+}
+
+#[test]
+fn a_sound_workflow_has_no_problems() {
+    let project = Project::with(&[(
+        "workflows/good.wf",
+        "workflow good edition 1 {\n  call list { use = fs.list }\n}\n",
+    )]);
+    assert_snapshot!("check_sound", project.transcript(&["check"]));
+    assert_snapshot!("check_nothing", Project::empty().transcript(&["check"]));
+    assert_snapshot!("check_absent", project.transcript(&["check", "absent.wf"]));
+}
+
+const UGLY: &str = "workflow ugly edition 1 {\n call list {use=fs.list}\n // kept\n   set {n=1}\n}\n";
+
+#[test]
+fn files_are_brought_into_the_canonical_form() {
+    let project = Project::with(&[("ugly.wf", UGLY)]);
+    let mut transcript = vec![
+        project.transcript(&["fmt", "ugly.wf", "--check"]),
+        project.transcript(&["fmt", "ugly.wf", "--stdout"]),
+    ];
+    assert_eq!(
+        std::fs::read_to_string(project.path("ugly.wf")).expect("the file"),
+        UGLY
+    );
+    transcript.push(project.transcript(&["fmt", "ugly.wf"]));
+    transcript.push(project.transcript(&["fmt", "ugly.wf", "--check"]));
+    assert_snapshot!(transcript.join("\n"));
+}
+
+#[test]
+fn stdin_is_formatted_to_stdout() {
+    let project = Project::empty();
+    let mut child = project
+        .command(&["fmt", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(UGLY.as_bytes()).expect("it reads");
+    drop(stdin);
+    let said = project.said(&child.wait_with_output().expect("it ends"));
+    assert_snapshot!(said);
+}
+
+#[test]
+fn codes_are_explained() {
+    let project = Project::empty();
+    assert_snapshot!("explain_known", project.transcript(&["explain", "CF0301"]));
+    assert_snapshot!("explain_unknown", project.transcript(&["explain", "CF9999"]));
+    let all = project.say(&["explain"]);
+    assert!(all.stdout.lines().count() > 50, "{all}");
+    for line in all.stdout.lines() {
+        let code = &line[..6];
+        let page = project.say(&["explain", &code.to_lowercase()]);
+        assert_eq!(page.code, Some(0), "{code}: {page}");
+        assert!(page.stdout.starts_with(code), "{page}");
+    }
+}
+
+#[test]
+fn a_syntax_tree_is_json() {
+    let project = Project::with(&[(
+        "good.wf",
+        "workflow good edition 1 {\n  call list { use = fs.list }\n}\n",
+    )]);
+    let said = project.say(&["ast", "good.wf"]);
+    let tree: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert!(tree.is_object() && said.code == Some(0), "{said}");
+    assert_snapshot!(project.transcript(&["ast", "absent.wf"]));
+}
+
+#[test]
+fn the_verbs_are_listed() {
+    let project = Project::empty();
+    assert_snapshot!("help", project.transcript(&["--help"]));
+    assert_snapshot!("unknown_verb", project.transcript(&["runn"]));
+    let said = project.say(&["completions", "bash"]);
+    assert!(said.code == Some(0) && said.stdout.contains("cofferdam"), "{said}");
+}

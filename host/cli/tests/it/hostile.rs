@@ -1,0 +1,103 @@
+//! Files and surroundings that nobody means well with: refused in words, never with a panic.
+
+use crate::project::Project;
+use insta::assert_snapshot;
+use std::process::Stdio;
+
+const JOIN: &str = "workflow join edition 1 {\n  call join { use = text.join  params { items = [\"a\", \"b\"] } }\n}\n";
+
+#[test]
+fn files_that_are_no_workflows_are_refused() {
+    let project = Project::with(&[("dir.wf/x", ""), ("empty.wf", ""), ("words.wf", "hello there\n")]);
+    project.write("binary.wf", b"workflow \xff\xfe\x00");
+    let transcripts = [
+        "dir.wf",
+        "dir.wf/",
+        "empty.wf",
+        "words.wf",
+        "binary.wf",
+        "absent.wf",
+        "dir.wf/x/y.wf",
+    ]
+    .map(|file| project.transcript(&["run", file]));
+    assert_snapshot!(transcripts.join("\n"));
+}
+
+#[test]
+fn large_and_deep_files_are_refused_in_bounded_work() {
+    let project = Project::empty();
+    project.write("large.wf", vec![b' '; (10 << 20) + 1]);
+    let deep = format!(
+        "workflow deep edition 1 {{\n{}{}}}\n",
+        "do { ".repeat(10_000),
+        "} ".repeat(10_000)
+    );
+    project.write("deep.wf", deep);
+    assert_snapshot!("large", project.transcript(&["run", "large.wf"]));
+    let said = project.say(&["run", "deep.wf"]);
+    assert_eq!(
+        said.code,
+        Some(4),
+        "{}",
+        said.stderr.chars().take(400).collect::<String>()
+    );
+    assert!(
+        said.stderr.contains("error[CF01"),
+        "{}",
+        said.stderr.chars().take(400).collect::<String>()
+    );
+    assert!(said.stderr.len() < 40_000, "{} bytes are said", said.stderr.len());
+}
+
+#[test]
+fn a_state_that_is_none_is_left_alone() {
+    let project = Project::with(&[
+        ("join.wf", JOIN),
+        (".cofferdam/state.db", "this is no database, whatever its name says\n"),
+    ]);
+    let transcripts = [project.transcript(&["run", "join.wf"]), project.transcript(&["runs"])];
+    assert_snapshot!(transcripts.join("\n"));
+    let content = std::fs::read_to_string(project.path(".cofferdam/state.db")).expect("the file");
+    assert!(content.starts_with("this is no database"), "it was not touched");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_nothing_with_a_panic() {
+    let project = Project::with(&[("join.wf", JOIN)]);
+    assert_eq!(project.say(&["run", "join.wf"]).code, Some(0));
+    for arguments in [
+        &["explain"][..],
+        &["events"],
+        &["plugin", "list"],
+        &["completions", "bash"],
+        &["--help"],
+        &["run", "join.wf", "--json"],
+    ] {
+        let mut child = project
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        drop(child.stdout.take());
+        let said = project.said(&child.wait_with_output().expect("it ends"));
+        assert!(said.code.is_some_and(|code| code == 0), "{arguments:?}: {said}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn arguments_that_are_no_text_are_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let project = Project::empty();
+    let strange = std::ffi::OsStr::from_bytes(b"\xff.wf");
+    for verb in ["run", "check", "show", "fmt"] {
+        let output = project
+            .command(&[verb])
+            .arg(strange)
+            .output()
+            .expect("the binary starts");
+        let said = project.said(&output);
+        assert_eq!(said.code, Some(2), "{verb}: {said}");
+    }
+}

@@ -1,0 +1,120 @@
+//! ctrl-c, `kill -9`, two processes on one run: nothing that was recorded is lost, and nothing runs twice.
+
+use crate::project::{Project, Said};
+use insta::assert_snapshot;
+use rustix::process::{Pid, Signal, kill_process};
+use std::process::Child;
+
+/// A run that takes long enough to be interrupted: each round enters the sandbox once.
+const LONG: &str = r#"workflow long edition 1 {
+  call files { use = fs.list }
+  set { n = 0 }
+  while (vars.n < 400) {
+    max_iterations = 400
+    call look { use = fs.grep  params { files = (steps.files.output.files)  pattern = "TODO" } }
+    set { n = (vars.n + 1) }
+  }
+  call last { use = text.join  params { items = ["the", "end"]  separator = " " } }
+  outputs {
+    rounds = (vars.n)
+    text   = (steps.last.output.text)
+  }
+}
+"#;
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(child.id().try_into().expect("a process id")).expect("a process id");
+    kill_process(pid, signal).expect("the process is there");
+}
+
+fn project() -> Project {
+    Project::with(&[("long.wf", LONG), ("a.txt", "TODO\n")])
+}
+
+fn ended(project: &Project, child: Child) -> Said {
+    project.said(&child.wait_with_output().expect("it ends"))
+}
+
+/// Returns what the steps of the newest run say of themselves, and how many of its events are of this kind.
+fn events(project: &Project, kind: &str, step: &str) -> usize {
+    let said = project.say(&["events", "--json"]);
+    let events = said
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    events
+        .filter(|event| event["event"]["type"] == kind && event["event"]["step"] == step)
+        .count()
+}
+
+// row C01
+#[test]
+fn ctrl_c_keeps_what_is_recorded_and_resume_goes_on() {
+    let project = project();
+    let mut child = project.start(&["run", "long.wf", "--progress", "none"]);
+    project.wait_for_events(&mut child, 30);
+    signal(&child, Signal::INT);
+    let said = ended(&project, child);
+    assert_eq!(said.code, Some(130), "{said}");
+    assert!(said.stderr.contains("recorded; nothing is lost"), "{said}");
+    assert!(said.stderr.contains("  cofferdam resume [run]        go on"), "{said}");
+    let runs = project.say(&["runs"]);
+    assert!(runs.stdout.contains("interrupted"), "{runs}");
+    let said = project.say(&["resume", "last", "--progress", "tree"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_snapshot!(said);
+    assert_eq!(
+        events(&project, "step.completed", "files"),
+        1,
+        "a kept step did not run again"
+    );
+    assert_eq!(events(&project, "step.completed", "while/look"), 400);
+}
+
+// row K01
+#[test]
+fn a_killed_process_is_taken_over_at_once() {
+    let project = project();
+    let mut child = project.start(&["run", "long.wf", "--progress", "none"]);
+    project.wait_for_events(&mut child, 30);
+    signal(&child, Signal::KILL);
+    assert_eq!(ended(&project, child).code, None);
+    let runs = project.say(&["runs"]);
+    assert!(runs.stdout.contains("running, its host is gone"), "{runs}");
+    let shown = project.say(&["show"]);
+    assert!(
+        shown
+            .stderr
+            .contains("nobody works on it; go on with: cofferdam resume [run]"),
+        "{shown}"
+    );
+    let said = project.say(&["resume", "--progress", "tree"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_snapshot!(said);
+    assert_eq!(events(&project, "step.completed", "files"), 1);
+    assert_eq!(events(&project, "step.completed", "while/look"), 400);
+}
+
+// row C01
+#[test]
+fn a_run_that_another_process_drives_is_refused() {
+    let project = project();
+    let mut child = project.start(&["run", "long.wf", "--progress", "none"]);
+    project.wait_for_events(&mut child, 10);
+    let said = project.say(&["resume"]);
+    signal(&child, Signal::TERM);
+    assert_eq!(ended(&project, child).code, Some(130));
+    assert_snapshot!(said);
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    let project = project();
+    let mut child = project.start(&["run", "long.wf", "--progress", "none"]);
+    project.wait_for_events(&mut child, 10);
+    signal(&child, Signal::INT);
+    signal(&child, Signal::INT);
+    let said = ended(&project, child);
+    assert_eq!(said.code, Some(130), "{said}");
+    assert_eq!(project.say(&["resume", "--progress", "none"]).code, Some(0));
+}

@@ -1,0 +1,11 @@
+//! What people see: whole outputs with their exit codes, of the real binary with the real plugins in it.
+
+mod author;
+mod configuration;
+mod grants;
+mod history;
+mod hostile;
+mod interrupt;
+mod plugins;
+mod project;
+mod run;

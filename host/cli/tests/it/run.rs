@@ -1,0 +1,190 @@
+//! `run`: how runs look that complete, fail, or are not started at all.
+
+use crate::project::Project;
+use insta::assert_snapshot;
+
+const REPORT: &str = r#"workflow report edition 1 {
+  inputs {
+    root  default = "src"
+    few   type = number  default = 3  min = 0  max = 9
+  }
+  call files { use = fs.list  params { root = (inputs.root) } }
+  parallel looks {
+    call todos { use = fs.grep  params { files = (steps.files.output.files)  pattern = "TODO" } }
+    call words { use = text.split  params { text = "a b c"  separator = " " } }
+  }
+  if (steps.todos.output.count > inputs.few) {
+    call long { use = text.join  params { items = ["x"] } }
+  }
+  set { seen = (steps.todos.output.count) }
+  always {
+    call write { use = fs.write  params { path = "out/seen.txt"  text = "{{vars.seen}} TODOs" } }
+  }
+  outputs {
+    seen  = (vars.seen)
+    file  = (steps.write.output.path)
+    apple = "after file: the order is that of the text"
+    note  = "first line\nsecond line"
+  }
+}
+"#;
+
+fn project() -> Project {
+    Project::with(&[
+        ("src/one.txt", "one\nTODO two\n"),
+        ("src/three.txt", "TODO\nfour\n"),
+        ("report.wf", REPORT),
+    ])
+}
+
+// row A02, row B01
+#[test]
+fn a_run_that_completes_shows_its_steps_as_a_tree() {
+    let project = project();
+    assert_snapshot!(project.transcript(&["run", "report.wf", "--progress", "tree"]));
+    let written = std::fs::read_to_string(project.path("out/seen.txt")).expect("the step wrote it");
+    assert_eq!(written, "2 TODOs");
+}
+
+#[test]
+fn without_a_terminal_each_event_is_a_line() {
+    let said = project().say(&["run", "report.wf"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    // Branches run side by side, so the two lines of them come in either order.
+    let mut lines: Vec<&str> = said.stderr.lines().collect();
+    lines[2..4].sort_unstable();
+    assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn without_signs_the_tree_is_plain() {
+    assert_snapshot!(project().transcript(&["run", "report.wf", "--progress", "tree", "--plain"]));
+}
+
+#[test]
+fn colours_stay_out_of_files_unless_they_are_forced() {
+    let project = project();
+    let colourless = project.say(&["run", "report.wf", "--progress", "tree"]);
+    assert!(!colourless.stderr.contains('\u{1b}'), "{colourless}");
+    let forced = project.say(&["run", "report.wf", "--progress", "tree", "--color", "always"]);
+    assert!(forced.stderr.contains('\u{1b}'), "{forced}");
+    assert!(!forced.stdout.contains('\u{1b}'), "{forced}");
+}
+
+// row A16
+#[test]
+fn for_programs_a_run_is_one_object() {
+    let project = project();
+    let said = project.say(&["run", "report.wf", "--json"]);
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{said}");
+    assert_eq!(said.stdout.lines().count(), 1);
+    assert_snapshot!(said.stdout);
+    let shown = project.say(&["show", "--json"]);
+    assert_eq!(shown.stdout, said.stdout, "`show --json` prints the same object");
+}
+
+const MISSING: &str = r#"workflow missing edition 1 {
+  inputs { file required }
+  call list { use = fs.list }
+  call read { use = fs.read  params { path = (inputs.file) } }
+  outputs { text = (steps.read.output.text) }
+}
+"#;
+
+// row A04
+#[test]
+fn a_step_that_fails_is_shown_at_its_place() {
+    let project = Project::with(&[("missing.wf", MISSING)]);
+    let run = ["run", "missing.wf", "-i", "file=nope.txt"];
+    assert_snapshot!("fails_lines", project.transcript(&run));
+    assert_snapshot!(
+        "fails_tree",
+        project.transcript(&[&run[..], &["--progress", "tree"]].concat())
+    );
+    assert_snapshot!("fails_json", project.transcript(&[&run[..], &["--json"]].concat()));
+    assert_snapshot!("fails_show", project.transcript(&["show"]));
+}
+
+#[test]
+fn fail_ends_the_run_with_its_words() {
+    let stops = "workflow stops edition 1 {\n  call list { use = fs.list }\n  if (steps.list.output.count > 0) {\n    fail \"too many: {{steps.list.output.count}}\"\n  }\n}\n";
+    let project = Project::with(&[("stops.wf", stops)]);
+    assert_snapshot!(project.transcript(&["run", "stops.wf", "--progress", "tree"]));
+}
+
+#[test]
+fn an_expression_without_a_value_shows_its_operands() {
+    let divides = "workflow divides edition 1 {\n  set { n = 0 }\n  call join { use = text.join  params { items = [(1 / vars.n)] } }\n}\n";
+    let project = Project::with(&[("divides.wf", divides)]);
+    assert_snapshot!(project.transcript(&["run", "divides.wf"]));
+}
+
+// row H11
+#[test]
+fn a_limit_of_the_sandbox_fails_the_step_and_names_the_setting() {
+    let project = Project::with(&[
+        (
+            "cofferdam.toml",
+            "config = 1\n\n[plugins.text]\nlimits = { output = \"64 B\" }\n",
+        ),
+        (
+            "wide.wf",
+            "workflow wide edition 1 {\n  call join { use = text.join  params { items = [\"0123456789\", \"0123456789\", \"0123456789\", \"0123456789\", \"0123456789\", \"0123456789\"] } }\n}\n",
+        ),
+    ]);
+    assert_snapshot!(project.transcript(&["run", "wide.wf"]));
+}
+
+// row N01
+#[test]
+fn a_place_that_is_not_granted_is_denied_and_the_grant_is_named() {
+    let copies =
+        "workflow copies edition 1 {\n  call copy { use = fs.write  params { path = \"/etc/x\"  text = \"x\" } }\n}\n";
+    let project = Project::with(&[("copies.wf", copies)]);
+    assert_snapshot!(project.transcript(&["run", "copies.wf"]));
+}
+
+// row A06
+#[test]
+fn inputs_that_do_not_fit_are_refused_all_at_once() {
+    let project = Project::with(&[
+        ("missing.wf", MISSING),
+        ("report.wf", REPORT),
+        ("inputs.json", "{\"file\": 3}"),
+    ]);
+    let transcripts = [
+        vec!["run", "missing.wf"],
+        vec!["run", "missing.wf", "-i", "fil=a"],
+        vec!["run", "missing.wf", "-i", "file=a", "-i", "other=b"],
+        vec!["run", "report.wf", "-i", "few=many"],
+        vec!["run", "report.wf", "-i", "few=12"],
+        vec!["run", "report.wf", "-i", "few:=[1"],
+        vec!["run", "report.wf", "-i", "root=@nowhere"],
+        vec!["run", "report.wf", "-i", "root"],
+        vec!["run", "missing.wf", "--input-file", "inputs.json"],
+        vec!["run", "missing.wf", "--input-file", "nowhere.json"],
+    ]
+    .map(|arguments| project.transcript(&arguments));
+    assert_snapshot!(transcripts.join("\n"));
+    assert!(!project.path(".cofferdam/state.db").exists(), "nothing was started");
+}
+
+#[test]
+fn a_workflow_is_found_by_its_name() {
+    let project = Project::with(&[("workflows/missing.wf", MISSING), ("note.txt", "hello")]);
+    let said = project.say(&["run", "missing", "-i", "file=note.txt", "--progress", "none"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(0), "  text  \"hello\"\n"),
+        "{said}"
+    );
+    assert_snapshot!(project.transcript(&["run", "mising"]));
+}
+
+#[test]
+fn a_mistaken_workflow_is_not_started() {
+    let project = Project::with(&[("bad.wf", "workflow bad edition 1 {\n  call list { use = fs.lst }\n}\n")]);
+    assert_snapshot!("mistaken", project.transcript(&["run", "bad.wf"]));
+    assert_snapshot!("mistaken_json", project.transcript(&["run", "bad.wf", "--json"]));
+    assert!(!project.path(".cofferdam/state.db").exists(), "nothing was started");
+}
