@@ -14,7 +14,7 @@ use crate::host::progress::ProgressBook;
 use crate::host::settings::SettingBook;
 use crate::limits::{LimitName, Limits};
 use crate::log::{LogBook, LogLine, Progress, printable};
-use crate::report::{ExceededLimit, LogTotals, Outcome, Report, Timeout, Trap, TrapKind, Usage, Verdict};
+use crate::report::{ExceededLimit, Lingering, LogTotals, Outcome, Report, Timeout, Trap, TrapKind, Usage, Verdict};
 use crate::store::Parts;
 use cofferdam_engine::{Data, Failure, FailureClass};
 use std::collections::BTreeMap;
@@ -224,6 +224,7 @@ impl Report {
             metrics: Vec::new(),
             denied: Vec::new(),
             denied_total: 0,
+            lingering: Lingering::default(),
         }
     }
 }
@@ -273,6 +274,7 @@ fn report(action: &str, limits: &Limits, timeout: Timeout, remains: Remains) -> 
         metrics: remains.metrics,
         denied: remains.denied,
         denied_total: remains.denied_total,
+        lingering: remains.lingering,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::host::progress::ProgressBook;
 use crate::host::settings::SettingBook;
 use crate::interface::{self, Interfaces};
 use crate::limits::{LimitName, Limits};
-use crate::log::LogBook;
+use crate::log::{LogBook, printable};
 use crate::precheck::{Survey, Unfit, survey};
 use crate::report::Verdict;
 use crate::sandbox::Sandbox;
@@ -164,7 +164,7 @@ fn prepare(sandbox: &Sandbox, bytes: &[u8]) -> Result<Prepared, LoadError> {
 
 /// What the names do not tell, the types do; wasmtime says the first that differs.
 fn mismatch(error: wasmtime::Error) -> LoadError {
-    LoadError::Mismatch(vec![crate::log::printable(&format!("{error:#}"), 512)])
+    LoadError::Mismatch(vec![printable(&format!("{error:#}"), 512)])
 }
 
 fn compiled(sandbox: &Sandbox, digest: &Digest, bytes: &[u8]) -> Result<wasmtime::component::Component, LoadError> {
@@ -178,7 +178,8 @@ fn compiled(sandbox: &Sandbox, digest: &Digest, bytes: &[u8]) -> Result<wasmtime
     if let Some(vault) = sandbox.vault() {
         vault.write(digest, Kept::Code, &code);
     }
-    deserialize(sandbox, &code).map_err(|error| LoadError::Host(format!("{error:#}")))
+    // What exceeds the pool, such as a memory of 4 GiB, is found out only now.
+    deserialize(sandbox, &code).map_err(|error| LoadError::Compile(printable(&format!("{error:#}"), 512)))
 }
 
 fn deserialize(sandbox: &Sandbox, code: &[u8]) -> wasmtime::Result<wasmtime::component::Component> {

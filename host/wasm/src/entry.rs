@@ -5,7 +5,7 @@ use crate::host::denials::Denials;
 use crate::limits::Limits;
 use crate::log::{LogBook, Progress};
 use crate::meter::Meter;
-use crate::report::{DeniedCall, LogTotals, Usage};
+use crate::report::{DeniedCall, Lingering, LogTotals, Usage};
 use crate::sandbox::Sandbox;
 use crate::store::{Parts, State, new_store};
 use cofferdam_engine::Data;
@@ -53,6 +53,7 @@ pub(crate) struct Remains {
     pub(crate) metrics: Vec<(String, f64)>,
     pub(crate) denied: Vec<DeniedCall>,
     pub(crate) denied_total: u64,
+    pub(crate) lingering: Lingering,
 }
 
 /// Enters a guest for one errand. When `stop` is ready first, or `wall` is over, the guest is gone with its store.
@@ -95,6 +96,7 @@ pub(crate) async fn enter(
         output: 0,
     };
     let refused_growth = state.limiter.refused();
+    let lingering = state.directories.lingering();
     drop(store);
     let (denied, denied_total) = denials.take();
     Remains {
@@ -108,6 +110,7 @@ pub(crate) async fn enter(
         metrics,
         denied,
         denied_total,
+        lingering,
     }
 }
 

@@ -86,7 +86,7 @@ impl Wreck<'_> {
             self.error.downcast_ref::<ResourceTableError>(),
             Some(ResourceTableError::Full)
         ) {
-            return Some(LimitName::OpenFiles);
+            return Some(LimitName::Handles);
         }
         let cause = self.error.root_cause().to_string();
         if cause.contains("fuel allocated for hostcalls has been exhausted") {

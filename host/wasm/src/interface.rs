@@ -132,7 +132,7 @@ fn import_mismatches(name: &str, functions: &[String], mismatches: &mut Vec<Stri
             ),
         }
     } else if WASI_PACKAGES.contains(&package) {
-        if !version.is_some_and(|version| (version.major, version.minor) == (0, 2)) {
+        if version.is_none_or(|version| (version.major, version.minor) != (0, 2)) {
             mismatches.push(format!(
                 "imports `{name}`; this host speaks WASI 0.2: build it for wasm32-wasip2"
             ));

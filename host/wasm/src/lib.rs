@@ -38,6 +38,8 @@ pub use limits::{InvalidLimit, LIMITS, LimitName, LimitRow, LimitUnit, Limits};
 pub use log::{LogLevel, LogLine, LogSource, Progress};
 pub use precheck::Unfit;
 pub use registry::{Builtin, Plugin, PluginSource, Problem, Registry, Resolution, Sources};
-pub use report::{DeniedCall, ExceededLimit, LogTotals, Outcome, Report, Timeout, Trap, TrapKind, Usage, Verdict};
+pub use report::{
+    DeniedCall, ExceededLimit, Lingering, LogTotals, Outcome, Report, Timeout, Trap, TrapKind, Usage, Verdict,
+};
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
 pub use vault::VaultError;

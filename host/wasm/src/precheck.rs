@@ -137,7 +137,7 @@ impl Tally {
             Payload::FunctionSection(section) => self.functions.add(section.count()),
             Payload::CodeSectionEntry(body) => {
                 let range = body.range();
-                at_most("bytes in one function", (range.end - range.start) as u64, MAX_BODY)
+                at_most("bytes in one function", range.end - range.start, MAX_BODY)
             }
             Payload::ImportSection(section) => self.core_names.add(section.count()),
             Payload::ExportSection(section) => self.core_names.add(section.count()),
@@ -214,7 +214,7 @@ fn at_most(what: &'static str, found: u64, allowed: u64) -> Result<(), Unfit> {
 
 fn damaged(error: wasmparser::BinaryReaderError) -> Unfit {
     Unfit::Damaged {
-        offset: error.offset() as u64,
+        offset: error.offset(),
         message: error.message().to_owned(),
     }
 }

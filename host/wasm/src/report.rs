@@ -4,6 +4,8 @@ use crate::limits::LimitName;
 use crate::log::Progress;
 use cofferdam_engine::{Data, Failure};
 use std::fmt;
+use std::fs::File;
+use std::sync::Weak;
 use std::time::Duration;
 
 /// Everything the host has to say about an attempt that is over.
@@ -25,6 +27,34 @@ pub struct Report {
     pub denied: Vec<DeniedCall>,
     /// How many calls were refused in all.
     pub denied_total: u64,
+    /// What the guest had begun in its directories and nothing can stop.
+    pub lingering: Lingering,
+}
+
+/// Work in directories that threads of the system may still be at when an attempt has its verdict.
+///
+/// An attempt that may write has stopped only when this has finished too; before that, no other attempt should start in
+/// its place.
+#[derive(Clone, Debug, Default)]
+pub struct Lingering {
+    pub(crate) calls: Weak<()>,
+    pub(crate) written: Vec<Weak<File>>,
+}
+
+impl Lingering {
+    /// Returns whether nothing is under way any more.
+    pub fn is_finished(&self) -> bool {
+        self.calls.strong_count() == 0 && self.written.iter().all(|file| file.strong_count() == 0)
+    }
+
+    /// Waits until nothing is under way any more.
+    pub async fn finished(&self) {
+        // The system says nothing when such a call ends; they are short, unless the disk hangs.
+        const PAUSE: Duration = Duration::from_millis(1);
+        while !self.is_finished() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
 }
 
 /// How an attempt ended. What the guest says, what it did wrong and what the host did are different things to the end.

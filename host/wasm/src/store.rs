@@ -53,8 +53,6 @@ pub(crate) enum Stopped {
 
 /// The results of a call are copied with a little around them.
 const OUTPUT_SLACK: usize = 64 * 1024;
-/// Streams and pollables come on top of the files that a guest has open.
-const TABLE_SLACK: usize = 64;
 const MAX_RANDOM: u64 = 1024 * 1024;
 
 /// Returns a store with limits and deadline set, before anything of the guest has run.
@@ -67,12 +65,7 @@ pub(crate) fn new_store(engine: &Engine, limits: &Limits, meter: &Meter, parts: 
         .max_random_size(MAX_RANDOM);
     refuse_network(&mut wasi, &parts.denials);
     let mut table = ResourceTable::new();
-    table.set_max_capacity(
-        limits
-            .size(LimitName::OpenFiles)
-            .saturating_mul(4)
-            .saturating_add(TABLE_SLACK),
-    );
+    table.set_max_capacity(limits.size(LimitName::Handles));
     let state = State {
         attempt: parts.attempt,
         log: parts.log,

@@ -12,12 +12,13 @@ use crate::directory::HiddenDirectory;
 use crate::grants::{Access, Effective, OpenDirectory};
 use crate::host::denials::Denials;
 use crate::limits::{LimitName, Limits};
+use crate::report::Lingering;
 use crate::store::{State, Stopped};
 use operation::{HowToOpen, Opened, Start, description, error_code, hidden_names, metadata_hash, timestamps};
 use place::{Astray, LastLink};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::{Descriptor, Dir, File as OpenFile, WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::preopens;
@@ -35,11 +36,15 @@ pub(crate) struct Directories {
     max_open: usize,
     open: usize,
     // The root of a guest that has none: nothing is there, and asking is a denied call.
-    wall: Option<u32>,
+    walls: HashSet<u32>,
     // What the guest calls its open directories, for the record of denied calls.
     names: HashMap<u32, String>,
     // What the open listings must not show.
     hidden_names: HashMap<u32, Vec<String>>,
+    // Held by every call that is under way on a thread that may block.
+    calls: Arc<()>,
+    // Files that can be written: their writes too are done on such threads.
+    written: Vec<Weak<File>>,
 }
 
 impl Directories {
@@ -57,9 +62,26 @@ impl Directories {
             hidden: Arc::new([]),
             max_open: limits.size(LimitName::OpenFiles),
             open: 0,
-            wall: None,
+            walls: HashSet::new(),
             names: HashMap::new(),
             hidden_names: HashMap::new(),
+            calls: Arc::new(()),
+            written: Vec::new(),
+        }
+    }
+
+    /// Returns what may still be under way when the store is gone.
+    pub(crate) fn lingering(&self) -> Lingering {
+        Lingering {
+            calls: Arc::downgrade(&self.calls),
+            written: self.written.clone(),
+        }
+    }
+
+    fn remember(&mut self, file: &OpenFile) {
+        if file.open_mode.contains(OpenMode::WRITE) {
+            self.written.retain(|file| file.strong_count() > 0);
+            self.written.push(Arc::downgrade(&file.file));
         }
     }
 
@@ -134,7 +156,7 @@ impl View<'_> {
     }
 
     fn not_the_wall(&self, call: &'static str, fd: &Resource<Descriptor>, path: &str) -> FsResult<()> {
-        if self.directories.wall == Some(fd.rep()) {
+        if self.directories.walls.contains(&fd.rep()) {
             self.denials.record(
                 call,
                 &self.directories.guest_path(fd.rep(), path),
@@ -178,8 +200,10 @@ impl View<'_> {
         path: String,
         work: impl FnOnce(&str) -> Result<T, Astray> + Send + 'static,
     ) -> FsResult<T> {
+        let under_way = Arc::clone(&self.directories.calls);
         let done = tokio::task::spawn_blocking(move || {
             let result = work(&path);
+            drop(under_way);
             (result, path)
         });
         let (result, path) = done.await.map_err(FsError::trap)?;
@@ -195,9 +219,10 @@ impl View<'_> {
         })
     }
 
-    fn push(&mut self, descriptor: Descriptor) -> FsResult<Resource<Descriptor>> {
+    /// Opens one more, if the guest may have one more open.
+    fn push(&mut self, descriptor: Descriptor) -> wasmtime::Result<Resource<Descriptor>> {
         if self.directories.open >= self.directories.max_open {
-            return Err(FsError::trap(Stopped::Limit(LimitName::OpenFiles)));
+            return Err(wasmtime::Error::new(Stopped::Limit(LimitName::OpenFiles)));
         }
         let resource = self.table.push(descriptor)?;
         self.directories.open += 1;
@@ -223,14 +248,14 @@ impl preopens::Host for View<'_> {
             };
             let mut opened = Dir::new(dead_end()?, perms, mode, false);
             opened.dir = directory.file;
-            let resource = self.table.push(Descriptor::Dir(opened))?;
+            let resource = self.push(Descriptor::Dir(opened))?;
             self.directories.names.insert(resource.rep(), directory.guest.clone());
             preopened.push((resource, directory.guest));
         }
         if !preopened.iter().any(|(_, guest)| guest == "/") {
             let wall = Dir::new(dead_end()?, FsPerms::ReadOnly, OpenMode::READ, false);
-            let resource = self.table.push(Descriptor::Dir(wall))?;
-            self.directories.wall = Some(resource.rep());
+            let resource = self.push(Descriptor::Dir(wall))?;
+            self.directories.walls.insert(resource.rep());
             self.directories.names.insert(resource.rep(), "/".to_owned());
             preopened.push((resource, "/".to_owned()));
         }
@@ -408,9 +433,14 @@ impl HostDescriptor for View<'_> {
         let start = self.start(directory);
         let name = self.directories.guest_path(fd.rep(), &path);
         match self.at(CALL, &fd, path, move |path| start.open(path, how)).await? {
-            Opened::File(file) => self.push(Descriptor::File(OpenFile::new(file, perms, how.mode(), false))),
+            Opened::File(file) => {
+                let file = OpenFile::new(file, perms, how.mode(), false);
+                self.directories.remember(&file);
+                self.push(Descriptor::File(file)).map_err(FsError::trap)
+            }
             Opened::Directory(directory) => {
-                let resource = self.push(Descriptor::Dir(Dir::new(directory, perms, how.mode(), false)))?;
+                let directory = Descriptor::Dir(Dir::new(directory, perms, how.mode(), false));
+                let resource = self.push(directory).map_err(FsError::trap)?;
                 self.directories.names.insert(resource.rep(), name);
                 Ok(resource)
             }
@@ -491,9 +521,7 @@ impl HostDescriptor for View<'_> {
     fn drop(&mut self, fd: Resource<Descriptor>) -> wasmtime::Result<()> {
         let number = fd.rep();
         self.directories.names.remove(&number);
-        if self.directories.wall == Some(number) {
-            self.directories.wall = None;
-        }
+        self.directories.walls.remove(&number);
         self.directories.open = self.directories.open.saturating_sub(1);
         HostDescriptor::drop(&mut self.files(), fd)
     }

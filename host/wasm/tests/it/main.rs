@@ -1,4 +1,8 @@
 //! What holds for guests that mean no good, and for those that do.
 
+mod finding;
+mod granting;
 mod guests;
+mod hostile;
+mod loading;
 mod running;

@@ -1,0 +1,374 @@
+//! What a guest can reach: what its action asked for and the operator allowed, and nothing beside it.
+
+use crate::guests::{Guest, call, limits, output, sandbox};
+use cofferdam_engine::Data;
+use cofferdam_wasm::{
+    Access, Allowed, AttemptCall, DirectoryGrant, EffectClass, Effective, GrantError, LimitName, Need, Report, Verdict,
+    effective,
+};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Calls one function of `wasi:filesystem` on its first directory, with the path in its parameters, and answers with the
+/// number of the error, or 100.
+fn probe(function: &str, signature: &str, arguments: &str) -> Guest {
+    // Where the code lies behind the tag of the result: what could be a handle is aligned like one.
+    let code = if function == "open-at" { 324 } else { 321 };
+    let run = format!(
+        "(local $at i32) (local $code i32)
+        (call $directories (i32.const 300))
+        (local.set $at (i32.load (i32.load (i32.const 300))))
+        (local.set $params (i32.add (local.get $params) (i32.const 1)))
+        (local.set $params_len (i32.sub (local.get $params_len) (i32.const 2)))
+        (call $probed (local.get $at) {arguments} (i32.const 320))
+        (local.set $code (i32.load8_u (i32.const {code})))
+        (if (i32.eqz (i32.load8_u (i32.const 320))) (then (local.set $code (i32.const 100))))
+        (if (i32.and (i32.ne (i32.load8_u (i32.const 320)) (i32.const 0)) (i32.eqz (i32.load8_u (i32.const {code}))))
+            (then (local.set $code (i32.const 0))))
+        (i32.store8 (i32.const 340) (i32.add (i32.const 49) (i32.div_u (local.get $code) (i32.const 100))))
+        (i32.store8 (i32.const 341) (i32.add (i32.const 48) (i32.rem_u (i32.div_u (local.get $code) (i32.const 10)) (i32.const 10))))
+        (i32.store8 (i32.const 342) (i32.add (i32.const 48) (i32.rem_u (local.get $code) (i32.const 10))))
+        (call $answer (i32.const 340) (i32.const 3))"
+    );
+    Guest::running(&run).importing(&format!(
+        r#"(import "wasi:filesystem/preopens@0.2.6" "get-directories" (func $directories (param i32)))
+        (import "wasi:filesystem/types@0.2.6" "[method]descriptor.{function}" (func $probed (param i32 {signature} i32)))"#
+    ))
+}
+
+// The answers of a probe: 100 and the number of the error, or 200.
+const DONE: i64 = 200;
+const ACCESS: i64 = 100;
+const NO_ENTRY: i64 = 120;
+const NOT_PERMITTED: i64 = 131;
+
+const PATH: &str = "(local.get $params) (local.get $params_len)";
+
+/// Opens the path for reading, following a link at its end.
+fn opening() -> Guest {
+    probe(
+        "open-at",
+        "i32 i32 i32 i32 i32",
+        &format!("(i32.const 1) {PATH} (i32.const 0) (i32.const 1)"),
+    )
+}
+
+/// Makes the file at the path.
+fn making() -> Guest {
+    probe(
+        "open-at",
+        "i32 i32 i32 i32 i32",
+        &format!("(i32.const 0) {PATH} (i32.const 1) (i32.const 2)"),
+    )
+}
+
+/// Lists the first directory and answers with the names, sorted by the host's own order, one after the other.
+fn listing() -> Guest {
+    let run = r#"(local $stream i32) (local $to i32)
+        (call $directories (i32.const 300))
+        (call $list (i32.load (i32.load (i32.const 300))) (i32.const 320))
+        (local.set $stream (i32.load (i32.const 324)))
+        (local.set $to (i32.const 12000))
+        (i32.store8 (local.get $to) (i32.const 34))
+        (local.set $to (i32.add (local.get $to) (i32.const 1)))
+        (block $done
+            (loop $more
+                (call $next (local.get $stream) (i32.const 400))
+                (br_if $done (i32.or (i32.load8_u (i32.const 400)) (i32.eqz (i32.load8_u (i32.const 404)))))
+                (memory.copy (local.get $to) (i32.load (i32.const 412)) (i32.load (i32.const 416)))
+                (local.set $to (i32.add (local.get $to) (i32.load (i32.const 416))))
+                (i32.store8 (local.get $to) (i32.const 32))
+                (local.set $to (i32.add (local.get $to) (i32.const 1)))
+                (br $more)))
+        (i32.store8 (local.get $to) (i32.const 34))
+        (call $answer (i32.const 12000) (i32.sub (local.get $to) (i32.const 11999)))"#;
+    Guest::running(run).importing(
+        r#"(import "wasi:filesystem/preopens@0.2.6" "get-directories" (func $directories (param i32)))
+        (import "wasi:filesystem/types@0.2.6" "[method]descriptor.read-directory" (func $list (param i32 i32)))
+        (import "wasi:filesystem/types@0.2.6" "[method]directory-entry-stream.read-directory-entry"
+            (func $next (param i32 i32)))"#,
+    )
+}
+
+fn need(kind: &str) -> Need {
+    Need {
+        kind: kind.to_owned(),
+        reason: None,
+        path: None,
+        data: Data::Null,
+    }
+}
+
+fn allowed(root: &Path, directories: &[(&str, &str, Access)]) -> Allowed {
+    Allowed {
+        root: root.to_owned(),
+        hidden: vec![root.join(".cofferdam")],
+        directories: directories
+            .iter()
+            .map(|(guest, host, access)| DirectoryGrant {
+                guest: (*guest).to_owned(),
+                host: host.into(),
+                access: *access,
+            })
+            .collect(),
+    }
+}
+
+fn project() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let at = |path: &str| root.path().join(path);
+    fs::create_dir_all(at(".cofferdam/blobs")).unwrap();
+    fs::create_dir_all(at("x")).unwrap();
+    fs::create_dir_all(at("out")).unwrap();
+    fs::write(at(".cofferdam/state.db"), "secret").unwrap();
+    fs::write(at("readme"), "hello").unwrap();
+    symlink("../.cofferdam", at("x/link")).unwrap();
+    symlink("../../../../etc", at("x/etc")).unwrap();
+    root
+}
+
+async fn probed(guest: &Guest, grants: &Arc<Effective>, path: &str) -> Report {
+    let action = guest.action(&sandbox()).await;
+    let call = AttemptCall {
+        params: Data::text(path),
+        grants: Arc::clone(grants),
+        ..call(&limits(&[]))
+    };
+    action.run(call).await
+}
+
+async fn number(guest: &Guest, grants: &Arc<Effective>, path: &str) -> i64 {
+    match output(&probed(guest, grants, path).await) {
+        Data::Int(number) => *number,
+        other => panic!("{other}"),
+    }
+}
+
+// row E14
+#[tokio::test]
+async fn the_state_is_invisible_where_the_project_is_granted() {
+    let root = project();
+    let grants = Arc::new(effective(&[need("read")], &allowed(root.path(), &[("/src", ".", Access::Read)])).unwrap());
+    assert_eq!(grants.class(), EffectClass::Quiet);
+    assert_eq!(number(&opening(), &grants, "readme").await, DONE);
+    assert_eq!(number(&opening(), &grants, "x/../readme").await, DONE);
+    assert_eq!(number(&opening(), &grants, "nothing").await, NO_ENTRY);
+    for path in [
+        ".cofferdam",
+        "./.cofferdam/",
+        "x/../.cofferdam",
+        ".cofferdam/state.db",
+        "x/link",
+        "x/link/state.db",
+    ] {
+        let report = probed(&opening(), &grants, path).await;
+        assert_eq!(output(&report), &Data::Int(ACCESS), "{path}");
+        assert_eq!(report.denied_total, 1);
+        assert_eq!(report.denied[0].call, "filesystem.open-at");
+        assert_eq!(report.denied[0].target, format!("/src/{path}"));
+        assert_eq!(report.denied[0].reason, "the state of Cofferdam is never shown");
+    }
+    for path in ["../etc", "/etc", "x/etc", "x/etc/passwd"] {
+        assert_eq!(number(&opening(), &grants, path).await, NOT_PERMITTED, "{path}");
+    }
+    let report = probed(&listing(), &grants, "").await;
+    let mut names: Vec<_> = output(&report)
+        .as_text()
+        .unwrap()
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    names.sort();
+    assert_eq!(names, ["out", "readme", "x"]);
+}
+
+// row E14
+#[tokio::test]
+async fn reading_is_not_writing() {
+    let root = project();
+    let grants = Arc::new(
+        effective(
+            &[need("read")],
+            &allowed(root.path(), &[("/out", "out", Access::Write)]),
+        )
+        .unwrap(),
+    );
+    assert_eq!(grants.class(), EffectClass::Quiet, "it asked for reading only");
+    let report = probed(&making(), &grants, "new").await;
+    assert_eq!(output(&report), &Data::Int(NOT_PERMITTED));
+    assert_eq!(report.denied[0].reason, "granted for reading only");
+    assert!(!root.path().join("out/new").exists());
+
+    let grants = Arc::new(
+        effective(
+            &[need("write")],
+            &allowed(root.path(), &[("/out", "out", Access::Write)]),
+        )
+        .unwrap(),
+    );
+    assert_eq!(grants.class(), EffectClass::Effectful);
+    assert_eq!(number(&making(), &grants, "new").await, DONE);
+    assert!(root.path().join("out/new").exists());
+    let directory = probe("create-directory-at", "i32 i32", PATH);
+    assert_eq!(number(&directory, &grants, "deep").await, DONE);
+    assert!(root.path().join("out/deep").is_dir());
+    let link = probe(
+        "symlink-at",
+        "i32 i32 i32 i32",
+        &format!("{PATH} (i32.const 1024) (i32.const 2)"),
+    );
+    assert_eq!(
+        number(&link, &grants, "../readme").await,
+        NOT_PERMITTED,
+        "a link that leads out"
+    );
+    assert_eq!(number(&link, &grants, "new").await, DONE);
+    let again = probe(
+        "rename-at",
+        "i32 i32 i32 i32 i32",
+        &format!("{PATH} (local.get $at) (i32.const 1024) (i32.const 2)"),
+    );
+    assert_eq!(number(&again, &grants, "new").await, DONE);
+    let hard = probe(
+        "link-at",
+        "i32 i32 i32 i32 i32 i32",
+        &format!("(i32.const 0) {PATH} (local.get $at) (i32.const 1024) (i32.const 2)"),
+    );
+    assert_eq!(number(&hard, &grants, "../.cofferdam/state.db").await, NOT_PERMITTED);
+}
+
+// row E14
+#[tokio::test]
+async fn without_a_grant_every_path_is_denied_and_recorded() {
+    let grants = Arc::new(Effective::nothing());
+    let report = probed(&opening(), &grants, "etc/passwd").await;
+    assert_eq!(output(&report), &Data::Int(ACCESS));
+    assert_eq!(report.denied[0].target, "/etc/passwd");
+    assert_eq!(report.denied[0].reason, "no directory is granted to the action");
+
+    let secret = r#"(import "cofferdam:plugin/secrets@0.1.0" "reveal" (func $reveal (param i32 i32 i32)))"#;
+    let guest = Guest::running(
+        "(call $reveal (i32.const 1024) (i32.const 2) (i32.const 304)) (call $answer (local.get $params) (local.get $params_len))",
+    );
+    let report = probed(&guest.importing(secret), &grants, "x").await;
+    output(&report);
+    assert_eq!(
+        (report.denied[0].call, report.denied[0].target.as_str()),
+        ("secrets.reveal", "go")
+    );
+}
+
+#[tokio::test]
+async fn files_that_are_open_are_counted() {
+    let root = project();
+    let grants = Arc::new(effective(&[need("read")], &allowed(root.path(), &[("/src", ".", Access::Read)])).unwrap());
+    let mut guest = opening();
+    guest.run = guest
+        .run
+        .replacen("(call $probed", "(loop $more (call $probed", 1)
+        .replacen(
+            "(i32.const 320))\n        (local.set $code",
+            "(i32.const 320)) (br_if $more (i32.eqz (i32.load8_u (i32.const 320)))))\n        (local.set $code",
+            1,
+        );
+    let action = guest.action(&sandbox()).await;
+    let limits = limits(&[(LimitName::OpenFiles, 10)]);
+    let report = action
+        .run(AttemptCall {
+            params: Data::text("readme"),
+            grants,
+            ..call(&limits)
+        })
+        .await;
+    assert!(
+        matches!(&report.verdict, Verdict::LimitExceeded(limit) if limit.limit == LimitName::OpenFiles),
+        "{:#?}",
+        report.verdict
+    );
+}
+
+#[test]
+fn a_grant_is_what_is_asked_for_and_allowed() {
+    let root = project();
+    let both = allowed(
+        root.path(),
+        &[("/src", ".", Access::Read), ("/out", "out", Access::Write)],
+    );
+    let granted = |needs: &[Need]| {
+        let effective = effective(needs, &both).unwrap();
+        let directories: Vec<_> = effective
+            .directories()
+            .iter()
+            .map(|directory| (directory.guest.clone(), directory.access))
+            .collect();
+        (directories, effective.decisions().to_vec())
+    };
+    assert_eq!(granted(&[]).0, []);
+    assert_eq!(granted(&[need("write")]).0, [("/out".to_owned(), Access::Write)]);
+    assert_eq!(
+        granted(&[need("read"), need("write")]).0,
+        [("/src".to_owned(), Access::Read), ("/out".to_owned(), Access::Write)]
+    );
+    let only = Need {
+        path: Some("/src".to_owned()),
+        ..need("read")
+    };
+    assert_eq!(granted(&[only]).0, [("/src".to_owned(), Access::Read)]);
+    let (directories, decisions) = granted(&[
+        need("network"),
+        Need {
+            path: Some("/x".to_owned()),
+            ..need("write")
+        },
+    ]);
+    assert_eq!(directories, []);
+    assert_eq!(
+        decisions[0].refused.as_deref(),
+        Some("`network` cannot be granted by this host yet")
+    );
+    assert_eq!(
+        decisions[1].refused.as_deref(),
+        Some(r#"no directory is granted for it: dirs = [{ guest = "/x", host = "..", access = "write" }]"#)
+    );
+}
+
+#[test]
+fn what_must_not_be_granted_is_refused() {
+    let root = project();
+    let refused = |guest: &str, host: &str, access, kind: &str| {
+        effective(&[need(kind)], &allowed(root.path(), &[(guest, host, access)])).unwrap_err()
+    };
+    let state = refused("/s", ".cofferdam/blobs", Access::Read, "read");
+    assert_eq!(
+        state.to_string(),
+        "`.cofferdam/blobs` cannot be granted for reading: it lies in the state directory"
+    );
+    let state = refused("/s", ".", Access::Write, "write");
+    assert_eq!(
+        state.to_string(),
+        "`.` cannot be granted for writing: the state directory lies in it"
+    );
+    let link = refused("/s", "x/link", Access::Read, "read");
+    assert!(
+        matches!(&link, GrantError::Directory { source, .. } if source.to_string() == "`link` is a symbolic link: name what it points to")
+    );
+    let file = refused("/s", "readme", Access::Read, "read");
+    assert!(matches!(&file, GrantError::Directory { source, .. } if source.to_string() == "`readme` is no directory"));
+    assert!(matches!(
+        refused("/s", "gone", Access::Read, "read"),
+        GrantError::Directory { .. }
+    ));
+    for guest in ["src", "/a/../b", "/a/", "//"] {
+        assert!(
+            matches!(refused(guest, "x", Access::Read, "read"), GrantError::GuestPath(_)),
+            "{guest}"
+        );
+    }
+    let twice = allowed(root.path(), &[("/s", "x", Access::Read), ("/s", "out", Access::Read)]);
+    assert!(matches!(
+        effective(&[need("read")], &twice),
+        Err(GrantError::SameGuestPath(_))
+    ));
+}
