@@ -70,6 +70,8 @@ pub(crate) struct RunProgress {
     pub(crate) completed: u64,
     /// How many calls failed.
     pub(crate) failed: u64,
+    /// How many calls had completed when this process took the run over.
+    pub(crate) kept: u64,
     /// How many events it has.
     pub(crate) version: u64,
     in_flight: BTreeMap<Fence, NodeIndex>,
@@ -87,6 +89,7 @@ impl RunProgress {
             outputs: Data::Null,
             completed: 0,
             failed: 0,
+            kept: 0,
             version: 0,
             in_flight: BTreeMap::new(),
         }
@@ -101,6 +104,7 @@ impl RunProgress {
 
     /// Marks everything that has ended as kept from before.
     pub(crate) fn keep(&mut self) {
+        self.kept = self.completed;
         for step in self.steps.values_mut() {
             step.kept = step.ended_at.is_some();
         }

@@ -46,6 +46,9 @@ pub(crate) async fn say_end(
                 steps,
                 counted(facts.flushes, "flush").replace("flushs", "flushes"),
             ];
+            if progress.kept > 0 {
+                parts.insert(2, format!("{} of them kept", progress.kept));
+            }
             if facts.memory > 0 {
                 parts.push(format!("at most {} in the sandboxes", size(facts.memory)));
             }

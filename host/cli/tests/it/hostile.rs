@@ -62,6 +62,20 @@ fn a_state_that_is_none_is_left_alone() {
 }
 
 #[test]
+fn a_database_of_another_program_is_left_alone() {
+    let project = Project::with(&[("join.wf", JOIN)]);
+    assert_eq!(project.say(&["run", "join.wf"]).code, Some(0));
+    let mut state = std::fs::read(project.path(".cofferdam/state.db")).expect("the state");
+    // Where SQLite keeps the number of the program whose database it is.
+    state[68..72].copy_from_slice(&0x1234_5678_u32.to_be_bytes());
+    project.write(".cofferdam/state.db", &state);
+    let transcript = [project.transcript(&["runs"]), project.transcript(&["run", "join.wf"])];
+    assert_snapshot!(transcript.join("\n"));
+    let after = std::fs::read(project.path(".cofferdam/state.db")).expect("the state");
+    assert!(after == state, "it was not touched");
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_nothing_with_a_panic() {
     let project = Project::with(&[("join.wf", JOIN)]);
     assert_eq!(project.say(&["run", "join.wf"]).code, Some(0));

@@ -158,6 +158,7 @@ impl Project {
                     r#""(duration_ms|created_at|updated_at|started_at|ended_at|finished_at|at|size)":("[^"]*"|\d+)"#,
                     r#""$1":"[$1]""#,
                 ),
+                (r"\b\d+ of them kept", "[some] of them kept"),
                 (r"process \d+", "process [pid]"),
                 (r"process \[pid\] on this machine", "process [pid] on this machine"),
             ]
