@@ -61,18 +61,41 @@ fn a_state_that_is_none_is_left_alone() {
     assert!(content.starts_with("this is no database"), "it was not touched");
 }
 
+/// Returns a database without tables, of the program and the format with these numbers.
+fn database(program: u32, format: u32) -> Vec<u8> {
+    let mut page = vec![0; 512];
+    page[..16].copy_from_slice(b"SQLite format 3\0");
+    page[16..18].copy_from_slice(&512_u16.to_be_bytes());
+    page[18..24].copy_from_slice(&[1, 1, 0, 64, 32, 32]);
+    // The change counter, the pages, the schema format, the encoding, and for which change they hold.
+    for (at, value) in [
+        (24, 1),
+        (28, 1),
+        (44, 4),
+        (56, 1),
+        (60, format),
+        (68, program),
+        (92, 1),
+        (96, 3_040_000),
+    ] {
+        page[at..at + 4].copy_from_slice(&u32::to_be_bytes(value));
+    }
+    // An empty leaf of a table.
+    page[100..108].copy_from_slice(&[13, 0, 0, 0, 0, 2, 0, 0]);
+    page
+}
+
 #[test]
-fn a_database_of_another_program_is_left_alone() {
-    let project = Project::with(&[("join.wf", JOIN)]);
-    assert_eq!(project.say(&["run", "join.wf"]).code, Some(0));
-    let mut state = std::fs::read(project.path(".cofferdam/state.db")).expect("the state");
-    // Where SQLite keeps the number of the program whose database it is.
-    state[68..72].copy_from_slice(&0x1234_5678_u32.to_be_bytes());
-    project.write(".cofferdam/state.db", &state);
-    let transcript = [project.transcript(&["runs"]), project.transcript(&["run", "join.wf"])];
-    assert_snapshot!(transcript.join("\n"));
-    let after = std::fs::read(project.path(".cofferdam/state.db")).expect("the state");
-    assert!(after == state, "it was not touched");
+fn a_database_of_another_program_or_a_later_version_is_left_alone() {
+    const OURS: u32 = 0x436f_6664;
+    for (name, database) in [("foreign", database(0x1234_5678, 1)), ("newer", database(OURS, 99))] {
+        let project = Project::with(&[("join.wf", JOIN)]);
+        project.write(".cofferdam/state.db", &database);
+        let transcript = [project.transcript(&["runs"]), project.transcript(&["run", "join.wf"])];
+        assert_snapshot!(name, transcript.join("\n"));
+        let after = std::fs::read(project.path(".cofferdam/state.db")).expect("the state");
+        assert!(after == database, "it was not touched");
+    }
 }
 
 #[test]
