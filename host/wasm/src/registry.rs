@@ -9,6 +9,7 @@ use cofferdam_engine::Digest;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -307,7 +308,12 @@ fn claimed_name(file: &Path) -> String {
 
 /// Reads a file of reasonable size; one that is not is not read.
 fn read(path: &Path) -> Result<Arc<[u8]>, ReadError> {
-    let file = std::fs::File::open(path).map_err(ReadError::Io)?;
+    // Opening a pipe would wait for whoever writes to it, for ever.
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
+        .open(path)
+        .map_err(ReadError::Io)?;
     let found = file.metadata().map_err(ReadError::Io)?;
     if !found.is_file() {
         return Err(ReadError::Io(io::Error::other("it is no regular file")));

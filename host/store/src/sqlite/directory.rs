@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// Makes sure that the directory of the database at `path` exists and is fit for it, and returns it.
 pub(crate) fn prepare(path: &Path) -> Result<PathBuf, OpenError> {
     let directory = directory_of(path);
+    refuse_links(path, &directory)?;
     match fs::metadata(&directory) {
         Ok(metadata) if metadata.is_dir() => {
             let mode = metadata.permissions().mode() & 0o777;
@@ -26,6 +27,17 @@ pub(crate) fn prepare(path: &Path) -> Result<PathBuf, OpenError> {
         return Err(OpenError::unusable(directory, error.into()));
     }
     Ok(directory)
+}
+
+/// Refuses a database or a directory that is a link: a repository that somebody clones could point it anywhere.
+fn refuse_links(path: &Path, directory: &Path) -> Result<(), OpenError> {
+    for place in [directory, path] {
+        if fs::symlink_metadata(place).is_ok_and(|metadata| metadata.file_type().is_symlink()) {
+            let reason = io::Error::other("it is a symbolic link; name the place that it points to");
+            return Err(OpenError::unusable(place.to_owned(), reason));
+        }
+    }
+    Ok(())
 }
 
 /// Returns the directory that holds `path`.

@@ -190,3 +190,18 @@ fn a_place_without_a_state_or_a_directory_is_refused() {
         Err(OpenError::Directory { .. })
     ));
 }
+
+#[test]
+fn a_state_that_is_a_link_is_refused() {
+    let elsewhere = filled();
+    let project = TempDir::new().unwrap();
+    let linked = project.path().join("linked");
+    std::os::unix::fs::symlink(elsewhere.path(), &linked).unwrap();
+    let plain = project.path().join("plain");
+    fs::create_dir(&plain).unwrap();
+    std::os::unix::fs::symlink(database(elsewhere.path()), database(&plain)).unwrap();
+    for directory in [linked, plain] {
+        let error = SqliteLog::open(crate::options(&directory, "b")).unwrap_err();
+        assert!(whole_text(&error).contains("it is a symbolic link"), "{error}");
+    }
+}

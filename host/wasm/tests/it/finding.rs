@@ -26,6 +26,9 @@ async fn registry() -> (tempfile::TempDir, Registry) {
     fs::write(at("a/two  words.wasm"), named("x")).unwrap();
     fs::write(at("a/.being-written.wasm"), "").unwrap();
     fs::write(at("a/readme.txt"), "").unwrap();
+    // Whoever opens it to read waits for a writer that never comes.
+    let pipe = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, at("a/pipe.wasm"), pipe, rustix::fs::Mode::RUSR, 0).unwrap();
     let sources = Sources {
         builtins: vec![Builtin {
             name: "fs".to_owned(),
@@ -59,6 +62,7 @@ async fn a_bad_file_is_a_problem_and_the_others_load() {
             "a/fs.wasm: claims the name `fs`, which is built in  (CF0507)",
             "a/github.wasm: claims the name `github`, which b/GitHub.wasm has too; neither is used  (CF0507)",
             "a/old.wasm: a core module, not a component: build it for wasm32-wasip2 with `cofferdam plugin build`  (CF0502)",
+            "a/pipe.wasm: cannot be read: it is no regular file  (CF0501)",
             "a/two  words.wasm: `two  words` is no name for a plugin  (CF0508)",
             "b/GitHub.wasm: claims the name `github`, which a/github.wasm has too; neither is used  (CF0507)",
         ]
