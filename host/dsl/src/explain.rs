@@ -258,6 +258,91 @@ fn meaning(code: Code) -> Option<Words> {
             "",
             "",
         ),
+        Code::NameIsNotFile => (
+            "A workflow is found by the name of its file and shown by the name in it. One of the two should be renamed, so that people find what they read about.",
+            "workflow nightly { call a }",
+            "",
+        ),
+        Code::UnknownAction => (
+            "No plugin that is loaded has this action. `cofferdam plugin list` shows the plugins, `cofferdam plugin inspect NAME` the actions of one. A file that was not loaded is named there with the reason.",
+            "call fs.lsit { }",
+            "call fs.list { }",
+        ),
+        Code::AmbiguousAction => (
+            "The name of an action alone is enough where only one plugin has it. Here several do; the full name says which is meant.",
+            "call read { }",
+            "call fs.read { }",
+        ),
+        Code::UnknownBranch => (
+            "`needs` names branches of the same `parallel` block. What ran before the block is visible anyway.",
+            "parallel { call a  call b { needs = [c] } }",
+            "parallel { call a  call b { needs = [a] } }",
+        ),
+        Code::NeedsCircle => (
+            "Each of these branches waits for another one of them, so that none could ever start. The message shows the circle.",
+            "parallel { call a { needs = [b] }  call b { needs = [a] } }",
+            "parallel { call a  call b { needs = [a] } }",
+        ),
+        Code::NoBranches => (
+            "A `parallel` block runs its branches beside each other; without any there is nothing to run.",
+            "parallel { fail_fast = false }",
+            "parallel { fail_fast = false  call a  call b }",
+        ),
+        Code::UnknownInput => (
+            "The workflow declares its inputs in `inputs { }`; an expression can only ask for those.",
+            "inputs { path }  if (inputs.pth == \"x\") { call a }",
+            "inputs { path }  if (inputs.path == \"x\") { call a }",
+        ),
+        Code::UnknownVariable => (
+            "`vars.NAME` is what a `set { NAME = .. }` of this workflow wrote. No `set` writes this name.",
+            "if (vars.cuont > 3) { call a }",
+            "set { count = 0 }  if (vars.count > 3) { call a }",
+        ),
+        Code::UnknownName => (
+            "An expression begins with `inputs`, `steps`, `vars`, `run` or a loop's own name; a bare `{{name}}` is a built-in variable or an input. In a file with an edition the outputs of steps define no variables: they are read as `steps.KEY.output.FIELD`.",
+            "if (size(files) > 0) { call a }",
+            "if (size(steps.list.output.files) > 0) { call a }",
+        ),
+        Code::ReservedInput => (
+            "This name is a variable that every run has. In a file without an edition the input takes its place; with an edition that is an error.",
+            "inputs { prior_context }",
+            "inputs { context }",
+        ),
+        Code::ImplicitlyRequired => (
+            "An input with neither `required` nor a default must be given. Writing `required` says so to whoever reads the file.",
+            "inputs { path }",
+            "inputs { path required }",
+        ),
+        Code::InvalidPath => (
+            "Paths in a workflow stay inside of the project: no absolute path, no `..`.",
+            "call \"../agents/plan.md\"",
+            "call \"agents/plan.md\"",
+        ),
+        Code::ExpressionSyntax => (
+            "What stands in the parentheses, or between `{{` and `}}`, cannot be read as an expression. A minus needs a space on its left, since a hyphen belongs to a name.",
+            "if (inputs.n > ) { call a }",
+            "if (inputs.n > 3) { call a }",
+        ),
+        Code::MissingParameter => (
+            "The action cannot do without this parameter. `cofferdam plugin inspect PLUGIN.ACTION` lists all of them.",
+            "call fs.read { }",
+            "call fs.read { params { path = \"README.md\" } }",
+        ),
+        Code::UnknownMember => (
+            "What is selected here is known, from the declaration of an input or the output schema of an action, and has no such member. `.?name` asks for a member that may be missing.",
+            "if (steps.list.output.cuont > 0) { call a }",
+            "if (steps.list.output.count > 0) { call a }",
+        ),
+        Code::WrongDefault => (
+            "The default of an input must be what the input itself must be.",
+            "inputs { limit type = number default = \"ten\" }",
+            "inputs { limit type = number default = 10 }",
+        ),
+        Code::BadSchema => (
+            "The plugin describes its parameters with a JSON Schema that cannot be used, so that calls of it are not checked. Tell its author.",
+            "",
+            "",
+        ),
         Code::StepFailed => (
             "The step reported a failure, ran out of time, or was stopped. `cofferdam logs RUN STEP` shows what it said.",
             "",
