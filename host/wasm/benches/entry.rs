@@ -14,17 +14,20 @@ mod guests;
 #[path = "../../engine/benches/shared/table.rs"]
 mod table;
 
-use anyhow::{Context, Result, ensure};
 use cofferdam_engine::Data;
 use cofferdam_wasm::{
     Action, AttemptCall, AttemptInfo, CancelFlag, Effective, Limits, Sandbox, SandboxOptions, Silent, Verdict,
 };
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use table::{Table, median, threads};
 use tokio::runtime::Builder;
+
+/// Everything here ends the bench, also what a task comes back with.
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 const ROUNDS: usize = 7;
 const CALLS: usize = 2_000;
@@ -89,11 +92,10 @@ async fn load(sandbox: &Sandbox, plugin: Option<&Path>) -> Result<Action> {
     let Some(path) = plugin else {
         return Ok(guests::Guest::default().action(sandbox).await);
     };
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     let component = sandbox.load(bytes.into()).await?;
-    component
-        .action("join")
-        .context("the plugin `text` has no action `join`")
+    let action = component.action("join");
+    Ok(action.ok_or("the plugin `text` has no action `join`")?)
 }
 
 /// Returns how long each of `count` calls one after the other took, the shortest first.
@@ -105,11 +107,9 @@ async fn calls(action: &Action, count: usize) -> Result<Vec<Duration>> {
         let began = Instant::now();
         let report = action.run(call).await;
         times.push(began.elapsed());
-        ensure!(
-            matches!(report.verdict, Verdict::Completed(_)),
-            "the guest did not return: {:?}",
-            report.verdict
-        );
+        if !matches!(report.verdict, Verdict::Completed(_)) {
+            return Err(format!("the guest did not return: {:?}", report.verdict).into());
+        }
     }
     times.sort_unstable();
     Ok(times)
