@@ -64,7 +64,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         drop(busy);
     }
     let mut seen = Vec::new();
-    // 64 is what a host is configured with; with 256 no run waits for another one's attempt.
+    // With 256 no run waits for another one's attempt; 64 is what a host is configured with. The bare rows are committed
+    // by so many as well.
     for attempts in [256, 64] {
         table.section(&format!(
             "256 runs of 20 steps at the same time, {attempts} attempts at a time"
@@ -126,7 +127,7 @@ impl Work {
             .map(|_| {
                 let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
                 let (host, done, threads) = control.block_on(self.drive(directory.path(), guests.clone()))?;
-                let floor = floor::write(directory.path(), &self.script)?;
+                let floor = floor::write(directory.path(), &self.script, self.attempts as usize)?;
                 Ok(Round {
                     host,
                     floor,

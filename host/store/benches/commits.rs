@@ -67,7 +67,7 @@ fn once(plan: &Plan, script: &[Vec<Append>]) -> Result<Round, Box<dyn Error>> {
     let (log, done, threads) = through_the_log(directory.path(), plan, script)?;
     Ok(Round {
         log,
-        floor: floor::write(directory.path(), script)?,
+        floor: floor::write(directory.path(), script, script.len())?,
         done,
         threads,
     })

@@ -2,8 +2,9 @@
 //! barriers.
 //!
 //! The rows are those that the log writes, as bytes that were encoded before the clock starts: for every append its
-//! events and the change of the run's row, for the first one the run itself. A commit takes the next append of every
-//! run, since none has another one before that is durable. There is no queue, no fence, no future and no decision.
+//! events and the change of the run's row, for the first one the run itself. A commit takes the next append of as many
+//! runs as are at work at the same time, since none has another one before that is durable. There is no queue, no fence,
+//! no future and no decision.
 
 use cofferdam_engine::{Append, EVENT_ENCODING};
 use cofferdam_store::{Creation, Durability, HostId, SqliteLog, SqliteOptions};
@@ -20,8 +21,9 @@ struct Row<'a> {
     data: String,
 }
 
-/// Writes the appends of all `runs` to a new database in `directory` and returns how long that took.
-pub(crate) fn write(directory: &Path, runs: &[Vec<Append>]) -> Result<Duration, Box<dyn Error>> {
+/// Writes the appends of all `runs`, `in_flight` at a time, to a new database in `directory` and returns how long that
+/// took.
+pub(crate) fn write(directory: &Path, runs: &[Vec<Append>], in_flight: usize) -> Result<Duration, Box<dyn Error>> {
     let path = directory.join("floor.db");
     drop(open(&path)?);
     let db = Connection::open(&path)?;
@@ -48,9 +50,13 @@ pub(crate) fn write(directory: &Path, runs: &[Vec<Append>]) -> Result<Duration, 
          WHERE number = ?1",
     )?;
     let mut numbers = Vec::with_capacity(runs.len());
+    let mut begin = db.prepare("BEGIN IMMEDIATE")?;
+    let mut end = db.prepare("COMMIT")?;
     for commit in 0..commits {
-        db.execute_batch("BEGIN IMMEDIATE")?;
         for (index, appends) in encoded.iter().enumerate() {
+            if index % in_flight == 0 {
+                begin.execute([])?;
+            }
             if commit == 0 {
                 let id = (index as u128).to_be_bytes();
                 numbers.push(insert_run.insert(params![id, format!("{index:032}")])?);
@@ -80,8 +86,10 @@ pub(crate) fn write(directory: &Path, runs: &[Vec<Append>]) -> Result<Duration, 
                 &mut update
             };
             change.execute(params![run, second.sequence, second.at])?;
+            if (index + 1) % in_flight == 0 || index + 1 == encoded.len() {
+                end.execute([])?;
+            }
         }
-        db.execute_batch("COMMIT")?;
     }
     Ok(began.elapsed())
 }
