@@ -19,15 +19,22 @@ pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<()> {
     }
     toolchain::prepare(repository)?;
     println!("plugins   {}", plugins::build(repository)?);
-    println!("The release profile is built first; that compiles the sandbox once more.\n");
-    for (package, bench) in &benches {
-        if names.is_empty() || names.contains(bench) {
-            process::run(
-                repository
-                    .cargo()
-                    .args(["bench", "--quiet", "--package", package, "--bench", bench]),
-            )?;
-        }
+    let chosen: Vec<&str> = benches
+        .iter()
+        .map(|(_, bench)| bench.as_str())
+        .filter(|bench| names.is_empty() || names.iter().any(|name| name == bench))
+        .collect();
+    println!("The release profile is built first; that compiles the sandbox once more.");
+    // Asked for over the whole workspace, as everything is, so that every bench finds the sandbox with the same features.
+    let mut build = repository.cargo();
+    build.args(["bench", "--workspace", "--no-run"]);
+    chosen.iter().for_each(|bench| {
+        build.args(["--bench", bench]);
+    });
+    process::run(&mut build)?;
+    for bench in &chosen {
+        let mut cargo = repository.cargo();
+        process::run(cargo.args(["bench", "--quiet", "--workspace", "--bench", bench]))?;
     }
     Ok(())
 }
