@@ -107,8 +107,10 @@ pub(crate) fn say_outputs(progress: &RunProgress) {
     };
     let width = declared.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, _) in declared {
-        if let Some(value) = progress.outputs.get(name) {
-            print(format!("  {name:width$}  {value}"));
+        // After a failure, what could not be evaluated is null and says nothing.
+        let completed = matches!(progress.ending, Some(Ending::Completed));
+        if let Some(value) = progress.outputs.get(name).filter(|value| completed || !value.is_null()) {
+            print(format!("  {name:width$}  {}", harmless(&value.to_json())));
         }
     }
 }

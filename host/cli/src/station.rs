@@ -4,7 +4,7 @@ use crate::arguments::Place;
 use crate::builtin;
 use crate::diagnostics::draw_problem;
 use crate::failure::{Exit, Failure};
-use crate::talk::{Look, say};
+use crate::talk::{Look, harmless, say};
 use cofferdam_dsl::{ActionEntry, Actions};
 use cofferdam_engine::Data;
 use cofferdam_runtime::configuration::{
@@ -287,16 +287,15 @@ pub(crate) fn overrides(place: &Place) -> Overrides {
 pub(crate) fn shortened(path: &Path, here: &Path) -> String {
     match path.strip_prefix(here) {
         Ok(within) if within.as_os_str().is_empty() => ".".to_owned(),
-        Ok(within) => within.display().to_string(),
-        Err(_) => path.display().to_string(),
+        Ok(within) => harmless(&within.display().to_string()),
+        Err(_) => harmless(&path.display().to_string()),
     }
 }
 
 /// Says everything that is wrong with a configuration.
 pub(crate) fn show_problems(problems: &Problems, look: &Look) -> Failure {
     for problem in problems.as_slice() {
-        let content = std::fs::read_to_string(&problem.file).unwrap_or_default();
-        say(draw_problem(problem, &content, look));
+        say(draw_problem(problem, &excerpt(&problem.file), look));
         say("");
     }
     let count = problems.as_slice().len() as u64;
@@ -304,6 +303,18 @@ pub(crate) fn show_problems(problems: &Problems, look: &Look) -> Failure {
         Exit::Invalid,
         format!("the configuration has {}", crate::talk::counted(count, "problem")),
     )
+}
+
+/// Returns the text of a configuration for showing a place in it; nothing if it is not what it should be.
+fn excerpt(file: &Path) -> String {
+    /// A longer file is refused as a whole, without a place.
+    const LONGEST: u64 = 1 << 20;
+    match std::fs::metadata(file) {
+        Ok(metadata) if metadata.is_file() && metadata.len() <= LONGEST => {
+            std::fs::read_to_string(file).unwrap_or_default()
+        }
+        _ => String::new(),
+    }
 }
 
 /// Returns where compiled code is kept: in the user's cache, never in a project.

@@ -145,7 +145,7 @@ pub(crate) const STRONG: Style = Style::new().bold();
 /// Prints a line of talk to stderr.
 pub(crate) fn say(line: impl AsRef<str>) {
     // Nobody can be told that telling failed.
-    let _ = writeln!(std::io::stderr().lock(), "{}", line.as_ref());
+    let _ = writeln!(std::io::stderr().lock(), "{}", said(line.as_ref()));
 }
 
 /// Prints a line of data to stdout. A reader that went away ends the talk, not the work.
@@ -160,8 +160,33 @@ pub(crate) fn harmless(text: &str) -> String {
             '\n' | '\t' => ' ',
             other => other,
         })
-        .filter(|character| !character.is_control())
+        .filter(|character| !steers(*character))
         .collect()
+}
+
+/// Control characters, and those that reorder or hide the text around them.
+fn steers(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Returns `text` with its lines and colours, and without anything else that could steer a terminal: whatever is said
+/// may quote a file or a name from a repository that nobody here wrote.
+fn said(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let colour = rest.strip_prefix("\u{1b}[").and_then(|sequence| {
+            let end = sequence.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+            sequence[end..].starts_with('m').then_some(2 + end + 1)
+        });
+        let length = colour.unwrap_or(character.len_utf8());
+        if colour.is_some() || matches!(character, '\n' | '\t') || !steers(character) {
+            clean.push_str(&rest[..length]);
+        }
+        rest = &rest[length..];
+    }
+    clean
 }
 
 /// Returns a duration as people say it: `41 ms`, `6.8 s`, `3 min 02 s`.
@@ -208,6 +233,10 @@ mod tests {
 
     #[test]
     fn what_guests_say_cannot_steer_the_terminal() {
-        assert_eq!(harmless("a\u{1b}[2Jb\nc"), "a[2Jb c");
+        assert_eq!(harmless("a\u{1b}[2Jb\nc\u{9b}31m\u{202e}"), "a[2Jb c31m");
+        assert_eq!(
+            said("\u{1b}[1;31mred\u{1b}[0m\n\u{1b}[2J\u{9b}x\u{1b}"),
+            "\u{1b}[1;31mred\u{1b}[0m\n[2Jx"
+        );
     }
 }

@@ -17,8 +17,11 @@ use std::thread;
 /// Opens one log, the same each time, as the host of the given name.
 pub type Open<'a> = &'a dyn Fn(&str) -> Arc<dyn RunLog>;
 
+/// A check with its name.
+pub type Check = (&'static str, fn(Open<'_>));
+
 /// The checks by name.
-pub const CHECKS: &[(&str, fn(Open<'_>))] = &[
+pub const CHECKS: &[Check] = &[
     ("a run begins with its first events", a_run_begins_with_its_first_events),
     ("appends are durable in order", appends_are_durable_in_order),
     (

@@ -366,7 +366,7 @@ fn parameters(schema: Option<&Data>) -> Vec<(String, bool, String, String)> {
 pub(crate) async fn from_file(station: &Station, sandbox: &Sandbox, path: &Path) -> Result<Plugin, Failure> {
     let shown = station.short(path);
     let bytes =
-        std::fs::read(path).map_err(|error| Failure::new(Exit::Usage, format!("cannot read `{shown}`: {error}")))?;
+        read_component(path).map_err(|error| Failure::new(Exit::Usage, format!("cannot read `{shown}`: {error}")))?;
     let component: Arc<Component> = sandbox
         .load(bytes.into())
         .await
@@ -383,6 +383,23 @@ pub(crate) async fn from_file(station: &Station, sandbox: &Sandbox, path: &Path)
         source: PluginSource::File(path.to_owned()),
         component,
     })
+}
+
+/// Reads a component; what cannot be one, because it is no file or far too large, is not read.
+fn read_component(path: &Path) -> std::io::Result<Vec<u8>> {
+    /// More than the largest component that is ever loaded; the sandbox says the exact limit.
+    const MOST: u64 = 256 << 20;
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    if metadata.len() > MOST {
+        return Err(std::io::Error::other(format!(
+            "it has {} bytes, which no component has",
+            metadata.len()
+        )));
+    }
+    std::fs::read(path)
 }
 
 /// Says whether files can be used.
@@ -573,7 +590,11 @@ struct Listener;
 
 impl Observer for Listener {
     fn log(&self, line: LogLine) {
-        say(format!("{:?}: {}", line.level, line.message).to_lowercase());
+        say(format!(
+            "{}: {}",
+            format!("{:?}", line.level).to_lowercase(),
+            line.message
+        ));
     }
 
     fn progress(&self, progress: &Progress) {

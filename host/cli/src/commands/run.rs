@@ -121,6 +121,10 @@ pub(super) fn read(file: &Path, shown: &str) -> Result<String, Failure> {
     if metadata.is_dir() {
         return Err(failure(&"it is a directory").hint("name the .wf file in it"));
     }
+    if !metadata.is_file() {
+        // A pipe would be waited for, a device has no end.
+        return Err(failure(&"it is no regular file"));
+    }
     if metadata.len() > LONGEST {
         return Err(Failure::new(
             Exit::Invalid,
@@ -129,7 +133,7 @@ pub(super) fn read(file: &Path, shown: &str) -> Result<String, Failure> {
                 metadata.len()
             ),
         )
-        .code("CF0108"));
+        .code("CF0110"));
     }
     let bytes = std::fs::read(file).map_err(|error| failure(&error))?;
     String::from_utf8(bytes).map_err(|error| {
