@@ -452,6 +452,15 @@ impl Plan {
         })
     }
 
+    /// Returns whether at most one attempt of a run of this plan is ever under way.
+    pub fn is_sequential(&self) -> bool {
+        !self
+            .parts
+            .nodes
+            .iter()
+            .any(|node| matches!(node.kind, NodeKind::Parallel(_)))
+    }
+
     /// Returns the components that a run of this plan needs, by plugin name.
     pub fn components(&self) -> BTreeMap<&str, Digest> {
         self.calls()

@@ -266,6 +266,6 @@ impl Run {
     /// of one occurrence of a step.
     fn token(&self, path: &str, occurrence: &crate::id::Occurrence) -> String {
         let text = format!("{}\0{path}\0{:?}", self.id, occurrence.iterations());
-        Digest::of(text.as_bytes()).to_hex()[..32].to_owned()
+        Digest::of(text.as_bytes()).short_hex()
     }
 }

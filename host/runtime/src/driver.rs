@@ -5,6 +5,7 @@ use crate::executor::{Entry, Executed, Executor};
 use crate::observer::{Notice, Observer};
 use crate::permits::{Permits, Taken};
 use cofferdam_engine::plan::Plan;
+use cofferdam_engine::run::MAX_EVENTS_PER_DECISION;
 use cofferdam_engine::{
     AttemptOutcome, Decision, EffectChange, FailureClass, Fence, Generation, Input, Orphan, Recorded, Rejected, Report,
     Run, Situation,
@@ -18,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 /// How often in a row a run is rebuilt from its log after failed appends before its driver gives up.
 const MAX_REBUILDS: u32 = 3;
@@ -111,6 +113,8 @@ pub(crate) struct Driver {
     surroundings: Arc<Surroundings>,
     plan: Arc<Plan>,
     workflow: Arc<str>,
+    /// The span of the run, around those of its steps.
+    span: tracing::Span,
     observer: Arc<dyn Observer>,
     control: mpsc::Receiver<Control>,
     pending: VecDeque<Pending>,
@@ -146,6 +150,7 @@ impl Driver {
         Self {
             surroundings,
             plan,
+            span: tracing::info_span!("run", workflow = &*workflow),
             workflow,
             observer,
             control,
@@ -265,15 +270,24 @@ impl Driver {
         }
     }
 
+    /// Returns what a decision may rely on, with the permits that it may use.
+    ///
+    /// Permits are taken for the length of a decision. A run that can use only one takes only one: another run that
+    /// found none left would record the end of a step without the start of the next, in two appends instead of one.
     fn situation(&self, run: &Run) -> (Taken, Situation) {
         let most = if self.draining.is_some() {
             0
+        } else if self.plan.is_sequential() {
+            1
         } else {
             let busy = u32::try_from(self.flights.len() + self.reserved.len()).unwrap_or(u32::MAX);
-            self.plan
+            let own = self
+                .plan
                 .parts()
                 .max_parallel
-                .map_or(u32::MAX, |most| most.saturating_sub(busy))
+                .map_or(u32::MAX, |most| most.saturating_sub(busy));
+            // More than this many starts do not fit one decision anyway.
+            own.min(u32::try_from(MAX_EVENTS_PER_DECISION).unwrap_or(u32::MAX))
         };
         let permits = self.surroundings.permits.take(most);
         let situation = Situation {
@@ -355,6 +369,7 @@ impl Driver {
         let observer = Arc::clone(&self.observer);
         let at = attempt.at.clone();
         let generation = attempt.generation;
+        let (action, number, delivery) = (attempt.action.clone(), attempt.number, attempt.delivery);
         let entry = Entry {
             run: run.id(),
             workflow: Arc::clone(&self.workflow),
@@ -362,7 +377,16 @@ impl Driver {
             cancel: cancel.clone(),
             observer: Arc::clone(&observer),
         };
-        let execution = self.surroundings.executor.enter(entry);
+        let step_span =
+            tracing::info_span!(parent: &self.span, "step", step = %at.step, iteration = ?at.occurrence.iterations());
+        let call_span = tracing::info_span!(
+            parent: &step_span,
+            "call",
+            action = %format_args!("{}.{}", action.plugin, action.action),
+            attempt = number,
+            delivery,
+        );
+        let execution = self.surroundings.executor.enter(entry).instrument(call_span);
         let abort = self.tasks.spawn_on(
             async move {
                 let executed = execution.await;

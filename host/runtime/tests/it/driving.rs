@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 /// What the scripted actions do, by the step's name.
 #[derive(Default)]
-struct Script {
+pub(crate) struct Script {
     entered: Mutex<Vec<(String, u32, u32)>>,
     at_once: AtomicUsize,
     most: AtomicUsize,
@@ -85,7 +85,7 @@ fn request(plan: Plan) -> Request {
     }
 }
 
-fn start(log: &Arc<dyn RunLog>, script: &Arc<Script>, attempts: u32, plan: Plan) -> (Host, Driving) {
+pub(crate) fn start(log: &Arc<dyn RunLog>, script: &Arc<Script>, attempts: u32, plan: Plan) -> (Host, Driving) {
     let host = Host::new(
         Arc::clone(log),
         Arc::new(Actions(Arc::clone(script))),
@@ -101,7 +101,7 @@ async fn kinds(log: &Arc<dyn RunLog>, kind: &str) -> usize {
     events.iter().filter(|recorded| recorded.event.kind() == kind).count()
 }
 
-fn ended(driven: Driven) -> RunStatus {
+pub(crate) fn ended(driven: Driven) -> RunStatus {
     match driven {
         Driven::Ended(run) => run.status(),
         Driven::Interrupted { .. } => panic!("interrupted"),
