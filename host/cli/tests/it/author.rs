@@ -19,7 +19,7 @@ const TODOS: &str = r#"workflow todos edition 1 {
 }
 "#;
 
-// row A07
+// row B01
 #[test]
 fn three_mistakes_are_three_errors() {
     let project = Project::with(&[("workflows/todos.wf", TODOS)]);
@@ -100,6 +100,7 @@ fn a_syntax_tree_is_json() {
     assert_snapshot!(project.transcript(&["ast", "absent.wf"]));
 }
 
+// row P04
 #[test]
 fn the_verbs_are_listed() {
     let project = Project::empty();

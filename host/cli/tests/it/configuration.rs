@@ -3,7 +3,6 @@
 use crate::project::Project;
 use insta::assert_snapshot;
 
-// row P04
 #[test]
 fn a_configuration_to_start_from_is_written_once() {
     let project = Project::empty();
@@ -45,7 +44,6 @@ fn everything_that_is_wrong_with_a_configuration_is_said() {
     assert_snapshot!("config_absent", project.transcript(&["--config", "nope.toml", "runs"]));
 }
 
-// row N01
 #[test]
 fn a_project_that_wants_more_is_asked_about_until_it_is_trusted() {
     let elsewhere = tempfile::tempdir().expect("a temporary directory");

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 
 const WRITES: &str = "workflow writes edition 1 {\n  call list { use = fs.list }\n  call write { use = fs.write  params { path = \"out/x\"  text = \"x\" } }\n}\n";
 
-// row N01
+// row E04
 #[test]
 fn who_may_touch_what_is_one_table() {
     assert_snapshot!("grants_default", Project::empty().transcript(&["grants"]));
@@ -17,7 +17,7 @@ fn who_may_touch_what_is_one_table() {
     assert_snapshot!("grants_unknown", project.transcript(&["grants", "--plugin", "fss"]));
 }
 
-// row N01
+// row E14
 #[test]
 fn a_run_that_needs_what_is_not_granted_does_not_start() {
     let project = Project::with(&[("cofferdam.toml", "config = 1\n"), ("writes.wf", WRITES)]);

@@ -14,6 +14,7 @@ fn without_runs_there_is_a_hint() {
     assert!(!project.path(".cofferdam").exists(), "looking leaves nothing behind");
 }
 
+// row H11, row N01, row P04
 #[test]
 fn what_happened_can_be_looked_at() {
     let project = Project::with(&[("join.wf", JOIN)]);
@@ -47,7 +48,6 @@ fn a_run_that_is_not_there_is_not_found() {
     assert_snapshot!(transcripts.join("\n"));
 }
 
-// row C01
 #[test]
 fn an_ended_run_is_not_resumed() {
     let project = Project::with(&[("join.wf", JOIN)]);

@@ -23,6 +23,7 @@ fn files_that_are_no_workflows_are_refused() {
     assert_snapshot!(transcripts.join("\n"));
 }
 
+// row A12
 #[test]
 fn large_and_deep_files_are_refused_in_bounded_work() {
     let project = Project::empty();

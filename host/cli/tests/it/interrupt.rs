@@ -47,7 +47,7 @@ fn events(project: &Project, kind: &str, step: &str) -> usize {
         .count()
 }
 
-// row C01
+// row A15, row A17, row I10
 #[test]
 fn ctrl_c_keeps_what_is_recorded_and_resume_goes_on() {
     let project = project();
@@ -60,6 +60,12 @@ fn ctrl_c_keeps_what_is_recorded_and_resume_goes_on() {
     assert!(said.stderr.contains("  cofferdam resume [run]        go on"), "{said}");
     let runs = project.say(&["runs"]);
     assert!(runs.stdout.contains("interrupted"), "{runs}");
+    // The run keeps the text that it started with; the next run has the new one.
+    std::fs::write(
+        project.path("long.wf"),
+        "workflow long edition 1 { outputs { new = true } }\n",
+    )
+    .expect("it is ours");
     let said = project.say(&["resume", "last", "--progress", "tree"]);
     assert_eq!(said.code, Some(0), "{said}");
     assert_snapshot!(said);
@@ -69,9 +75,11 @@ fn ctrl_c_keeps_what_is_recorded_and_resume_goes_on() {
         "a kept step did not run again"
     );
     assert_eq!(events(&project, "step.completed", "while/look"), 400);
+    let said = project.say(&["run", "long.wf", "--progress", "none"]);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(0), "  new  true\n"), "{said}");
 }
 
-// row K01
+// row K01, row K02
 #[test]
 fn a_killed_process_is_taken_over_at_once() {
     let project = project();
@@ -95,7 +103,7 @@ fn a_killed_process_is_taken_over_at_once() {
     assert_eq!(events(&project, "step.completed", "while/look"), 400);
 }
 
-// row C01
+// row J06
 #[test]
 fn a_run_that_another_process_drives_is_refused() {
     let project = project();

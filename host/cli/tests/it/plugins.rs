@@ -18,6 +18,7 @@ fn plugins_are_one_table() {
     assert_snapshot!("plugins_not_loaded", project.transcript(&["plugin", "list"]));
 }
 
+// row E04
 #[test]
 fn a_plugin_is_shown_with_what_it_may() {
     let project = Project::empty();
@@ -37,7 +38,7 @@ fn a_refused_need_is_shown_with_the_line_that_grants_it() {
     assert_snapshot!(project.transcript(&["plugin", "inspect", "report"]));
 }
 
-// row H11
+// row B15
 #[test]
 fn files_that_are_no_plugins_are_refused_with_the_reason() {
     let project = Project::empty();

@@ -37,7 +37,7 @@ fn project() -> Project {
     ])
 }
 
-// row A02, row B01
+// row C01
 #[test]
 fn a_run_that_completes_shows_its_steps_as_a_tree() {
     let project = project();
@@ -71,7 +71,7 @@ fn colours_stay_out_of_files_unless_they_are_forced() {
     assert!(!forced.stdout.contains('\u{1b}'), "{forced}");
 }
 
-// row A16
+// row D08, row P04
 #[test]
 fn for_programs_a_run_is_one_object() {
     let project = project();
@@ -91,7 +91,6 @@ const MISSING: &str = r#"workflow missing edition 1 {
 }
 "#;
 
-// row A04
 #[test]
 fn a_step_that_fails_is_shown_at_its_place() {
     let project = Project::with(&[("missing.wf", MISSING)]);
@@ -119,7 +118,7 @@ fn an_expression_without_a_value_shows_its_operands() {
     assert_snapshot!(project.transcript(&["run", "divides.wf"]));
 }
 
-// row H11
+// row E10
 #[test]
 fn a_limit_of_the_sandbox_fails_the_step_and_names_the_setting() {
     let project = Project::with(&[
@@ -135,7 +134,7 @@ fn a_limit_of_the_sandbox_fails_the_step_and_names_the_setting() {
     assert_snapshot!(project.transcript(&["run", "wide.wf"]));
 }
 
-// row N01
+// row E14
 #[test]
 fn a_place_that_is_not_granted_is_denied_and_the_grant_is_named() {
     let copies =
@@ -144,7 +143,7 @@ fn a_place_that_is_not_granted_is_denied_and_the_grant_is_named() {
     assert_snapshot!(project.transcript(&["run", "copies.wf"]));
 }
 
-// row A06
+// row A06, row A07
 #[test]
 fn inputs_that_do_not_fit_are_refused_all_at_once() {
     let project = Project::with(&[
@@ -169,6 +168,7 @@ fn inputs_that_do_not_fit_are_refused_all_at_once() {
     assert!(!project.path(".cofferdam/state.db").exists(), "nothing was started");
 }
 
+// row A13
 #[test]
 fn a_workflow_is_found_by_its_name() {
     let project = Project::with(&[("workflows/missing.wf", MISSING), ("note.txt", "hello")]);
@@ -181,6 +181,7 @@ fn a_workflow_is_found_by_its_name() {
     assert_snapshot!(project.transcript(&["run", "mising"]));
 }
 
+// row B06, row B14
 #[test]
 fn a_mistaken_workflow_is_not_started() {
     let project = Project::with(&[("bad.wf", "workflow bad edition 1 {\n  call list { use = fs.lst }\n}\n")]);

@@ -45,6 +45,7 @@ fn r34_the_text_of_a_value() {
     }
 }
 
+// row D01
 #[test]
 fn a_template_is_expanded_once() {
     let rendered = render(vec![text("> "), variable("greeting"), text(" {{x}}")], Missing::Remove);
