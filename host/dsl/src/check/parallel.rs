@@ -20,12 +20,8 @@ impl<'a> Checker<'a> {
         let nodes = &parallel.block.nodes;
         if nodes.is_empty() {
             let message = "a `parallel` without branches has nothing to do";
-            self.report(Diagnostic::doubtful(
-                Code::NoBranches,
-                self.has_edition,
-                node.keyword,
-                message,
-            ));
+            // The grammar of old files asks for a branch, too.
+            self.report(Diagnostic::error(Code::NoBranches, node.keyword, message));
         }
         let places = self.branch_places(nodes);
         let needs = self.needs(nodes, &places);

@@ -7,6 +7,7 @@ use cofferdam_engine::{Append, Generation, RunId, Version};
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Something for the writer to do.
@@ -27,6 +28,28 @@ pub(crate) struct Granted {
     pub(crate) version: Version,
 }
 
+/// For how much and how long the writer waits once there is something to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Gathering {
+    /// How many orders are likely to come: as many as the last batch answered.
+    pub(crate) expected: usize,
+    /// The longest wait for them.
+    pub(crate) patience: Duration,
+}
+
+impl Gathering {
+    /// The longest wait whatever a commit takes: beyond it nobody gains.
+    const LONGEST: Duration = Duration::from_millis(1);
+
+    /// Returns how to gather after a batch of `orders` that took `time`. A single run in flight never waits.
+    pub(crate) fn after(orders: usize, time: Duration) -> Self {
+        Self {
+            expected: orders,
+            patience: (time / 2).min(Self::LONGEST),
+        }
+    }
+}
+
 /// The queue of the writer.
 ///
 /// It has no bound of its own: handing over must not wait, and a run waits for the ticket of a barrier before it goes
@@ -40,6 +63,8 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     orders: VecDeque<Order>,
+    /// With fewer orders than these the writer need not be woken.
+    wanted: usize,
     noted: bool,
     closed: Option<Arc<StoreError>>,
 }
@@ -52,8 +77,11 @@ impl Queue {
             return Err(Arc::clone(reason));
         }
         state.orders.push_back(order);
+        let enough = state.orders.len() >= state.wanted;
         drop(state);
-        self.changed.notify_one();
+        if enough {
+            self.changed.notify_one();
+        }
         Ok(())
     }
 
@@ -67,9 +95,23 @@ impl Queue {
     }
 
     /// Waits for something to do and returns all of it; none once the queue is closed and empty.
-    pub(crate) fn take(&self) -> Option<VecDeque<Order>> {
+    ///
+    /// Once there is something, it waits for more as `gathering` says: those who were answered by the last batch come
+    /// back one by one, and without it the first of them would be committed alone while all others queue up behind it.
+    pub(crate) fn take(&self, gathering: Gathering) -> Option<VecDeque<Order>> {
         let mut state = self.lock();
         loop {
+            if !state.orders.is_empty() {
+                // Waking it for each order would cost more than gathering gains.
+                state.wanted = gathering.expected;
+                let few = |state: &mut State| state.orders.len() < gathering.expected && state.closed.is_none();
+                let (gathered, _) = self
+                    .changed
+                    .wait_timeout_while(state, gathering.patience, few)
+                    .unwrap_or_else(PoisonError::into_inner);
+                state = gathered;
+                state.wanted = 0;
+            }
             if !state.orders.is_empty() || state.noted {
                 state.noted = false;
                 return Some(mem::take(&mut state.orders));
