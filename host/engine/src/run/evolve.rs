@@ -536,10 +536,13 @@ impl Run {
         };
         match &mut parent.state {
             State::Parallel(state) => {
-                state.ready_calls.remove(&links.position);
-                state.ready_others.remove(&links.position);
-                state.running += 1;
-                state.branches[links.position as usize] = BranchState::Running;
+                let branch = &mut state.branches[links.position as usize];
+                if matches!(branch, BranchState::Blocked(_) | BranchState::Ready) {
+                    *branch = BranchState::Running;
+                    state.running += 1;
+                    state.ready_calls.remove(&links.position);
+                    state.ready_others.remove(&links.position);
+                }
             }
             other => {
                 if let Some(sequence) = sequence_mut(other) {
@@ -627,6 +630,10 @@ fn branch_ended(plan: &Plan, node: NodeIndex, state: &mut ParallelState, positio
     let NodeKind::Parallel(parallel) = &plan.node(node).kind else {
         return;
     };
+    // Events that do not belong to the state, as of a damaged log, count nothing twice.
+    if !matches!(state.branches[position as usize], BranchState::Running) {
+        return;
+    }
     state.running -= 1;
     state.ended += 1;
     match &end {

@@ -504,3 +504,40 @@ proptest! {
         assert!(orphan.look().effects(&plan).len() <= log.len());
     }
 }
+
+/// Found by the test above: the end of a branch came after its block had started once more.
+#[test]
+fn a_block_that_starts_once_more_counts_no_branch_twice() {
+    let plan = workflow([parallel([call("a"), call("b")]).named("both")]).plan();
+    let branch = || at("both/a", &[]);
+    let events = [
+        Event::RunStarted {
+            workflow: "x".to_owned(),
+            plan: plan.digest(),
+            inputs: Value::new(Data::Null),
+            injected: [].into(),
+            dry_run: false,
+        },
+        Event::BlockStarted { at: at("both", &[]) },
+        Event::AttemptStarted {
+            at: branch(),
+            attempt: 1,
+            delivery: 1,
+            params: None,
+        },
+        Event::BlockStarted { at: at("both", &[]) },
+        Event::StepCancelled { at: branch() },
+        Event::StepCancelled { at: branch() },
+    ];
+    let log: Vec<Recorded> = events
+        .into_iter()
+        .zip(1..)
+        .map(|(event, sequence)| Recorded {
+            sequence,
+            at: Timestamp::from_millis(5),
+            event,
+        })
+        .collect();
+    let orphan = Orphan::restore(RunId::from_bits(1), &plan, &log).unwrap();
+    assert!(orphan.look().effects(&plan).is_empty());
+}
