@@ -35,7 +35,7 @@ use crate::sqlite::writer::Writer;
 use crate::statistics::Statistics;
 use crate::ticket::{Fate, Position, Ticket};
 use cofferdam_engine::{Append, Recorded, RunId, StepPath};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -180,6 +180,21 @@ impl Drop for SqliteLog {
         for thread in self.threads.drain(..) {
             // A writer that panicked has failed its tickets, which is how others know.
             let _ = thread.join();
+        }
+        self.leave_one_file();
+    }
+}
+
+impl SqliteLog {
+    /// Moves what is left in the write-ahead log to the database. The last connection to close does that by itself, but
+    /// of two that close at the same moment each may take the other for the last.
+    fn leave_one_file(&self) {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let closed = Connection::open_with_flags(self.path(), flags)
+            .and_then(|db| db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())));
+        if let Err(error) = closed {
+            // Nothing is lost: whoever opens the database next reads both files.
+            tracing::debug!(%error, "the write-ahead log stays beside the database");
         }
     }
 }
