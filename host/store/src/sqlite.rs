@@ -206,12 +206,12 @@ impl RunLog for SqliteLog {
 
     fn begin(&self, run: NewRun, first: Append) -> Ticket {
         let (settler, ticket) = Ticket::open();
-        self.order(Order::Begin(Box::new(run), first, settler), ticket)
+        self.order(Order::Begin(Box::new(run), first.into(), settler), ticket)
     }
 
     fn hand_over(&self, append: Append) -> Ticket {
         let (settler, ticket) = Ticket::open();
-        self.order(Order::Append(append, settler), ticket)
+        self.order(Order::Append(append.into(), settler), ticket)
     }
 
     fn claim(&self, run: RunId) -> Pending<Result<Claim, ClaimError>> {

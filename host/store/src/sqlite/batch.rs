@@ -5,7 +5,7 @@ use crate::error::StoreError;
 use crate::record::{HostId, NewRun};
 use crate::sqlite::driven::Driven;
 use crate::sqlite::error::from_sqlite;
-use crate::sqlite::write::{self, RunNumber};
+use crate::sqlite::write::{self, Encoded, RunNumber};
 use crate::ticket::{Fate, Position, Settler};
 use cofferdam_engine::{Append, Generation, RunId};
 use rusqlite::{Connection, OptionalExtension};
@@ -22,7 +22,7 @@ pub(crate) struct Chain {
     run: RunId,
     generation: Generation,
     begin: Option<Box<NewRun>>,
-    appends: Vec<(Append, Settler)>,
+    appends: Vec<(Encoded, Settler)>,
 }
 
 /// Sorts orders into chains: those of different runs do not depend on each other, those of one keep their order.
@@ -34,8 +34,8 @@ pub(crate) struct Chains {
 
 impl Chains {
     /// Adds an append, with the run that it begins if it does.
-    pub(crate) fn push(&mut self, begin: Option<Box<NewRun>>, append: Append, settler: Settler) {
-        let (run, generation) = (append.run, append.generation);
+    pub(crate) fn push(&mut self, begin: Option<Box<NewRun>>, append: Encoded, settler: Settler) {
+        let (run, generation) = (append.append.run, append.append.generation);
         if begin.is_none()
             && let Some(index) = self.open.get(&(run, generation))
             && self.queue[*index].appends.len() < LONGEST_CHAIN
@@ -218,19 +218,20 @@ impl Scribe<'_> {
         let (Some((first, _)), Some((last, _))) = (appends.first(), appends.last()) else {
             return Ok(Attempt::Refused(rest.unwrap_or(Fate::Fenced)));
         };
+        let (begin, end) = (&first.append, &last.append);
         let at = appends
             .iter()
             .rev()
-            .find_map(|(append, _)| append.events.last())
+            .find_map(|(encoded, _)| encoded.append.events.last())
             .map(|recorded| recorded.at);
-        if !write::update_run(db, number, first.generation, first.expected, last.row, at).map_err(fail)? {
+        if !write::update_run(db, number, begin.generation, begin.expected, end.row, at).map_err(fail)? {
             return Ok(Attempt::Refused(Fate::Fenced));
         }
-        for blob in appends.iter().flat_map(|(append, _)| append.blobs()) {
+        for blob in appends.iter().flat_map(|(encoded, _)| encoded.append.blobs()) {
             write::insert_blob(db, blob).map_err(fail)?;
         }
-        let events = appends.iter().map(|(append, _)| append);
-        let position = if last.row.version > first.expected {
+        let events = appends.iter().map(|(encoded, _)| encoded);
+        let position = if end.row.version > begin.expected {
             write::insert_events(db, number, events).map_err(fail)?;
             Position(db.last_insert_rowid().unsigned_abs())
         } else {
@@ -243,14 +244,19 @@ impl Scribe<'_> {
         let (run, generation) = (chain.run, chain.generation);
         let mut appends = chain.appends;
         let unfit = appends.split_off(rest.fitting);
-        let ended = appends.last().is_some_and(|(append, _)| append.row.status.is_final());
-        let events: u64 = appends.iter().map(|(append, _)| append.events.len() as u64).sum();
+        let ended = appends
+            .last()
+            .is_some_and(|(encoded, _)| encoded.append.row.status.is_final());
+        let events: u64 = appends
+            .iter()
+            .map(|(encoded, _)| encoded.append.events.len() as u64)
+            .sum();
         // The rows of a chain follow each other, so that the positions of all are known from the last one.
         let mut behind = events;
         let fitting = appends
             .into_iter()
-            .map(|(append, settler)| {
-                behind -= append.events.len() as u64;
+            .map(|(encoded, settler)| {
+                behind -= encoded.append.events.len() as u64;
                 (settler, Position(last.0.saturating_sub(behind)))
             })
             .collect();
@@ -284,7 +290,7 @@ struct Rest {
 /// Returns how many appends of `chain` fit each other, and what becomes of the others.
 fn fitting(chain: &Chain) -> (usize, Option<Fate>) {
     let mut before: Option<&Append> = None;
-    for (index, (append, _)) in chain.appends.iter().enumerate() {
+    for (index, (Encoded { append, .. }, _)) in chain.appends.iter().enumerate() {
         if let Some(before) = before
             && (append.expected != before.row.version || before.row.status.is_final())
         {

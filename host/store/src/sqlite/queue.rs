@@ -2,8 +2,9 @@
 
 use crate::error::{ClaimError, StoreError};
 use crate::record::NewRun;
+use crate::sqlite::write::Encoded;
 use crate::ticket::Settler;
-use cofferdam_engine::{Append, Generation, RunId, Version};
+use cofferdam_engine::{Generation, RunId, Version};
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,9 +15,9 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Begin a run.
-    Begin(Box<NewRun>, Append, Settler),
+    Begin(Box<NewRun>, Encoded, Settler),
     /// Add to a run.
-    Append(Append, Settler),
+    Append(Encoded, Settler),
     /// Take a run over.
     Claim(RunId, oneshot::Sender<Result<Granted, ClaimError>>),
 }

@@ -138,11 +138,27 @@ pub(crate) fn update_run(
     Ok(changed == 1)
 }
 
+/// An append whose events are as the database holds them. Whoever hands an append over encodes it, so that the one thread
+/// that writes need not.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) append: Append,
+    /// The events of `append`, in order, each as UTF-8.
+    events: Vec<Vec<u8>>,
+}
+
+impl From<Append> for Encoded {
+    fn from(append: Append) -> Self {
+        let events = append.events.iter().map(|recorded| recorded.event.encode()).collect();
+        Self { append, events }
+    }
+}
+
 /// Adds the events of `appends`, in order.
 pub(crate) fn insert_events<'a>(
     db: &Connection,
     run: RunNumber,
-    appends: impl Iterator<Item = &'a Append>,
+    appends: impl Iterator<Item = &'a Encoded>,
 ) -> Result<()> {
     // Many rows per statement save most of the cost of a statement; more than eight at once are rare.
     const ROWS: usize = 8;
@@ -156,7 +172,8 @@ pub(crate) fn insert_events<'a>(
         }
         Ok(())
     };
-    for recorded in appends.flat_map(|append| &append.events) {
+    let events = appends.flat_map(|encoded| encoded.append.events.iter().zip(&encoded.events));
+    for (recorded, json) in events {
         if values.len() == ROWS * COLUMNS {
             flush(&mut values)?;
         }
@@ -170,7 +187,7 @@ pub(crate) fn insert_events<'a>(
                 .event
                 .step()
                 .map_or(EventValue::Null, |at| EventValue::Text(at.step.as_str())),
-            EventValue::Json(recorded.event.encode()),
+            EventValue::Json(json),
         ]);
     }
     flush(&mut values)
@@ -181,7 +198,7 @@ enum EventValue<'a> {
     Number(i64),
     Text(&'a str),
     /// Bytes that are known to be UTF-8.
-    Json(Vec<u8>),
+    Json(&'a [u8]),
 }
 
 impl ToSql for EventValue<'_> {
