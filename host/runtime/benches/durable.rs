@@ -1,9 +1,10 @@
-//! What does a durable step cost from end to end without a sandbox: driver, core and log, with actions that return at
-//! once, against one thread that writes the same rows with the same barriers?
+//! What does a durable step cost from end to end, against a program without the engine that does the same?
 //!
-//! Each round drives runs through the host on a new database, then writes the rows of the same runs as bare rows beside
-//! it (`host/store/benches/shared/floor.rs`): a program without the engine. A step is the end of one attempt and the
-//! start of the next, two events and the row of the run. The host has the threads of the command line. Numbers are
+//! Each round drives runs through the host on a new database, then lets the floor do their work beside it. With
+//! components a step enters `text.join` of the first-party plugins, and the floor (`components.rs`) enters it as often on
+//! the same threads and commits the same rows with the same barriers. With scripted actions, which return at once, the
+//! floor (`host/store/benches/shared/floor.rs`) is one thread that writes rows: what engine and shell cost by themselves.
+//! A step is the end of one attempt and the start of the next, two events and the row of the run. The host has the threads of the command line. Numbers are
 //! medians of the rounds after one that does not count, ratios are taken within a round. `idle` leaves the processor
 //! alone while the disk works, `busy` keeps one core busy meanwhile.
 
@@ -11,6 +12,7 @@
 
 #[path = "../../store/benches/shared/busy.rs"]
 mod busy;
+mod components;
 #[path = "../../store/benches/shared/floor.rs"]
 mod floor;
 #[path = "../../store/benches/shared/script.rs"]
@@ -19,13 +21,17 @@ mod script;
 mod table;
 
 use busy::Busy;
-use cofferdam_engine::{Append, AttemptOutcome, Metrics, Plan, RunId, RunStatus};
-use cofferdam_runtime::{Driven, Entry, Executed, Execution, Executor, Host, Request, Unobserved};
+use cofferdam_engine::plan::ActionReference;
+use cofferdam_engine::{Append, AttemptOutcome, Data, Metrics, Plan, RunId, RunStatus};
+use cofferdam_runtime::{
+    Driven, Entry, Executed, Execution, Executor, Host, PreparedAction, Request, SandboxExecutor, Unobserved,
+};
 use cofferdam_store::{RunLog, Statistics};
-use cofferdam_wasm::Usage;
+use cofferdam_testkit::plan_builder::{Step, call, workflow};
+use cofferdam_wasm::{Effective, Limits, Sandbox, SandboxOptions, Usage};
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use table::{Table, median, threads};
@@ -39,13 +45,15 @@ struct Work {
     /// How many attempts the host carries out at the same time.
     attempts: u32,
     script: Vec<Vec<Append>>,
+    /// What every step enters; none returns its parameters at once.
+    component: Option<PreparedAction>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let control = runtime("control", 2)?;
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let guests = runtime("guests", cores)?;
-    let mut table = Table::begin("durable: driver, core and log on this disk, full durability, scripted actions");
+    let mut table = Table::begin("durable: driver, core and log on this disk, full durability");
     for regime in ["idle", "busy"] {
         let busy = (regime == "busy").then(Busy::begin);
         table.section(&format!("1 run of 40 steps one after the other, {regime}"));
@@ -63,29 +71,30 @@ fn main() -> Result<(), Box<dyn Error>> {
         table.row("share of the floor", &format!("{share:.2}"));
         drop(busy);
     }
-    let mut seen = Vec::new();
-    // With 256 no run waits for another one's attempt; 64 is what a host is configured with. The bare rows are committed
-    // by so many as well.
-    for attempts in [256, 64] {
+    let component = control.block_on(component())?;
+    // 64 attempts at a time is what a host is configured with; with 256 no run waits for another one's attempt. The floor
+    // enters and commits by so many as well.
+    for (component, attempts) in [(&component, 64), (&component, 256), (&None, 64), (&None, 256)] {
+        let actions = component.as_ref().map_or("scripted actions", |_| "components");
         table.section(&format!(
-            "256 runs of 20 steps at the same time, {attempts} attempts at a time"
+            "256 runs of 20 steps at the same time, {actions}, {attempts} attempts at a time"
         ));
-        let work = Work::new(20, 256, attempts);
+        let work = Work::of(component.clone(), 20, 256, attempts);
         let rounds = work.measure(5, &control, guests.handle())?;
         work.show(&table, &rounds);
         let share = share(&rounds);
-        table.bar("share of the floor", &format!("{share:.2}"), ">= 0.4", share >= 0.4);
-        seen.extend(rounds.iter().map(|round| round.threads));
+        let shown = format!("{share:.2}");
+        match component {
+            Some(_) => table.bar("share of the floor", &shown, ">= 0.4", share >= 0.4),
+            None => table.row("share of the floor, rows alone", &shown),
+        }
+        let alone = Work::of(component.clone(), 20, 1, attempts).measure(1, &control, guests.handle())?;
+        let (many, one) = (fewest(&rounds), fewest(&alone));
+        table.bar("threads", &many.to_string(), &format!("= {one} with 1"), many == one);
     }
-    let single = Work::new(40, 1, 64).measure(1, &control, guests.handle())?[0].threads;
-    let most = seen.into_iter().max().unwrap_or_default();
-    table.section("all of it");
-    table.bar(
-        "threads with 256 runs",
-        &most.to_string(),
-        &format!("= {single} with 1"),
-        most == single,
-    );
+    if component.is_none() {
+        table.section("no components: `cargo xtask plugins` builds them, and the bar needs them");
+    }
     table.end();
     guests.shutdown_background();
     control.shutdown_background();
@@ -96,6 +105,8 @@ fn runtime(name: &str, threads: usize) -> std::io::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name(name)
+        // A thread that loaded a component must not be counted long after.
+        .thread_keep_alive(Duration::from_millis(50))
         .enable_all()
         .build()
 }
@@ -109,11 +120,19 @@ struct Round {
 
 impl Work {
     fn new(steps: u32, runs: u32, attempts: u32) -> Self {
-        let plan = script::sequence(steps);
+        Self::of(None, steps, runs, attempts)
+    }
+
+    fn of(component: Option<PreparedAction>, steps: u32, runs: u32, attempts: u32) -> Self {
+        let (plan, result): (_, fn(Data) -> Data) = match component {
+            None => (script::sequence(steps), std::convert::identity),
+            Some(_) => (joins(steps), joined),
+        };
         let script = (1..=runs)
-            .map(|number| script::appends(&plan, RunId::from_bits(u128::from(number))))
+            .map(|number| script::appends(&plan, RunId::from_bits(u128::from(number)), result))
             .collect();
         Self {
+            component,
             plan: Arc::new(plan),
             steps,
             runs,
@@ -127,7 +146,13 @@ impl Work {
             .map(|_| {
                 let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
                 let (host, done, threads) = control.block_on(self.drive(directory.path(), guests.clone()))?;
-                let floor = floor::write(directory.path(), &self.script, self.attempts as usize)?;
+                let attempts = self.attempts as usize;
+                let floor = match &self.component {
+                    None => floor::write(directory.path(), &self.script, attempts),
+                    Some(action) => {
+                        components::drive(directory.path(), &self.script, action, attempts, control, guests)
+                    }
+                }?;
                 Ok(Round {
                     host,
                     floor,
@@ -142,7 +167,7 @@ impl Work {
     /// Drives all runs to their ends on a new log.
     async fn drive(&self, directory: &Path, guests: Handle) -> Result<(Duration, Statistics, u64), Box<dyn Error>> {
         let log: Arc<dyn RunLog> = Arc::new(floor::open(&directory.join("state.db"))?);
-        let host = Host::new(Arc::clone(&log), Arc::new(Scripted), self.attempts, guests);
+        let host = Host::new(Arc::clone(&log), self.executor(), self.attempts, guests);
         let began = Instant::now();
         let driving: Vec<_> = (1..=self.runs)
             .map(|number| {
@@ -165,6 +190,20 @@ impl Work {
         Ok((took, done, threads()))
     }
 
+    fn executor(&self) -> Arc<dyn Executor> {
+        let Some(action) = &self.component else {
+            return Arc::new(Scripted);
+        };
+        let reference = ActionReference {
+            plugin: "text".to_owned(),
+            action: "join".to_owned(),
+            component: *action.action.component().digest(),
+        };
+        let mut sandbox = SandboxExecutor::new();
+        sandbox.add(action.clone());
+        Arc::new(Sandboxed { sandbox, reference })
+    }
+
     fn request(&self) -> Request {
         Request {
             plan: Arc::clone(&self.plan),
@@ -183,10 +222,7 @@ impl Work {
         let host = median(rounds.iter().map(|round| each(round.host)));
         let floor = median(rounds.iter().map(|round| each(round.floor)));
         table.row("a step", &format!("{host:.1} us, {:.0}/s", 1e6 / host));
-        table.row(
-            "a step as bare rows, the floor",
-            &format!("{floor:.1} us, {:.0}/s", 1e6 / floor),
-        );
+        table.row("the floor, per step", &format!("{floor:.1} us, {:.0}/s", 1e6 / floor));
         let per_step = |of: fn(&Statistics) -> u64| median(rounds.iter().map(|round| of(&round.done) as f64 / steps));
         table.row("bytes written per step", &format!("{:.0}", per_step(|done| done.bytes)));
         let appends = f64::from(self.runs) * f64::from(self.steps + 1);
@@ -199,6 +235,10 @@ impl Work {
     }
 }
 
+fn fewest(rounds: &[Round]) -> u64 {
+    rounds.iter().map(|round| round.threads).min().unwrap_or_default()
+}
+
 /// Returns what part of the floor's speed the host has.
 fn share(rounds: &[Round]) -> f64 {
     median(
@@ -206,6 +246,62 @@ fn share(rounds: &[Round]) -> f64 {
             .iter()
             .map(|round| round.floor.as_secs_f64() / round.host.as_secs_f64()),
     )
+}
+
+/// Returns a plan of calls of `text.join`, each with the text of the one before.
+fn joins(steps: u32) -> Plan {
+    let steps: Vec<Step> = (0..steps)
+        .map(|number| match number.checked_sub(1) {
+            None => call("s0").with("items", "['a', 'b']"),
+            Some(before) => call(&format!("s{number}")).with("items", &format!("['a', steps.s{before}.output.text]")),
+        })
+        .collect();
+    workflow(steps).plan()
+}
+
+/// Returns what `text.join` makes of its parameters.
+fn joined(params: Data) -> Data {
+    let Some(Data::List(items)) = params.get("items") else {
+        return Data::Null;
+    };
+    let texts: Vec<&str> = items.iter().filter_map(Data::as_text).collect();
+    Data::map([("text", Data::text(texts.join("\n")))])
+}
+
+/// Loads the component that the steps enter, if it was built.
+async fn component() -> Result<Option<PreparedAction>, Box<dyn Error>> {
+    let directory = std::env::var_os("COFFERDAM_PLUGINS").map_or_else(
+        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("../plugins"),
+        PathBuf::from,
+    );
+    let path = directory.join("text.wasm");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let sandbox = Sandbox::new(&SandboxOptions::default())?;
+    let component = sandbox.load(std::fs::read(path)?.into()).await?;
+    let action = component
+        .action("join")
+        .ok_or("the plugin `text` has no action `join`")?;
+    Ok(Some(PreparedAction {
+        action,
+        grants: Arc::new(Effective::nothing()),
+        settings: Arc::default(),
+        limits: Limits::default(),
+    }))
+}
+
+/// Enters the same component in every step, as the command line does; plans of the test kit name none.
+struct Sandboxed {
+    sandbox: SandboxExecutor,
+    reference: ActionReference,
+}
+
+impl Executor for Sandboxed {
+    fn enter(&self, mut entry: Entry) -> Execution {
+        entry.attempt.action = self.reference.clone();
+        self.sandbox.enter(entry)
+    }
 }
 
 /// Returns the parameters of every attempt as its result, at once.

@@ -56,7 +56,7 @@ struct Round {
 
 fn measure(rounds: usize, plan: &Plan, runs: u128) -> Result<Vec<Round>, Box<dyn Error>> {
     let script: Vec<Vec<Append>> = (1..=runs)
-        .map(|number| script::appends(plan, RunId::from_bits(number)))
+        .map(|number| script::appends(plan, RunId::from_bits(number), std::convert::identity))
         .collect();
     // The first round finds cold caches.
     (0..=rounds).map(|_| once(plan, &script)).skip(1).collect()

@@ -1,7 +1,7 @@
 //! What do runs hand over, known before anything is measured: plans, and the appends that the core makes of them.
 
 use cofferdam_engine::{
-    Append, AttemptOutcome, Decision, EffectChange, Input, Metrics, Plan, Report, Run, RunId, Situation, Start,
+    Append, AttemptOutcome, Data, Decision, EffectChange, Input, Metrics, Plan, Report, Run, RunId, Situation, Start,
     Timestamp, Writer,
 };
 use cofferdam_testkit::plan_builder::{Step, call, workflow};
@@ -18,8 +18,8 @@ pub(crate) fn sequence(steps: u32) -> Plan {
     workflow(steps).plan()
 }
 
-/// Returns what a run of `plan` hands over when every action returns its parameters.
-pub(crate) fn appends(plan: &Plan, id: RunId) -> Vec<Append> {
+/// Returns what a run of `plan` hands over when every action returns what `result` makes of its parameters.
+pub(crate) fn appends(plan: &Plan, id: RunId, result: fn(Data) -> Data) -> Vec<Append> {
     let taken = Taken::default();
     let mut run = Run::new(id);
     let mut input = Some(Input::Start(Start::default()));
@@ -40,7 +40,7 @@ pub(crate) fn appends(plan: &Plan, id: RunId) -> Vec<Append> {
                         generation: attempt.generation,
                         fence,
                         outcome: AttemptOutcome::Completed {
-                            output: attempt.params,
+                            output: result(attempt.params),
                             markers: Vec::new(),
                             context: None,
                         },
