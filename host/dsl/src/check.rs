@@ -27,6 +27,7 @@ use crate::resolved::{Cleanup, Resolved, Step};
 use crate::source::{Source, Span};
 use cofferdam_engine::expr::ValueSource;
 use cofferdam_engine::plan::{InputDeclaration, Place};
+pub(crate) use node::{attributes_of, key_of, word_of};
 use std::collections::BTreeMap;
 use step_table::{Scope, StepTable};
 

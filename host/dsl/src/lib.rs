@@ -12,13 +12,16 @@ pub mod compile;
 pub mod diagnostic;
 pub mod explain;
 pub mod format;
+pub mod graph;
 pub mod lexer;
 pub mod literal;
 mod lower;
+pub mod outline;
 pub mod parser;
 pub mod resolved;
 pub mod source;
 pub mod token;
+pub mod written;
 
 pub use ast_json::ast_json;
 pub use attributes::{check_attributes, not_carried_out};

@@ -8,7 +8,7 @@ use crate::source::Span;
 use std::sync::Arc;
 
 /// Returns the key under which the result of a step is found, with the place where it is written.
-pub(super) fn key_of(node: &Node) -> Option<(&str, Span)> {
+pub(crate) fn key_of(node: &Node) -> Option<(&str, Span)> {
     let word = match &node.kind {
         NodeKind::Call(call) => return Some((call.target.key(), call.target.span())),
         NodeKind::Do(block) => block.name.as_ref()?,
@@ -25,7 +25,7 @@ pub(super) fn key_of(node: &Node) -> Option<(&str, Span)> {
 }
 
 /// Returns the attributes of a step.
-pub(super) fn attributes_of(node: &Node) -> &[Attribute] {
+pub(crate) fn attributes_of(node: &Node) -> &[Attribute] {
     match &node.kind {
         NodeKind::Call(call) => call.attributes.as_ref().map_or(&[], |list| &list.entries),
         NodeKind::While(repeat) => &repeat.block.attributes,
@@ -40,7 +40,7 @@ pub(super) fn attributes_of(node: &Node) -> &[Attribute] {
 }
 
 /// Returns the word that stands for a step without a key in its path.
-fn word_of(node: &Node) -> &'static str {
+pub(crate) fn word_of(node: &Node) -> &'static str {
     match &node.kind {
         NodeKind::Call(_) => "call",
         NodeKind::If(_) => "if",

@@ -6,6 +6,7 @@ mod bad_input;
 mod check;
 mod explain;
 mod formatting;
+mod graph;
 mod lower;
 mod plan_text;
 mod properties;
