@@ -1,5 +1,6 @@
 //! The core played through scenarios: plans as code, a virtual clock, no store.
 
+mod allocations;
 mod blocks;
 mod branches;
 mod cancelling;

@@ -230,3 +230,54 @@ async fn a_host_that_lost_the_run_stops() {
     assert_eq!(kinds(&log, "attempt.started").await, events_before);
     assert_eq!(kinds(&log, "step.completed").await, 0);
 }
+
+// row Q03
+#[test]
+fn a_hundred_runs_of_a_hundred_steps_have_the_threads_of_one_run_of_one() {
+    assert_eq!(threads_at_most(1, 1), threads_at_most(100, 100));
+}
+
+/// Returns the most threads of this process that an observer of `runs` runs of `steps` steps sees.
+fn threads_at_most(runs: u32, steps: u32) -> usize {
+    struct Threads(AtomicUsize);
+
+    impl cofferdam_runtime::Observer for Threads {
+        fn notice(&self, _: cofferdam_runtime::Notice<'_>) {
+            let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
+            self.0.fetch_max(threads, Ordering::Relaxed);
+        }
+    }
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let threads = Arc::new(Threads(AtomicUsize::new(0)));
+    runtime.block_on(async {
+        let log: Arc<dyn RunLog> = Arc::new(
+            cofferdam_store::SqliteLog::open(cofferdam_store::SqliteOptions {
+                path: directory.path().join("state.db"),
+                host: host("a"),
+                durability: cofferdam_store::Durability::Process,
+                creation: cofferdam_store::Creation::IfMissing,
+            })
+            .unwrap(),
+        );
+        let script = Arc::new(Script::default());
+        let host = Host::new(Arc::clone(&log), Arc::new(Actions(script)), 64, Handle::current());
+        let steps: Vec<_> = (0..steps).map(|number| call(&format!("s{number}"))).collect();
+        let plan = workflow(steps).plan();
+        let all: Vec<_> = (1..=runs)
+            .map(|number| {
+                let observer: Arc<dyn cofferdam_runtime::Observer> = Arc::clone(&threads) as _;
+                host.start(RunId::from_bits(u128::from(number)), request(plan.clone()), observer)
+            })
+            .collect();
+        for driving in all {
+            assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Completed);
+        }
+    });
+    threads.0.load(Ordering::Relaxed)
+}
