@@ -11,6 +11,8 @@ pub(super) struct Printer {
     /// Where the present line begins.
     line: usize,
     indentation: usize,
+    /// Whether the present line belongs to a literal, where a blank would be part of it.
+    in_literal: bool,
 }
 
 impl Printer {
@@ -20,9 +22,10 @@ impl Printer {
 
     /// Writes text without line breaks.
     pub(super) fn text(&mut self, text: &str) {
-        if self.out.len() == self.line && !text.is_empty() {
+        if self.out.len() == self.line && !text.is_empty() && !self.in_literal {
             self.indent(0);
         }
+        self.in_literal &= text.is_empty();
         self.out.push_str(text);
     }
 
@@ -31,6 +34,7 @@ impl Printer {
         self.text(text);
         if let Some(last) = text.rfind('\n') {
             self.line = self.out.len() - (text.len() - last - 1);
+            self.in_literal = true;
         }
     }
 

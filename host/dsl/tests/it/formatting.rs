@@ -47,3 +47,13 @@ fn every_sample_is_formatted_without_changing_its_tree() {
         });
     }
 }
+
+#[test]
+fn a_text_that_ends_with_a_line_break_keeps_its_closing_quote_there() {
+    // row A01
+    let (_, csv_quality) = SAMPLES[5];
+    let start = (0.6447635121972004 * csv_quality.len() as f64) as usize;
+    let mut text = csv_quality.to_owned();
+    text.replace_range(start..start + 4, "// note\n");
+    assert_canonical(&text);
+}
