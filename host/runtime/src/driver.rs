@@ -228,9 +228,7 @@ impl Driver {
                         None => run,
                     }
                 }
-                Wake::Control(Control::Cancel { reason }) => {
-                    self.decide(run, Input::CancelRequested { reason }, Vec::new())
-                }
+                Wake::Control(Control::Cancel { reason }) => self.cancel(run, reason),
                 Wake::Control(Control::Interrupt { grace }) => {
                     self.flights.values().for_each(|flight| flight.cancel.ask());
                     self.draining = Some(Instant::now() + grace);
@@ -240,6 +238,11 @@ impl Driver {
                 Wake::DrainOver => return self.let_go(run).await,
             };
         }
+    }
+
+    /// Decides that `run` is to be cancelled; one that is already is left as it is.
+    pub(crate) fn cancel(&mut self, run: Run, reason: String) -> Run {
+        self.decide(run, Input::CancelRequested { reason }, Vec::new())
     }
 
     async fn wait(&mut self, run: &Run) -> Wake {

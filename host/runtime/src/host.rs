@@ -139,10 +139,35 @@ impl Host {
     /// # Errors
     /// If what is stored of it cannot be read.
     pub fn take_up(&self, claim: Claim, observer: Arc<dyn Observer>) -> Result<Driving, ResumeError> {
+        self.take_up_and(claim, observer, |_, run| run)
+    }
+
+    /// Takes up a run that was claimed already only to cancel it: of the attempts that were under way when its host
+    /// went, none is entered again; its `always` blocks run.
+    ///
+    /// # Errors
+    /// If what is stored of it cannot be read.
+    pub fn cancel(
+        &self,
+        claim: Claim,
+        reason: impl Into<String>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Driving, ResumeError> {
+        let reason = reason.into();
+        self.take_up_and(claim, observer, |driver, run| driver.cancel(run, reason))
+    }
+
+    fn take_up_and(
+        &self,
+        claim: Claim,
+        observer: Arc<dyn Observer>,
+        first: impl FnOnce(&mut Driver, Run) -> Run,
+    ) -> Result<Driving, ResumeError> {
         let plan = Arc::new(Plan::decode(&claim.definition.plan)?);
         let (control, receiver) = control_channel();
         let mut driver = Driver::new(Arc::clone(&self.surroundings), plan, observer, receiver);
         let run = driver.adopt(&claim, &BTreeSet::new())?;
+        let run = first(&mut driver, run);
         let task = tokio::spawn(driver.drive(run));
         Ok(Driving {
             run: claim.run,

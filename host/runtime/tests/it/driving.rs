@@ -231,6 +231,27 @@ async fn a_host_that_lost_the_run_stops() {
     assert_eq!(kinds(&log, "step.completed").await, 0);
 }
 
+#[tokio::test]
+async fn a_run_that_nobody_drives_is_cancelled_without_entering_a_guest_again_and_cleans_up() {
+    let log: Arc<dyn RunLog> = Arc::new(MemoryLog::new(host("a")));
+    let script = Arc::new(Script::default());
+    let plan = workflow([call("first"), call("gate")])
+        .always([call("cleanup")])
+        .plan();
+    let (host, driving) = start(&log, &script, 4, plan);
+    while script.entered().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    driving.interrupt(Duration::ZERO).await;
+    assert!(matches!(driving.wait().await.unwrap(), Driven::Interrupted { .. }));
+    let claim = log.claim(RunId::from_bits(7)).await.unwrap();
+    let driving = host.cancel(claim, "enough", Arc::new(Unobserved)).unwrap();
+    assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Cancelled);
+    let entered: Vec<String> = script.entered().into_iter().map(|(step, ..)| step).collect();
+    assert_eq!(entered, ["first", "gate", "always/cleanup"]);
+    assert_eq!(kinds(&log, "run.cancel_requested").await, 1);
+}
+
 // row Q03
 #[test]
 fn a_hundred_runs_of_a_hundred_steps_have_the_threads_of_one_run_of_one() {
