@@ -3,7 +3,7 @@
 //! It differs from CEL in few points (LANGUAGE rules R5 and R20-R27): a hyphen between name characters belongs to the
 //! name; a step that did not run and members of null are null, and a test of null is false; integers and doubles mix;
 //! `&&` and `||` stop at the first operand that decides; maps iterate in key order; texts have no bytes and times are
-//! texts.
+//! texts; `items.0` is the element `items[0]`, and `items.?0` is null where there is none.
 
 mod arithmetic;
 mod budget;

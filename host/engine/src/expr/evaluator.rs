@@ -388,9 +388,9 @@ impl<'a> Evaluator<'a> {
     /// Returns the value of a member, or none if any part of the way to it is missing.
     fn present(&mut self, node: &'a Node) -> Outcome<Option<Data>> {
         self.step()?;
-        let (operand, key) = match &node.kind {
-            NodeKind::Member { operand, name, .. } => (operand, Data::Text(Arc::clone(name))),
-            NodeKind::Index { operand, index, .. } => (operand, self.node(index)?),
+        let (operand, key, is_member) = match &node.kind {
+            NodeKind::Member { operand, name, .. } => (operand, Data::Text(Arc::clone(name)), true),
+            NodeKind::Index { operand, index, .. } => (operand, self.node(index)?, false),
             _ => return self.node(node).map(Some),
         };
         let data = match &operand.kind {
@@ -400,9 +400,10 @@ impl<'a> Evaluator<'a> {
             },
             _ => self.present(operand)?,
         };
-        Ok(data
-            .filter(|data| !data.is_null())
-            .and_then(|data| element(&data, &key, operand, self.source).ok()))
+        Ok(data.filter(|data| !data.is_null()).and_then(|data| match &key {
+            Data::Text(name) if is_member => member(&data, name, operand, self.source).ok(),
+            key => element(&data, key, operand, self.source).ok(),
+        }))
     }
 
     fn step(&mut self) -> Outcome<()> {

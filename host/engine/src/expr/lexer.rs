@@ -47,6 +47,7 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token>, SyntaxError> {
         let (kind, length) = match first {
             'A'..='Z' | 'a'..='z' | '_' => word_or_text(source, at)?,
             '\'' | '"' => literal::text(source, at, 0)?,
+            '0'..='9' if follows_dot(&tokens) => literal::place(source, at)?,
             '0'..='9' => literal::number(source, at)?,
             '.' if rest[1..].starts_with(|c: char| c.is_ascii_digit()) && !follows_operand(&tokens) => {
                 literal::number(source, at)?
@@ -103,6 +104,15 @@ fn follows_operand(tokens: &[Token]) -> bool {
         TokenKind::Symbol(symbol) => matches!(symbol, ")" | "]" | "}"),
         TokenKind::End => false,
     })
+}
+
+/// Returns whether a member is selected next: in `items.0.5` no number with a fraction stands.
+fn follows_dot(tokens: &[Token]) -> bool {
+    let kinds: Vec<&TokenKind> = tokens.iter().rev().take(2).map(|token| &token.kind).collect();
+    matches!(
+        kinds.as_slice(),
+        [TokenKind::Symbol("."), ..] | [TokenKind::Symbol("?"), TokenKind::Symbol(".")]
+    )
 }
 
 fn skip_blank(source: &str, mut at: usize) -> usize {

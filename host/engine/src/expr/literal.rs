@@ -43,6 +43,16 @@ pub(super) fn number(source: &str, at: usize) -> Result<(TokenKind, usize), Synt
     }
 }
 
+/// Reads the digits at `at`, which name the place of an element after a dot; returns them with their length.
+pub(super) fn place(source: &str, at: usize) -> Result<(TokenKind, usize), SyntaxError> {
+    let length = count(&source[at..], |byte| byte.is_ascii_digit());
+    no_name_follows(source, at, length)?;
+    match source[at..at + length].parse() {
+        Ok(int) => Ok((TokenKind::Int(int), length)),
+        Err(_) => Err(too_large(at..at + length)),
+    }
+}
+
 /// Reads the quoted text at `at` after `prefix` bytes (1 for a raw text); returns it with its length.
 pub(super) fn text(source: &str, at: usize, prefix: usize) -> Result<(TokenKind, usize), SyntaxError> {
     let body = &source[at + prefix..];

@@ -200,7 +200,7 @@ impl Parser<'_> {
                 let optional = self.eat("?");
                 let name_range = self.name("a member's name after the dot")?;
                 let name = &self.source[name_range.clone()];
-                node = if self.is("(") && !optional {
+                node = if self.is("(") && !optional && name.starts_with(|c: char| !c.is_ascii_digit()) {
                     self.method(start, node, name_range)?
                 } else {
                     let (operand, name) = (Box::new(node), Arc::from(name));
@@ -523,10 +523,12 @@ impl Parser<'_> {
     }
 
     fn name(&mut self, what: &str) -> Parsed<Range<usize>> {
-        if self.peek().kind == TokenKind::Word {
-            Ok(self.advance().range)
-        } else {
-            Err(self.unexpected(what))
+        match self.peek().kind {
+            // After a dot an integer is the place of an element: `items.0` (row D12).
+            TokenKind::Word | TokenKind::Int(_) => Ok(self.advance().range),
+            TokenKind::Text(_) | TokenKind::Double(_) | TokenKind::Symbol(_) | TokenKind::End => {
+                Err(self.unexpected(what))
+            }
         }
     }
 

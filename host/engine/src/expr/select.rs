@@ -5,6 +5,7 @@ use super::error::Problem;
 use super::suggest;
 use super::tree::Node;
 use crate::Data;
+use std::fmt::Display;
 
 /// Why a value has no such member.
 pub(super) enum Missing {
@@ -14,7 +15,8 @@ pub(super) enum Missing {
     NoMembers(Problem),
 }
 
-/// Returns the member of a map; what null has is null.
+/// Returns the member of a map, or the element of a list whose place is written like one (`items.0`); what null has is
+/// null.
 pub(super) fn member(data: &Data, name: &str, operand: &Node, source: &str) -> Result<Data, Missing> {
     match data {
         Data::Map(entries) => entries.get(name).cloned().ok_or_else(|| {
@@ -29,6 +31,7 @@ pub(super) fn member(data: &Data, name: &str, operand: &Node, source: &str) -> R
             Missing::Member(problem)
         }),
         Data::Null => Ok(Data::Null),
+        Data::List(items) if is_place(name) => at(items, name.parse().ok(), name, format!("x.?{name}")),
         Data::Bool(_) | Data::Int(_) | Data::Double(_) | Data::Text(_) | Data::List(_) => {
             let mut problem = Problem::new(format!("{} has no member `{name}`", with_article(data)));
             if matches!(name, "length" | "size" | "count") {
@@ -48,18 +51,7 @@ pub(super) fn element(data: &Data, key: &Data, operand: &Node, source: &str) -> 
     match (data, key) {
         (Data::Null, _) => Ok(Data::Null),
         (_, Data::Text(name)) if !matches!(data, Data::List(_)) => member(data, name, operand, source),
-        (Data::List(items), Data::Int(index)) => usize::try_from(*index)
-            .ok()
-            .and_then(|index| items.get(index))
-            .cloned()
-            .ok_or_else(|| {
-                let problem = Problem::new(format!("there is no element {index} in a list of {}", items.len()));
-                Missing::Member(if *index < 0 {
-                    problem.hint("the last one is `x[size(x) - 1]`")
-                } else {
-                    problem
-                })
-            }),
+        (Data::List(items), Data::Int(index)) => at(items, usize::try_from(*index).ok(), index, format!("x[?{index}]")),
         (Data::List(_), other) => Err(Missing::NoMembers(Problem::new(format!(
             "an element of a list has an int as its place, not {}",
             with_article(other)
@@ -70,6 +62,25 @@ pub(super) fn element(data: &Data, key: &Data, operand: &Node, source: &str) -> 
             with_article(other)
         )))),
     }
+}
+
+/// Returns whether a name after a dot is the place of an element.
+fn is_place(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns the element at `index`, which was written as `shown`; `optional` is how to write that it may be missing.
+fn at(items: &[Data], index: Option<usize>, shown: impl Display, optional: String) -> Result<Data, Missing> {
+    let found = index.and_then(|index| items.get(index)).cloned();
+    found.ok_or_else(|| {
+        let shown = shown.to_string();
+        let problem = Problem::new(format!("there is no element {shown} in a list of {}", items.len()));
+        Missing::Member(if shown.starts_with('-') {
+            problem.hint("the last one is `x[size(x) - 1]`")
+        } else {
+            problem.hint(format!("if it may be missing write `{optional}`"))
+        })
+    })
 }
 
 pub(super) fn not_a_key(key: &Data) -> Problem {

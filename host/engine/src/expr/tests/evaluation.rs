@@ -322,3 +322,36 @@ fn joining_lists_and_texts() {
         ),
     ]);
 }
+
+// row D12
+#[test]
+fn a_path_selects_an_element_by_its_place() {
+    check(&[
+        ("steps.scan.output.files.0.path", r#""a""#),
+        ("steps.scan.output.files.1", r#"{"path":"b"}"#),
+        ("steps.scan.output.files.?1.path", r#""b""#),
+        ("[[1, 2], [3]].0.1", "2"),
+        ("[[1, 2], [3]].1.0 + .5", "3.5"),
+        ("{'0': 'zero'}.0", r#""zero""#),
+        ("true ? 0.5 : 1", "0.5"),
+        (
+            "steps.scan.output.files.2.path",
+            "error: there is no element 2 in a list of 2 in (steps.scan.output.files.2) | if it may be missing write `x.?2`",
+        ),
+        (
+            "steps.scan.output.files.99999999999999999",
+            "error: there is no element 99999999999999999",
+        ),
+        ("steps.scan.output.files.?2.path", "null"),
+        ("steps.skipped.output.files.0.path", "null"),
+        ("has(steps.scan.output.files.1.path)", "true"),
+        ("has(steps.scan.output.files.2.path)", "false"),
+        ("has(steps.skipped.output.files.0)", "false"),
+        ("steps.scan.output.0", "error: there is no member `0`"),
+        ("inputs.mode.0", "error: a text has no member `0`"),
+    ]);
+    let source = "steps.scan.output.files.0x";
+    let error = Expression::parse(source).unwrap_err();
+    assert_eq!(error.message, "`0x` is neither a number nor a name");
+    assert!(Expression::parse("steps.scan.output.files.0(1)").is_err());
+}
