@@ -2,10 +2,11 @@
 
 use crate::literal::{CodeBlock, DurationLiteral, Fragment, Number, Text};
 use crate::source::Span;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A comment, as written from its mark to the end of the line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Comment {
     /// The text with its mark, `//` or `#`.
     pub text: String,
@@ -17,7 +18,7 @@ pub struct Comment {
 }
 
 /// What stands around a construct and has no meaning: comments and empty lines.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Trivia {
     /// Comments before it (and those at odd places inside of it).
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -41,7 +42,7 @@ impl Trivia {
 }
 
 /// A name. Its text is empty where the parser expected one and there was none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Word {
     /// The name.
     pub text: String,
@@ -50,7 +51,7 @@ pub struct Word {
 }
 
 /// Names with dots between them; at least one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Path {
     /// The names.
     pub segments: Vec<Word>,
@@ -78,7 +79,7 @@ impl Path {
 }
 
 /// A whole file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct File {
     /// The name after `workflow`.
     pub name: Word,
@@ -100,7 +101,7 @@ pub struct File {
 }
 
 /// The edition of the language that a file is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Edition {
     /// Its number.
     pub number: u32,
@@ -109,7 +110,7 @@ pub struct Edition {
 }
 
 /// One construct between the outer braces.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Item {
     /// What it is.
     #[serde(flatten)]
@@ -122,7 +123,7 @@ pub struct Item {
 }
 
 /// What an item is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemKind {
     /// `meta { }`.
@@ -138,7 +139,7 @@ pub enum ItemKind {
 }
 
 /// The declarations of the inputs of a workflow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Inputs {
     /// The declarations, in order.
     pub entries: Vec<Input>,
@@ -153,7 +154,7 @@ pub struct Inputs {
 }
 
 /// The declaration of one input.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Input {
     /// Its name.
     pub name: Word,
@@ -167,7 +168,7 @@ pub struct Input {
 }
 
 /// One thing that is said about an input.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InputProperty {
     /// `required`.
@@ -184,7 +185,7 @@ pub enum InputProperty {
 }
 
 /// A step or a block of steps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Node {
     /// What it is.
     #[serde(flatten)]
@@ -231,7 +232,7 @@ impl Node {
 }
 
 /// What a node is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeKind {
     /// `call …`.
@@ -261,7 +262,7 @@ pub enum NodeKind {
 }
 
 /// A call of an action or of another workflow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Call {
     /// What is called.
     pub target: CallTarget,
@@ -271,7 +272,7 @@ pub struct Call {
 }
 
 /// What a call names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CallTarget {
     /// `call NAME`.
@@ -314,7 +315,7 @@ impl CallTarget {
 }
 
 /// Whether the steps of an arm run when its condition is true or when it is false.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sense {
     /// `if`.
@@ -324,7 +325,7 @@ pub enum Sense {
 }
 
 /// `if A { } else if B { } else { }`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct If {
     /// The arms with a condition, at least one; only the first can be `unless`.
     pub arms: Vec<Arm>,
@@ -334,7 +335,7 @@ pub struct If {
 }
 
 /// One condition with its block.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Arm {
     /// Which way the condition counts.
     pub sense: Sense,
@@ -345,7 +346,7 @@ pub struct Arm {
 }
 
 /// `while COND { }`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct While {
     /// The condition, tested before each round.
     pub condition: Condition,
@@ -354,7 +355,7 @@ pub struct While {
 }
 
 /// `do { }`, with or without a condition.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Do {
     /// Its name, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -367,7 +368,7 @@ pub struct Do {
 }
 
 /// `parallel { }`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Parallel {
     /// Its name, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -377,7 +378,7 @@ pub struct Parallel {
 }
 
 /// `gate KIND [NAME] { }`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Gate {
     /// Its kind.
     pub gate_kind: Word,
@@ -389,7 +390,7 @@ pub struct Gate {
 }
 
 /// `script NAME { }`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Script {
     /// Its name.
     pub name: Word,
@@ -398,7 +399,7 @@ pub struct Script {
 }
 
 /// `wait NAME { }`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Wait {
     /// Its name.
     pub name: Word,
@@ -407,7 +408,7 @@ pub struct Wait {
 }
 
 /// `foreach NAME { }`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Foreach {
     /// Its name.
     pub name: Word,
@@ -416,7 +417,7 @@ pub struct Foreach {
 }
 
 /// Braces that hold attributes and then steps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Block {
     /// The attributes, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -434,7 +435,7 @@ pub struct Block {
 }
 
 /// Braces that hold attributes only.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Attributes {
     /// The attributes, in order.
     pub entries: Vec<Attribute>,
@@ -449,7 +450,7 @@ pub struct Attributes {
 }
 
 /// One attribute of a construct: `KEY = V`, `KEY { .. }` or a handler.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Attribute {
     /// Its name.
     pub key: Word,
@@ -463,7 +464,7 @@ pub struct Attribute {
 }
 
 /// What an attribute is set to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AttributeValue {
     /// `KEY = V`, or `KEY { .. }` with a map.
@@ -502,7 +503,7 @@ pub fn find_attribute<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a 
 }
 
 /// A condition of `if`, `unless`, `while`, or of the attribute `if`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Condition {
     /// What it asks.
     #[serde(flatten)]
@@ -515,7 +516,7 @@ pub struct Condition {
 }
 
 /// What a condition asks (rule R3).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Test {
     /// The old form: `BOOLEAN_INPUT`, `STEP.MARKER` or `CHILD.STEP.MARKER`.
@@ -527,7 +528,7 @@ pub enum Test {
 }
 
 /// A value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Value {
     /// What it is.
     #[serde(flatten)]
@@ -537,7 +538,7 @@ pub struct Value {
 }
 
 /// What a value is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ValueKind {
     /// `"…"`, `"""…"""` or `'…'`.
@@ -561,7 +562,7 @@ pub enum ValueKind {
 }
 
 /// `[ … ]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct List {
     /// The items, in order.
     pub items: Vec<ListItem>,
@@ -574,7 +575,7 @@ pub struct List {
 }
 
 /// One item of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ListItem {
     /// The value.
     pub value: Value,
@@ -584,7 +585,7 @@ pub struct ListItem {
 }
 
 /// `{ KEY = V … }`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Map {
     /// The entries, in order.
     pub entries: Vec<Entry>,
@@ -610,7 +611,7 @@ impl Map {
 }
 
 /// One entry of a map.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Entry {
     /// The key; of a quoted one what the quotes hold.
     pub key: Word,

@@ -1,5 +1,6 @@
 //! Whether the attributes of a file exist, stand once, have values of the right kind, and are carried out.
 
+mod defaults;
 mod shape;
 mod table;
 mod walk;
@@ -9,6 +10,7 @@ use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use std::collections::BTreeMap;
 
+pub use defaults::default_of;
 pub use table::{Construct, FAILURE_CLASSES, INPUT_TYPES, Rule, Shape};
 use walk::{Pair, Site, sites};
 

@@ -30,6 +30,7 @@ use cofferdam_engine::plan::{InputDeclaration, Place};
 pub(crate) use node::{attributes_of, key_of, word_of};
 use std::collections::BTreeMap;
 use step_table::{Scope, StepTable};
+pub(crate) use template::is_reserved;
 
 /// What came of checking a file.
 #[derive(Clone, Debug)]

@@ -1,13 +1,14 @@
 //! What a literal means: escapes, placeholders, indentation, numbers and units.
 
 use crate::source::Span;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::time::Duration;
 
 /// A piece of expression text with the way back to the file.
 ///
 /// The text can differ from the file's: `\"` inside a string is `"` here, a line break is one `\n`, comments are blanks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Fragment {
     /// The expression, without its parentheses or braces.
     pub code: String,
@@ -56,7 +57,7 @@ impl Fragment {
 }
 
 /// How a text was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TextForm {
     /// `"…"`: escapes and placeholders.
@@ -68,7 +69,7 @@ pub enum TextForm {
 }
 
 /// A text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Text {
     /// How it was written.
     pub form: TextForm,
@@ -93,7 +94,7 @@ impl Text {
 }
 
 /// A part of a text with placeholders.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TextPart {
     /// Characters that stand for themselves.
@@ -103,7 +104,7 @@ pub enum TextPart {
 }
 
 /// A code fence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CodeBlock {
     /// The word after the opening fence.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,7 +117,7 @@ pub struct CodeBlock {
 }
 
 /// A number.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Number {
     /// As written.
     pub written: String,
@@ -128,7 +129,7 @@ pub struct Number {
 impl Eq for Number {}
 
 /// What a number is (rule R20).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum NumberValue {
     /// An integer of 64 bits with sign.
@@ -138,12 +139,13 @@ pub enum NumberValue {
 }
 
 /// A number with a unit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DurationLiteral {
     /// As written.
     pub written: String,
     /// In milliseconds in the tree's JSON.
     #[serde(serialize_with = "as_millis")]
+    #[schemars(with = "u64")]
     pub duration: Duration,
 }
 

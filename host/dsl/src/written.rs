@@ -2,6 +2,7 @@
 
 use crate::ast::{Condition, Map, Test, Value, ValueKind};
 use crate::literal::{Fragment, Text, TextForm, TextPart};
+use std::time::Duration;
 
 /// Returns a value on one line. Two values of one meaning have one text: quotes, blanks and commas do not count.
 pub fn value_text(value: &Value) -> String {
@@ -9,7 +10,7 @@ pub fn value_text(value: &Value) -> String {
         ValueKind::Text(text) => text_text(text),
         ValueKind::Code(code) => format!("```{} {:?}```", code.language.as_deref().unwrap_or_default(), code.text),
         ValueKind::Number(number) => serde_json::to_string(&number.value).unwrap_or_else(|_| number.written.clone()),
-        ValueKind::Duration(duration) => duration.written.clone(),
+        ValueKind::Duration(duration) => duration_text(duration.duration),
         ValueKind::Expression(fragment) => format!("({})", expression_text(fragment)),
         ValueKind::Path(path) => path.to_text(),
         ValueKind::List(list) => {
@@ -97,5 +98,20 @@ pub fn condition_text(condition: &Condition) -> String {
         Test::Path(path) => path.to_text(),
         Test::Expression(fragment) => expression_text(fragment),
         Test::Invalid => "?".to_owned(),
+    }
+}
+
+/// Returns a duration in the largest unit that fits, as it would be written.
+pub fn duration_text(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    for (unit, name) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")] {
+        if millis >= unit && millis.is_multiple_of(unit) {
+            return format!("{}{name}", millis / unit);
+        }
+    }
+    if millis == 0 {
+        "0s".to_owned()
+    } else {
+        format!("{millis}ms")
     }
 }

@@ -1,5 +1,7 @@
 //! Which attributes every construct has, what values they take, and what this version carries out.
 
+use crate::ast::{CallTarget, Node, NodeKind};
+
 /// A construct that has attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Construct {
@@ -135,8 +137,8 @@ const TIMEOUT_TOTAL: Rule = Rule::new("timeout_total", Shape::Duration);
 const TIMEOUT_IN_QUEUE: Rule = Rule::new("timeout_in_queue", Shape::Duration).later();
 const BLOCK_TIMEOUT: Rule = Rule::new("timeout", Shape::Duration).later();
 const AS: Rule = Rule::new("as", Shape::Name).later();
-const OUTPUT: Rule = Rule::new("output", Shape::Name).later();
-const WITH: Rule = Rule::new("with", Shape::Names).later();
+const OUTPUT: Rule = Rule::new("output", Shape::Name);
+const WITH: Rule = Rule::new("with", Shape::Names);
 const MAX_ITERATIONS: Rule = Rule::new("max_iterations", Shape::Integer).template();
 const STUCK_AFTER: Rule = Rule::new("stuck_after", Shape::Any);
 const ON_MAX_ITER: Rule = Rule::new("on_max_iter", Shape::Word(&["fail", "continue"]));
@@ -340,6 +342,48 @@ const RETRY_MAP: &[Rule] = &[
 ];
 
 impl Construct {
+    /// All constructs.
+    pub const ALL: &'static [Self] = &[
+        Self::Meta,
+        Self::Concurrency,
+        Self::Webhook,
+        Self::Input,
+        Self::Call,
+        Self::CallWorkflow,
+        Self::If,
+        Self::While,
+        Self::Do,
+        Self::DoWhile,
+        Self::Parallel,
+        Self::Gate,
+        Self::QualityGate,
+        Self::Script,
+        Self::Wait,
+        Self::Foreach,
+        Self::Retry,
+    ];
+
+    /// Returns which construct a step is; none for steps that have no attributes.
+    pub fn of(node: &Node) -> Option<Self> {
+        Some(match &node.kind {
+            NodeKind::Call(call) => match call.target {
+                CallTarget::Workflow(_) => Self::CallWorkflow,
+                CallTarget::Name(_) | CallTarget::Plugin { .. } | CallTarget::Path(_) => Self::Call,
+            },
+            NodeKind::If(_) => Self::If,
+            NodeKind::While(_) => Self::While,
+            NodeKind::Do(block) if block.condition.is_some() => Self::DoWhile,
+            NodeKind::Do(_) => Self::Do,
+            NodeKind::Parallel(_) => Self::Parallel,
+            NodeKind::Gate(gate) if gate.gate_kind.text == "quality_gate" => Self::QualityGate,
+            NodeKind::Gate(_) => Self::Gate,
+            NodeKind::Script(_) => Self::Script,
+            NodeKind::Wait(_) => Self::Wait,
+            NodeKind::Foreach(_) => Self::Foreach,
+            NodeKind::Always(_) | NodeKind::Set(_) | NodeKind::Fail(_) => return None,
+        })
+    }
+
     /// Returns the attributes that the construct has.
     pub fn rules(self) -> &'static [Rule] {
         match self {

@@ -31,7 +31,7 @@ const IN_HANDLER: &[&str] = &["failed_step", "failure_reason", "retry_count"];
 const IN_CLEANUP: &[&str] = &["workflow_status"];
 
 /// Returns whether an input may not have this name (capability B13).
-pub(super) fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     [BUILT_IN, IN_HANDLER, IN_CLEANUP]
         .iter()
         .any(|names| names.contains(&name))

@@ -1,13 +1,12 @@
 //! How the plan of a run becomes a graph: what was bound when the run began, with what became of it.
 
 use super::{Arm, Branch, Element, Graph, Handler, Kind, State};
-use crate::written::single_blanks;
+use crate::written::{duration_text, single_blanks};
 use cofferdam_engine::Plan;
 use cofferdam_engine::expr::{Template, TemplatePart, ValueSource};
 use cofferdam_engine::plan::{
     Call, Condition, Join, Loop, LoopOrder, Node, NodeIndex, NodeKind, OnFail, OnLimit, Parallel, Test,
 };
-use std::time::Duration;
 
 /// Returns the graph of a plan; `state` knows what became of each step.
 pub fn graph_of_plan(plan: &Plan, state: &dyn Fn(NodeIndex) -> Option<State>) -> Graph {
@@ -133,12 +132,12 @@ fn call_facts(call: &Call, facts: &mut Vec<String>) {
     if retry.attempts > 1 {
         let mut words = format!("attempts {}", retry.attempts);
         if !retry.backoff.is_zero() {
-            words.push_str(&format!(", {} apart", duration(retry.backoff)));
+            words.push_str(&format!(", {} apart", duration_text(retry.backoff)));
         }
         facts.push(words);
     }
-    facts.extend(call.timeout.map(|time| format!("timeout {}", duration(time))));
-    facts.extend(call.timeout_total.map(|time| format!("in all {}", duration(time))));
+    facts.extend(call.timeout.map(|time| format!("timeout {}", duration_text(time))));
+    facts.extend(call.timeout_total.map(|time| format!("in all {}", duration_text(time))));
 }
 
 fn parallel_facts(parallel: &Parallel, facts: &mut Vec<String>) {
@@ -177,19 +176,4 @@ fn template(template: &Template) -> String {
         TemplatePart::Expression(expression) => format!("{{{{{}}}}}", expression.source()),
     };
     template.parts.iter().map(part).collect()
-}
-
-/// Returns a duration in the largest unit that fits, as it would be written.
-pub(crate) fn duration(duration: Duration) -> String {
-    let millis = duration.as_millis();
-    for (unit, name) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")] {
-        if millis >= unit && millis.is_multiple_of(unit) {
-            return format!("{}{name}", millis / unit);
-        }
-    }
-    if millis == 0 {
-        "0s".to_owned()
-    } else {
-        format!("{millis}ms")
-    }
 }

@@ -9,7 +9,6 @@ fn graph(text: &str) -> Graph {
     graph_of_file(&parse(text).0)
 }
 
-
 const EVERYTHING: &str = r#"workflow everything edition 1 {
   meta { title = "All kinds of steps" }
   inputs { fast boolean }

@@ -1,14 +1,19 @@
 //! Tests of the text side of the language.
 
 mod actions;
+mod ast_schema;
 mod attributes;
 mod bad_input;
 mod check;
+mod difference;
 mod explain;
 mod formatting;
+mod generated;
 mod graph;
+mod inventory;
 mod lower;
 mod plan_text;
 mod properties;
 mod rendering;
 mod samples;
+mod sarif;
