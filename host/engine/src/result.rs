@@ -59,29 +59,49 @@ pub struct StepResult {
 }
 
 impl StepResult {
+    /// The members of a result in expressions.
+    const MEMBERS: [&'static str; 13] = [
+        "attempts",
+        "cancelled",
+        "completed",
+        "context",
+        "ended_at",
+        "error",
+        "failed",
+        "iteration",
+        "markers",
+        "output",
+        "skipped",
+        "started_at",
+        "status",
+    ];
+
     /// Returns the result as expressions see it under `steps.KEY` (LANGUAGE rule R41).
     pub fn to_data(&self, key: &str) -> Data {
+        Data::map(Self::MEMBERS.map(|name| (name, self.member(key, name).unwrap_or_default())))
+    }
+
+    /// Returns one member of what [`StepResult::to_data`] returns, if there is one of this name.
+    pub fn member(&self, key: &str, name: &str) -> Option<Data> {
         let is = |status| Data::Bool(self.status == status);
-        let skipped = self.skipped_since || self.status == StepStatus::Skipped;
-        Data::map([
-            ("attempts", Data::Int(i64::from(self.attempts))),
-            ("cancelled", is(StepStatus::Cancelled)),
-            ("completed", is(StepStatus::Completed)),
-            ("context", self.context.as_deref().map_or(Data::Null, Data::text)),
-            ("ended_at", Data::from(self.ended_at.to_string())),
-            (
-                "error",
-                self.error
-                    .as_ref()
-                    .map_or(Data::Null, |error| error.to_data(key, self.attempts)),
-            ),
-            ("failed", is(StepStatus::Failed)),
-            ("iteration", Data::Int(i64::from(self.iteration))),
-            ("markers", Data::list(self.markers.iter().map(Data::text))),
-            ("output", self.output.data().clone()),
-            ("skipped", Data::Bool(skipped)),
-            ("started_at", Data::from(self.started_at.to_string())),
-            ("status", Data::text(self.status.word())),
-        ])
+        Some(match name {
+            "attempts" => Data::Int(i64::from(self.attempts)),
+            "cancelled" => is(StepStatus::Cancelled),
+            "completed" => is(StepStatus::Completed),
+            "context" => self.context.as_deref().map_or(Data::Null, Data::text),
+            "ended_at" => Data::from(self.ended_at.to_string()),
+            "error" => self
+                .error
+                .as_ref()
+                .map_or(Data::Null, |error| error.to_data(key, self.attempts)),
+            "failed" => is(StepStatus::Failed),
+            "iteration" => Data::Int(i64::from(self.iteration)),
+            "markers" => Data::list(self.markers.iter().map(Data::text)),
+            "output" => self.output.data().clone(),
+            "skipped" => Data::Bool(self.skipped_since || self.status == StepStatus::Skipped),
+            "started_at" => Data::from(self.started_at.to_string()),
+            "status" => Data::text(self.status.word()),
+            _ => return None,
+        })
     }
 }

@@ -311,6 +311,9 @@ impl<'a> Evaluator<'a> {
                 ..
             } => {
                 self.step()?;
+                if let Some(value) = self.field(operand, name)? {
+                    return Ok(Place::Value(value));
+                }
                 match self.place(operand)? {
                     Place::Members(members) => Ok(Place::Value(members.member(name).unwrap_or_default())),
                     Place::Value(data) => match member(&data, name, operand, self.source) {
@@ -346,6 +349,29 @@ impl<'a> Evaluator<'a> {
             }
             _ => self.node(node).map(Place::Value),
         }
+    }
+
+    /// Returns `name` of a member of a root, as in `steps.x.output`, where that is known without the whole member.
+    fn field(&mut self, operand: &'a Node, name: &str) -> Outcome<Option<Data>> {
+        let NodeKind::Member { operand, name: of, .. } = &operand.kind else {
+            return Ok(None);
+        };
+        let NodeKind::Name(root) = &operand.kind else {
+            return Ok(None);
+        };
+        if self.variables.iter().any(|(variable, _)| *variable == &**root) {
+            return Ok(None);
+        }
+        let Some(Root::Members(members)) = self.names.root(root) else {
+            return Ok(None);
+        };
+        let found = members.field(of, name);
+        if found.is_some() {
+            // The same steps as on the long way.
+            self.step()?;
+            self.step()?;
+        }
+        Ok(found)
     }
 
     fn name(&mut self, node: &Node, name: &str) -> Outcome<Place<'a>> {

@@ -26,6 +26,13 @@ pub trait Members {
     /// Returns the member called `name`; none counts as null (LANGUAGE rule R21).
     fn member(&self, name: &str) -> Option<Data>;
 
+    /// Returns the member `field` of the member called `name` where that can be told without making all of it; none
+    /// says nothing.
+    fn field(&self, name: &str, field: &str) -> Option<Data> {
+        let _ = (name, field);
+        None
+    }
+
     /// Returns the names of all members, for the use of the whole root as a map.
     fn names(&self) -> Vec<String>;
 }

@@ -236,6 +236,10 @@ impl Members for Steps<'_> {
             .map(|result| result.to_data(name))
     }
 
+    fn field(&self, name: &str, field: &str) -> Option<Data> {
+        self.0.run.scopes.result(self.0.scope, name)?.member(name, field)
+    }
+
     fn names(&self) -> Vec<String> {
         self.0.run.scopes.names(self.0.scope, Of::Results)
     }
