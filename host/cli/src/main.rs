@@ -4,6 +4,7 @@ mod arguments;
 mod builtin;
 mod commands;
 mod diagnostics;
+mod equipment;
 mod explanations;
 mod failure;
 mod inputs;

@@ -3,6 +3,7 @@
 use crate::arguments::Place;
 use crate::builtin;
 use crate::diagnostics::draw_problem;
+use crate::equipment::origin;
 use crate::failure::{Exit, Failure};
 use crate::talk::{Look, harmless, say};
 use cofferdam_dsl::{ActionEntry, Actions};
@@ -10,9 +11,9 @@ use cofferdam_engine::Data;
 use cofferdam_runtime::configuration::{
     ActionGrants, Configuration, Durability, Overrides, Problems, Project, TrustError, TrustStore, user_state_directory,
 };
-use cofferdam_runtime::{PreparedAction, SandboxExecutor};
+use cofferdam_runtime::PreparedAction;
 use cofferdam_store::{Creation, Durability as Flush, HostId, RunLog, SqliteLog, SqliteOptions};
-use cofferdam_wasm::{Action, Plugin, PluginSource, Registry, Sandbox, SandboxOptions, Sources, effective};
+use cofferdam_wasm::{Action, Copies, Origin, Plugin, PluginSource, Registry, Sandbox, SandboxOptions, Sources, effective};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,14 +76,24 @@ impl Station {
         Sandbox::new(&options).map_err(|error| Failure::of(Exit::Internal, error))
     }
 
-    /// Finds and loads the plugins, and says which files could not be used.
+    /// Finds and loads the plugins.
     pub(crate) async fn plugins(&self, sandbox: &Sandbox) -> Result<Plugins, Failure> {
+        self.plugins_and(sandbox, []).await
+    }
+
+    /// Finds and loads the plugins. The configuration may speak of `others` too, which a run has kept.
+    pub(crate) async fn plugins_and<'n>(
+        &self,
+        sandbox: &Sandbox,
+        others: impl IntoIterator<Item = &'n str>,
+    ) -> Result<Plugins, Failure> {
         let sources = Sources {
             builtins: builtin::plugins(),
             directories: self.configuration.plugin_directories().map(Path::to_owned).collect(),
         };
         let registry = Registry::discover(sandbox, &sources).await;
-        let names: Vec<&str> = registry.plugins().iter().map(|plugin| plugin.name.as_str()).collect();
+        let mut names: Vec<&str> = others.into_iter().collect();
+        names.extend(registry.plugins().iter().map(|plugin| plugin.name.as_str()));
         let problems = self.configuration.check_plugins(names.iter().copied());
         if !problems.is_empty() {
             return Err(show_problems(&problems, &self.look));
@@ -133,14 +144,23 @@ impl Station {
 
     /// Returns what an action of a plugin may touch, and what is refused.
     pub(crate) fn grants(&self, plugin: &Plugin, action: &Action) -> ActionGrants {
-        let first_party = plugin.source == PluginSource::BuiltIn;
+        self.grants_as(&plugin.name, origin(&plugin.source), action)
+    }
+
+    /// Returns what an action may touch as one of the plugin of this name, and what is refused.
+    pub(crate) fn grants_as(&self, plugin: &str, origin: Origin, action: &Action) -> ActionGrants {
         self.configuration
-            .grants_for(&plugin.name, first_party, &action.descriptor().needs)
+            .grants_for(plugin, origin == Origin::BuiltIn, &action.descriptor().needs)
     }
 
     /// Makes an action ready to be entered.
     pub(crate) fn prepare(&self, plugin: &Plugin, action: Action) -> Result<PreparedAction, Failure> {
-        let grants = self.grants(plugin, &action);
+        self.prepare_as(&plugin.name, origin(&plugin.source), action)
+    }
+
+    /// Makes an action ready to be entered as one of the plugin of this name.
+    pub(crate) fn prepare_as(&self, plugin: &str, origin: Origin, action: Action) -> Result<PreparedAction, Failure> {
+        let grants = self.grants_as(plugin, origin, &action);
         grants.prepare().map_err(|error| Failure::of(Exit::Invalid, error))?;
         let effective = effective(&action.descriptor().needs, &grants.allowed())
             .map_err(|error| Failure::of(Exit::Invalid, error).code("CF0611"))?;
@@ -148,28 +168,13 @@ impl Station {
             action,
             grants: Arc::new(effective),
             settings: Arc::new(BTreeMap::new()),
-            limits: self.configuration.limits_for(&plugin.name).clone(),
+            limits: self.configuration.limits_for(plugin).clone(),
         })
     }
 
-    /// Returns an executor for all enabled plugins; an action that cannot be prepared is left out when `lenient`.
-    pub(crate) fn executor<'a>(
-        &self,
-        plugins: &Plugins,
-        wanted: impl Fn(&Plugin, &Action) -> bool + 'a,
-    ) -> Result<SandboxExecutor, Failure> {
-        let mut executor = SandboxExecutor::new();
-        for plugin in plugins.registry.plugins() {
-            for descriptor in plugin.component.actions() {
-                let Some(action) = plugin.component.action(&descriptor.name) else {
-                    continue;
-                };
-                if wanted(plugin, &action) {
-                    executor.add(self.prepare(plugin, action)?);
-                }
-            }
-        }
-        Ok(executor)
+    /// Returns where the components of runs are kept: beside the state, where no guest looks.
+    pub(crate) fn copies(&self) -> Copies {
+        Copies::at(self.configuration.state_directory().join("components"))
     }
 
     /// Returns `path` as short as it can be named from the current directory.
@@ -229,6 +234,12 @@ impl Station {
 }
 
 impl Plugins {
+    /// Returns whether a plugin of this name is inside the binary.
+    pub(crate) fn is_built_in(&self, name: &str) -> bool {
+        let plugin = self.registry.plugin(name);
+        plugin.is_some_and(|plugin| plugin.source == PluginSource::BuiltIn)
+    }
+
     /// Returns what workflows can call, for the checker.
     pub(crate) fn catalog(&self, station: &Station) -> Actions {
         let enabled = |plugin: &&Plugin| station.configuration.is_enabled(&plugin.name);

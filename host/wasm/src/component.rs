@@ -28,7 +28,7 @@ pub struct Component {
     sandbox: Sandbox,
     guest: Option<Guest>,
     digest: Digest,
-    size: u64,
+    bytes: Arc<[u8]>,
     version: Option<String>,
     kinds: Vec<Kind>,
     imports: Vec<String>,
@@ -98,13 +98,13 @@ impl Sandbox {
     /// If it is not a component that this host can use; the error says everything that is wrong with it.
     pub async fn load(&self, bytes: Arc<[u8]>) -> Result<Arc<Component>, LoadError> {
         let sandbox = self.clone();
-        let prepared = tokio::task::spawn_blocking(move || prepare(&sandbox, &bytes))
+        let looked_at = Arc::clone(&bytes);
+        let prepared = tokio::task::spawn_blocking(move || prepare(&sandbox, &looked_at))
             .await
             .map_err(|error| LoadError::Host(error.to_string()))??;
         let Prepared {
             guest,
             digest,
-            size,
             survey,
             interfaces,
         } = prepared;
@@ -116,7 +116,7 @@ impl Sandbox {
             sandbox: self.clone(),
             guest,
             digest,
-            size,
+            bytes,
             version: survey.version,
             kinds: interfaces.kinds,
             imports: interfaces.imports,
@@ -128,7 +128,6 @@ impl Sandbox {
 struct Prepared {
     guest: Option<Guest>,
     digest: Digest,
-    size: u64,
     survey: Survey,
     interfaces: Interfaces,
 }
@@ -156,7 +155,6 @@ fn prepare(sandbox: &Sandbox, bytes: &[u8]) -> Result<Prepared, LoadError> {
     Ok(Prepared {
         guest,
         digest,
-        size: bytes.len() as u64,
         survey,
         interfaces,
     })
@@ -267,7 +265,12 @@ impl Component {
 
     /// Returns how many bytes it was loaded from.
     pub fn size(&self) -> u64 {
-        self.size
+        self.bytes.len() as u64
+    }
+
+    /// Returns the bytes that it was loaded from.
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
     }
 
     /// Returns the version that the component says it has.

@@ -9,6 +9,7 @@ mod action;
 mod compile;
 mod component;
 mod contract;
+mod copies;
 mod descriptor;
 mod directory;
 mod entry;
@@ -30,6 +31,7 @@ mod vault;
 
 pub use action::{Action, AttemptCall, AttemptInfo, CancelFlag, Observer, Silent};
 pub use component::{Component, LoadError};
+pub use copies::{Copies, CopyError, KeptComponent, Origin};
 pub use descriptor::{ActionDescriptor, Kind, Need, OnLost, RetryDefault};
 pub use grants::{
     Access, Allowed, Decision, DirectoryGrant, EffectClass, Effective, GrantError, OpenDirectory, effective,

@@ -4,6 +4,7 @@ use super::drive::{shortest, to_the_end};
 use super::find_run;
 use super::run::{how, state_note};
 use crate::arguments::{Manner, Resume as Arguments};
+use crate::equipment::{Equipment, plugins_of};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::progress::RunProgress;
 use crate::station::Station;
@@ -24,7 +25,6 @@ pub(crate) async fn resume(station: &Station, manner: &Manner, arguments: &Argum
     let summary = log.run(id).await.map_err(|error| Failure::of(Exit::Internal, error))?;
     station.require_trust()?;
     let sandbox = station.sandbox()?;
-    let plugins = station.plugins(&sandbox).await?;
     // Claimed only once everything that can refuse without a trace has been asked.
     let definition = log
         .definition(id)
@@ -34,27 +34,11 @@ pub(crate) async fn resume(station: &Station, manner: &Manner, arguments: &Argum
         return Err(Failure::new(Exit::Usage, format!("run {short} is not recorded")));
     };
     let plan = Arc::new(Plan::decode(&definition.plan).map_err(|error| Failure::of(Exit::Invalid, error))?);
-    let missing: Vec<String> = plan
-        .calls()
-        .filter(|(_, call)| plugins.registry.component(&call.action.component).is_none())
-        .map(|(_, call)| format!("{} ({})", call.action.plugin, call.action.component))
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .collect();
-    if !missing.is_empty() {
-        let message = format!(
-            "run {short} started with components that are not here any more: {}",
-            missing.join(", ")
-        );
-        return Err(Failure::new(Exit::Invalid, message)
-            .code("CF0511")
-            .hint("put the plugin files with these digests back, then resume; a run keeps the components that it started with"));
-    }
-    let executor = station.executor(&plugins, |plugin, action| {
-        plan.calls().any(|(_, call)| {
-            call.action.component == *plugin.component.digest() && call.action.action == action.descriptor().name
-        })
-    })?;
+    let plugins = station.plugins_and(&sandbox, plugins_of(&plan)).await?;
+    let equipment = Equipment::of(station, &sandbox, &plugins, &plan, &short).await?;
+    equipment.require_grants(station, &plan, "nothing was touched; what is recorded is kept")?;
+    let executor = equipment.executor(station, &plan)?;
+    equipment.keep(station)?;
     let claim = log.claim(id).await.map_err(|error| refused(&short, error))?;
     let note = match summary.as_ref().map(|summary| (summary.status, &summary.owner)) {
         Some((RunStatus::Running, Some(owner))) => format!(

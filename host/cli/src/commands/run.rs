@@ -4,10 +4,11 @@ use super::drive::{shortest, to_the_end};
 use crate::arguments::{Manner, Run as Arguments};
 use crate::builtin;
 use crate::diagnostics::draw;
+use crate::equipment::Equipment;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::inputs::{inputs, variables};
 use crate::progress::RunProgress;
-use crate::station::{Plugins, Station};
+use crate::station::Station;
 use crate::talk::{Look, counted, print, say};
 use crate::tree::heading;
 use crate::watch::Watcher;
@@ -42,16 +43,14 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
     let compiled = compile(&text, &shown, &plugins.catalog(station), &options);
     let plan = Arc::new(accepted(compiled, &station.look, manner)?);
     let inputs = inputs(&plan.parts().inputs, &arguments.input, arguments.input_file.as_deref())?;
-    require_grants(station, &plugins, &plan)?;
-    let executor = station.executor(&plugins, |plugin, action| {
-        plan.calls().any(|(_, call)| {
-            call.action.component == *plugin.component.digest() && call.action.action == action.descriptor().name
-        })
-    })?;
+    let id = RunId::from_bits(uuid::Uuid::now_v7().as_u128());
+    let equipment = Equipment::of(station, &sandbox, &plugins, &plan, &id.to_string()).await?;
+    equipment.require_grants(station, &plan, "nothing was started")?;
+    let executor = equipment.executor(station, &plan)?;
     let log = station.log()?;
+    equipment.keep(station)?;
     let attempts = u32::try_from(station.configuration.attempts()).unwrap_or(u32::MAX);
     let host = Host::new(Arc::clone(&log), Arc::new(executor), attempts, guests);
-    let id = RunId::from_bits(uuid::Uuid::now_v7().as_u128());
     let short = shortest(&log, id).await;
     let heading = heading(plan.name(), &short, &state_note(station), &station.look);
     let progress = RunProgress::new(Arc::clone(&plan));
@@ -190,38 +189,4 @@ pub(super) fn accepted(compiled: Compiled, look: &Look, manner: &Manner) -> Resu
             })
         }
     }
-}
-
-/// Refuses a run that needs what is not granted: before it starts, all reasons at once.
-fn require_grants(station: &Station, plugins: &Plugins, plan: &Plan) -> Result<(), Failure> {
-    let mut reasons = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
-    for (node, call) in plan.calls() {
-        let Some(plugin) = plugins.registry.plugin(&call.action.plugin) else {
-            continue;
-        };
-        let Some(action) = plugin.component.action(&call.action.action) else {
-            continue;
-        };
-        let grants = station.grants(plugin, &action);
-        for refusal in grants.refusals() {
-            let name = format!("{}.{}", call.action.plugin, call.action.action);
-            if seen.insert((name.clone(), refusal.message.clone())) {
-                reasons.push((node.place.line, name, refusal.clone()));
-            }
-        }
-    }
-    let Some((line, name, first)) = reasons.first() else {
-        return Ok(());
-    };
-    let mut failure = Failure::new(Exit::Invalid, format!("line {line}: {name}: {}", first.message)).code("CF0610");
-    for (line, name, refusal) in &reasons[1..] {
-        failure = failure.hint(format!("also line {line}: {name}: {}", refusal.message));
-    }
-    for (_, _, refusal) in &reasons {
-        if let (Some(place), Some(text)) = (&refusal.place, &refusal.line) {
-            failure = failure.hint(format!("to grant it, add to {place}: {text}"));
-        }
-    }
-    Err(failure.hint("nothing was started"))
 }

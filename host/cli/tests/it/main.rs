@@ -1,6 +1,7 @@
 //! What people see: whole outputs with their exit codes, of the real binary with the real plugins in it.
 
 mod author;
+mod components;
 mod configuration;
 mod grants;
 mod history;

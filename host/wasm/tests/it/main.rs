@@ -1,5 +1,6 @@
 //! What holds for guests that mean no good, and for those that do.
 
+mod copying;
 mod finding;
 mod granting;
 mod guests;

@@ -1,0 +1,88 @@
+//! Which copies of components are kept for runs, and what is taken back of them.
+
+use crate::guests::{Guest, sandbox};
+use cofferdam_engine::Digest;
+use cofferdam_wasm::{Component, Copies, CopyError, Origin};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+async fn component() -> Arc<Component> {
+    Guest::default().load(&sandbox()).await.unwrap()
+}
+
+/// Returns what lies in a directory, by name.
+fn files(copies: &std::path::Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(copies).into_iter().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+// row E02, row K11
+#[tokio::test]
+async fn what_is_kept_can_be_had_back_with_who_made_it() {
+    let state = tempfile::tempdir().unwrap();
+    let directory = state.path().join("components");
+    let copies = Copies::at(&directory);
+    let component = component().await;
+    let digest = component.digest();
+    copies.keep([]).unwrap();
+    assert!(!directory.exists(), "nothing to keep, nothing made");
+
+    copies.keep([("fs", Origin::BuiltIn, &component)]).unwrap();
+    let kept = copies.read("fs", digest).unwrap();
+    assert_eq!((&*kept.bytes, kept.origin), (&component.bytes()[..], Origin::BuiltIn));
+    // The same bytes under a name that is not built in have no grants of a built-in plugin.
+    assert!(matches!(copies.read("tool", digest), Err(CopyError::Missing { .. })));
+    copies.keep([("tool", Origin::File, &component)]).unwrap();
+    assert_eq!(copies.read("tool", digest).unwrap().origin, Origin::File);
+    assert_eq!(files(&directory).len(), 2, "and nothing that was written aside");
+    assert!(matches!(copies.read("../fs", digest), Ok(kept) if kept.origin == Origin::File));
+}
+
+// row E02
+#[tokio::test]
+async fn a_copy_is_written_once_and_mended_by_the_next_process() {
+    let state = tempfile::tempdir().unwrap();
+    let component = component().await;
+    let keep = |copies: &Copies| copies.keep([("tool", Origin::File, &component)]).unwrap();
+    let first = Copies::at(state.path());
+    keep(&first);
+    let file = first.read("tool", component.digest()).unwrap().file;
+
+    fs::write(&file, b"\0asm something else").unwrap();
+    keep(&first);
+    let damaged = first.read("tool", component.digest()).unwrap_err();
+    assert!(
+        matches!(&damaged, CopyError::Damaged { found, .. } if *found == Digest::of(b"\0asm something else")),
+        "{damaged}"
+    );
+    let next = Copies::at(state.path());
+    keep(&next);
+    assert_eq!(next.read("tool", component.digest()).unwrap().bytes, *component.bytes());
+
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+    assert!(matches!(
+        next.read("tool", component.digest()),
+        Err(CopyError::Read { .. })
+    ));
+    keep(&Copies::at(state.path()));
+    assert!(
+        fs::symlink_metadata(&file).unwrap().is_file(),
+        "a link is replaced, not followed"
+    );
+    assert_eq!(files(state.path()), [file]);
+}
+
+#[tokio::test]
+async fn a_state_that_takes_no_copies_is_named() {
+    let state = tempfile::tempdir().unwrap();
+    let file = state.path().join("components");
+    fs::write(&file, "").unwrap();
+    let refused = Copies::at(&file).keep([("tool", Origin::File, &component().await)]);
+    let refused = refused.unwrap_err().to_string();
+    let named = format!("cannot keep the component of `tool` as `{}/sha256-", file.display());
+    assert!(refused.starts_with(&named), "{refused}");
+}
