@@ -11,6 +11,7 @@ mod formatting;
 mod generated;
 mod graph;
 mod inventory;
+mod language;
 mod lower;
 mod plan_text;
 mod properties;
