@@ -87,6 +87,8 @@ pub(crate) enum Verb {
     Run(Run),
     /// Go on with a run that was interrupted or lost its host
     Resume(Resume),
+    /// Give up a run that nobody works on: its `always` blocks run, then it ends as cancelled
+    Cancel(Cancel),
     /// Say everything that is wrong with workflows, without running them
     Check(Check),
     /// Bring workflows into the one canonical form
@@ -99,6 +101,8 @@ pub(crate) enum Verb {
     Runs(Runs),
     /// Show a run: its steps, outputs and failure
     Show(Show),
+    /// Say in one sentence what a run does or waits for
+    Why(Why),
     /// Print the events of a run
     Events(Events),
     /// Print what the guests of a run said
@@ -150,6 +154,24 @@ pub(crate) struct Run {
 /// Arguments of `resume`.
 #[derive(Debug, Args)]
 pub(crate) struct Resume {
+    /// The run: an id, the last six or more characters of one, or `last`
+    #[arg(default_value = "last")]
+    pub(crate) run: String,
+}
+
+/// Arguments of `cancel`.
+#[derive(Debug, Args)]
+pub(crate) struct Cancel {
+    /// The run: an id, the last six or more characters of one, or `last`
+    pub(crate) run: String,
+    /// Why, for whoever looks at the run later
+    #[arg(long, value_name = "TEXT", default_value = "cancelled from the command line")]
+    pub(crate) reason: String,
+}
+
+/// Arguments of `why`.
+#[derive(Debug, Args)]
+pub(crate) struct Why {
     /// The run: an id, the last six or more characters of one, or `last`
     #[arg(default_value = "last")]
     pub(crate) run: String,

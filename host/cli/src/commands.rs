@@ -8,6 +8,7 @@ mod plugin;
 mod plugin_author;
 mod resume;
 mod run;
+mod why;
 
 use crate::arguments::{Arguments, Config, Plugin, Verb};
 use crate::failure::{Exit, Failure, Outcome};
@@ -26,12 +27,14 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
     match verb {
         Verb::Run(arguments) => run::run(&open()?, &manner, &arguments, guests).await,
         Verb::Resume(arguments) => resume::resume(&open()?, &manner, &arguments, guests).await,
+        Verb::Cancel(arguments) => resume::cancel(&open()?, &manner, &arguments, guests).await,
         Verb::Check(arguments) => author::check(&open()?, &manner, &arguments).await,
         Verb::Fmt(arguments) => author::fmt(&look, &arguments),
         Verb::Explain(arguments) => author::explain(&look, &manner, &arguments),
         Verb::Ast(arguments) => author::ast(&look, &arguments),
         Verb::Runs(arguments) => history::runs(&open()?, &manner, &arguments).await,
         Verb::Show(arguments) => history::show(&open()?, &manner, &arguments).await,
+        Verb::Why(arguments) => why::why(&open()?, &manner, &arguments).await,
         Verb::Events(arguments) => history::events(&open()?, &manner, &arguments).await,
         Verb::Logs(arguments) => history::logs(&open()?, &manner, &arguments).await,
         Verb::Plugin(Plugin::List) => plugin::list(&open()?, &manner).await,

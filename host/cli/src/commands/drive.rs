@@ -103,6 +103,7 @@ fn interrupted(progress: &RunProgress, short: &str, stopped: &[String], look: &L
     say("");
     say(format!("interrupted: {recorded} {verb} recorded; nothing is lost"));
     say(format!("  cofferdam resume {short}        go on"));
+    say(format!("  cofferdam cancel {short}        give it up (runs `always`)"));
 }
 
 /// Waits for ctrl-c or a request to end.

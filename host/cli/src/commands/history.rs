@@ -197,7 +197,7 @@ pub(crate) async fn events(station: &Station, manner: &Manner, arguments: &Event
 }
 
 /// Calls `each` with the events after number `after`, and returns the number of the last one.
-async fn each_event(
+pub(super) async fn each_event(
     log: &Arc<dyn RunLog>,
     run: RunId,
     mut after: u64,

@@ -1,9 +1,9 @@
-//! `cofferdam resume`: goes on with a run that was interrupted or lost its host.
+//! `cofferdam resume` and `cofferdam cancel`: take up a run that nobody drives, to go on with it or to give it up.
 
 use super::drive::{shortest, to_the_end};
 use super::find_run;
 use super::run::{how, state_note};
-use crate::arguments::{Manner, Resume as Arguments};
+use crate::arguments::{Cancel, Manner, Resume};
 use crate::equipment::{Equipment, plugins_of};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::progress::RunProgress;
@@ -18,9 +18,25 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 /// Goes on with a run.
-pub(crate) async fn resume(station: &Station, manner: &Manner, arguments: &Arguments, guests: Handle) -> Outcome {
+pub(crate) async fn resume(station: &Station, manner: &Manner, arguments: &Resume, guests: Handle) -> Outcome {
+    take_up(station, manner, &arguments.run, Purpose::GoOn, guests).await
+}
+
+/// Gives a run up: its `always` blocks run, and it ends as cancelled.
+pub(crate) async fn cancel(station: &Station, manner: &Manner, arguments: &Cancel, guests: Handle) -> Outcome {
+    let reason = arguments.reason.clone();
+    take_up(station, manner, &arguments.run, Purpose::GiveUp { reason }, guests).await
+}
+
+/// What a run is taken up for.
+enum Purpose {
+    GoOn,
+    GiveUp { reason: String },
+}
+
+async fn take_up(station: &Station, manner: &Manner, run: &str, purpose: Purpose, guests: Handle) -> Outcome {
     let log = station.existing_log()?;
-    let id = find_run(&log, &arguments.run).await?;
+    let id = find_run(&log, run).await?;
     let short = shortest(&log, id).await;
     let summary = log.run(id).await.map_err(|error| Failure::of(Exit::Internal, error))?;
     station.require_trust()?;
@@ -39,7 +55,7 @@ pub(crate) async fn resume(station: &Station, manner: &Manner, arguments: &Argum
     equipment.require_grants(station, &plan, "nothing was touched; what is recorded is kept")?;
     let executor = equipment.executor(station, &plan)?;
     equipment.keep(station)?;
-    let claim = log.claim(id).await.map_err(|error| refused(&short, error))?;
+    let claim = log.claim(id).await.map_err(|error| refused(&short, &purpose, error))?;
     let note = match summary.as_ref().map(|summary| (summary.status, &summary.owner)) {
         Some((RunStatus::Running, Some(owner))) => format!(
             "its host is gone (process {} on this machine), taking over at once",
@@ -71,13 +87,20 @@ pub(crate) async fn resume(station: &Station, manner: &Manner, arguments: &Argum
         how(manner),
         Arc::clone(&log),
     ));
-    let driving = host
-        .take_up(claim, Arc::clone(&watcher) as Arc<_>)
-        .map_err(|error| Failure::of(Exit::Invalid, error))?;
+    let observer = Arc::clone(&watcher) as Arc<_>;
+    let driving = match purpose {
+        Purpose::GoOn => host.take_up(claim, observer),
+        Purpose::GiveUp { reason } => host.cancel(claim, reason, observer),
+    };
+    let driving = driving.map_err(|error| Failure::of(Exit::Invalid, error))?;
     to_the_end(station, manner, driving, watcher, &definition, &log).await
 }
 
-fn refused(short: &str, error: ClaimError) -> Failure {
+fn refused(short: &str, purpose: &Purpose, error: ClaimError) -> Failure {
+    let what = match purpose {
+        Purpose::GoOn => "go on with",
+        Purpose::GiveUp { .. } => "cancel",
+    };
     match error {
         ClaimError::NotFound(_) => Failure::of(Exit::Usage, error),
         ClaimError::Final { status, .. } => {
@@ -87,17 +110,19 @@ fn refused(short: &str, error: ClaimError) -> Failure {
                 RunStatus::Cancelled => "was cancelled",
                 RunStatus::Running | RunStatus::Interrupted => "is under way",
             };
-            Failure::new(
-                Exit::Refused,
-                format!("run {short} {word}; there is nothing to go on with"),
-            )
-            .code("CF0722")
-            .hint(format!("look at it: cofferdam show {short}"))
+            Failure::new(Exit::Refused, format!("run {short} {word}; there is nothing to {what}"))
+                .code("CF0722")
+                .hint(format!("look at it: cofferdam show {short}"))
         }
         ClaimError::Owned { pid, .. } => {
-            Failure::new(Exit::Refused, format!("run {short} is being driven by process {pid}"))
-                .code("CF0723")
-                .hint("wait for it, or interrupt that process first")
+            let failure = Failure::new(Exit::Refused, format!("run {short} is being driven by process {pid}"));
+            let failure = failure.code("CF0723");
+            match purpose {
+                Purpose::GoOn => failure.hint("wait for it, or interrupt that process first"),
+                Purpose::GiveUp { .. } => failure.hint(format!(
+                    "interrupt that process (kill -INT {pid}), then: cofferdam cancel {short}"
+                )),
+            }
         }
         ClaimError::Newer { .. } | ClaimError::Unreadable { .. } => Failure::of(Exit::Invalid, error),
         ClaimError::Store { .. } => Failure::of(Exit::Internal, error),

@@ -3,6 +3,7 @@
 mod author;
 mod components;
 mod configuration;
+mod control;
 mod grants;
 mod history;
 mod hostile;

@@ -136,7 +136,7 @@ impl Project {
                 (r"(?m)^\d\d:\d\d:\d\d\.\d{3} [0-9a-f]{6} ", "[time] [run] "),
                 (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "[time]"),
                 (r"\d\d:\d\d:\d\d(\.\d+)?", "[time]"),
-                (r"(run|logs|show|resume) [0-9a-f]{6,12}\b", "$1 [run]"),
+                (r"(run|logs|show|resume|cancel) [0-9a-f]{6,12}\b", "$1 [run]"),
                 (r"(?m)^( [✓✗–●◌·=]  )[0-9a-f]{6}  ", "$1[run]  "),
                 (r"(?m)^([✓✗–●◌·=]  )[0-9a-f]{6}  ", "$1[run]  "),
                 (r"\.[0-9a-f]{16}\.part|\.x\.[0-9a-f]{8,}", ".[random]"),
@@ -160,6 +160,9 @@ impl Project {
                 ),
                 (r"\b\d+ of them kept", "[some] of them kept"),
                 (r"process \d+", "process [pid]"),
+                (r"kill -INT \d+", "kill -INT [pid]"),
+                (r"\(in [^)]*\)", "(in [while])"),
+                (r"\b\d+ steps (is|are) recorded", "[some] steps are recorded"),
                 (r"process \[pid\] on this machine", "process [pid] on this machine"),
             ]
             .map(|(pattern, with)| (Regex::new(pattern).expect(pattern), with))
