@@ -4,6 +4,7 @@ mod attribute;
 mod block;
 mod call;
 mod condition;
+mod defaults;
 mod expression;
 mod inputs;
 mod kinds;

@@ -143,6 +143,8 @@ impl Lowering {
         plan::Call {
             action: call.action,
             params: call.params,
+            output: call.output,
+            with: call.with,
             retry: call.retry,
             timeout: call.timeout,
             timeout_total: call.timeout_total,

@@ -87,6 +87,10 @@ pub struct Call {
     pub timeout_total: Option<Duration>,
     /// What a failure does.
     pub on_fail: OnFail,
+    /// The name of the schema of its output.
+    pub output: Option<String>,
+    /// The names of its snippets, those of outer blocks first.
+    pub with: Vec<String>,
 }
 
 /// What the failure of a call does.

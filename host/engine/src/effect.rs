@@ -32,6 +32,10 @@ pub struct Attempt {
     pub retries_left: u32,
     /// Why the attempt before it failed.
     pub previous: Option<Failure>,
+    /// The name of the schema that the output must fit.
+    pub output: Option<String>,
+    /// The names of the snippets that go with the prompt, in order.
+    pub with: Vec<String>,
     /// Whether nothing may leave the host.
     pub dry_run: bool,
 }

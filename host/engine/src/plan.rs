@@ -185,6 +185,12 @@ pub struct Call {
     /// What a failure does.
     #[serde(default)]
     pub on_fail: OnFail,
+    /// The name of the schema that its output must fit, if the call or a block around it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// The names of the snippets that go with its prompt: those of outer blocks first, its own last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<String>,
 }
 
 /// What the failure of a step does to the block around it.

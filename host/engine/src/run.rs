@@ -215,6 +215,8 @@ impl Run {
             timeout: self.attempt_timeout(call, state.deadline),
             retries_left: call.retry.attempts.saturating_sub(state.failed + 1),
             previous: state.previous.clone(),
+            output: call.output.clone(),
+            with: call.with.clone(),
             dry_run: self.dry_run,
         })
     }

@@ -100,10 +100,7 @@ impl Executor for SandboxExecutor {
                     dry_run: attempt.dry_run,
                     previous: attempt.previous,
                     saved: None,
-                    attributes: BTreeMap::from([(
-                        "retries-left".to_owned(),
-                        Data::Int(i64::from(attempt.retries_left)),
-                    )]),
+                    attributes: attributes(attempt.retries_left, attempt.output, attempt.with),
                 },
                 grants: prepared.grants,
                 settings: prepared.settings,
@@ -114,6 +111,18 @@ impl Executor for SandboxExecutor {
             executed(prepared.action.run(call).await)
         })
     }
+}
+
+/// Returns the facts of an attempt that a guest asks for by name. What a step has not said is not known.
+fn attributes(retries_left: u32, output: Option<String>, with: Vec<String>) -> BTreeMap<String, Data> {
+    let retries_left = Data::Int(i64::from(retries_left));
+    let mut facts = BTreeMap::from([("retries-left".to_owned(), retries_left)]);
+    facts.extend(output.map(|name| ("output".to_owned(), Data::from(name))));
+    if !with.is_empty() {
+        let names = Data::list(with.into_iter().map(Data::from));
+        facts.insert("with".to_owned(), names);
+    }
+    facts
 }
 
 /// Returns what stands for an action that a dry run does not enter (LANGUAGE rule R59).

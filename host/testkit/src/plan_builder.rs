@@ -40,6 +40,8 @@ struct CallStep {
     timeout: Option<Duration>,
     timeout_total: Option<Duration>,
     on_fail: Reaction,
+    output: Option<String>,
+    with: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -176,6 +178,8 @@ pub fn call(key: &str) -> Step {
             timeout: None,
             timeout_total: None,
             on_fail: Reaction::Fail,
+            output: None,
+            with: Vec::new(),
         })),
     )
 }
@@ -359,6 +363,18 @@ impl Step {
     #[must_use]
     pub fn timeout_total(self, timeout: Duration) -> Self {
         self.change_call(|call| call.timeout_total = Some(timeout))
+    }
+
+    /// Names the schema of a call's output.
+    #[must_use]
+    pub fn output_schema(self, name: &str) -> Self {
+        self.change_call(|call| call.output = Some(name.to_owned()))
+    }
+
+    /// Adds the name of a snippet to a call.
+    #[must_use]
+    pub fn snippet(self, name: &str) -> Self {
+        self.change_call(|call| call.with.push(name.to_owned()))
     }
 
     /// Lets the block go on after this call failed.
@@ -604,6 +620,8 @@ impl Flattener {
                     Reaction::Continue => OnFail::Continue,
                     Reaction::Handle(steps) => OnFail::Handle(self.block(path, used, steps)),
                 },
+                output: call.output,
+                with: call.with,
             })),
             Kind::If { arms, otherwise } => NodeKind::If(If {
                 arms: arms

@@ -49,7 +49,10 @@ impl<'a> Checker<'a> {
                 let head = node.keyword;
                 self.repeat(node, head, condition, &block.block, LoopOrder::BodyFirst, scope)
             }
-            None => Some(StepKind::Do(self.nodes(&block.block.nodes, scope))),
+            None => {
+                let inside = self.with_defaults(&block.block.attributes, scope);
+                Some(StepKind::Do(self.nodes(&block.block.nodes, &inside)))
+            }
         }
     }
 
@@ -63,7 +66,7 @@ impl<'a> Checker<'a> {
         scope: &Scope<'a>,
     ) -> Option<StepKind> {
         // Whatever stands in the body can have run in an earlier round.
-        let mut inside = scope.clone();
+        let mut inside = self.with_defaults(&block.attributes, scope);
         inside.add(node.span);
         let condition = self.condition(condition, Sense::If, &inside);
         let limit = self.limit(&block.attributes, head, order, &inside);

@@ -55,6 +55,7 @@ impl<'a> Checker<'a> {
         let timeout = self.timeout(attributes, "timeout");
         let timeout_total = self.timeout(attributes, "timeout_total");
         let on_fail = self.on_fail(node, attributes, scope);
+        let prompts = self.defaults(attributes, scope);
         if let Some(undo) = find_attribute(attributes, "undo").and_then(Attribute::handler) {
             self.handler(undo, node.span.start, scope);
         }
@@ -65,11 +66,13 @@ impl<'a> Checker<'a> {
             timeout,
             timeout_total,
             on_fail: on_fail?,
+            output: prompts.output,
+            with: prompts.with.to_vec(),
         })))
     }
 
     /// Refuses paths that lead out of the project (capability A16).
-    fn check_path(&mut self, path: &str, span: Span) {
+    pub(super) fn check_path(&mut self, path: &str, span: Span) {
         let leaves = path.starts_with('/') || path.contains('\\') || path.split('/').any(|part| part == "..");
         if leaves {
             let message = format!("the path `{path}` leads out of the project");
@@ -196,6 +199,8 @@ impl<'a> Checker<'a> {
             timeout: None,
             timeout_total: None,
             on_fail: OnFail::Fail,
+            output: None,
+            with: Vec::new(),
         };
         Some(Step {
             segment: key.to_owned(),

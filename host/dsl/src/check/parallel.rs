@@ -29,8 +29,9 @@ impl<'a> Checker<'a> {
         // With a circle no branch could be said to come before another.
         let closure = is_acyclic.then(|| Closure::of(&needs));
         let mut branches = Vec::with_capacity(nodes.len());
+        let around = self.with_defaults(&parallel.block.attributes, scope);
         for (place, branch) in nodes.iter().enumerate() {
-            let mut inside = scope.clone();
+            let mut inside = around.clone();
             for span in closure.iter().flat_map(|closure| closure.spans(place, nodes)) {
                 inside.add(span);
             }

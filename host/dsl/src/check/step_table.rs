@@ -1,5 +1,6 @@
 //! Which steps a file has, and which of them can have run before a place in it.
 
+use super::defaults::Defaults;
 use crate::ast::{Attribute, AttributeValue, Block, CallTarget, File, ItemKind, Node, NodeKind, Value, ValueKind};
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,8 @@ pub(super) struct Scope<'a> {
     pub(super) in_handler: bool,
     /// Whether the place is inside a top-level `always`.
     pub(super) in_cleanup: bool,
+    /// What the blocks around the place say about the calls in them.
+    pub(super) defaults: Defaults,
 }
 
 impl<'a> Scope<'a> {

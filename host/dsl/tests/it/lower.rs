@@ -50,6 +50,48 @@ fn a_file_without_an_edition() {
     insta::assert_snapshot!(plan_text(&compiled.plan.expect("old files have plans")));
 }
 
+// row C09
+#[test]
+fn blocks_say_which_schema_and_snippets_the_calls_inside_have() {
+    let text = "workflow w edition 1 {
+        call alone { use = test.fail }
+        do {
+            output = outer
+            with   = [style, \"tone\"]
+            call takes-outer { use = test.fail }
+            do {
+                output = inner
+                with   = facts
+                call takes-inner { use = test.fail }
+                call has-own { use = test.fail  output = own  with = [more, last] }
+                if (true) { call in-an-arm { use = test.fail } }
+                parallel {
+                    with = beside
+                    call in-a-branch { use = test.fail  on_fail { call in-a-handler { use = test.fail  with = sorry } } }
+                    call of-its-own-schema { use = test.fail  output = own }
+                }
+            }
+            do { with = round  max_iterations = 2  call in-a-loop { use = test.fail } } while (false)
+            call after { use = test.fail }
+        }
+        call outside { use = test.fail }
+    }";
+    insta::assert_snapshot!(plan_text(&planned("w.wf", text)));
+    let many = format!("[{}]", "a, ".repeat(40));
+    let text = format!(
+        "workflow w edition 1 {{ do {{ output = \"../x\"  with = {many}  do {{ with = {many}  call a {{ use = test.fail }} }} }} }}"
+    );
+    let compiled = compiled("w.wf", &text);
+    let found: Vec<String> = compiled.diagnostics.iter().map(|found| found.message.clone()).collect();
+    assert_eq!(
+        found,
+        [
+            "the path `../x` leads out of the project",
+            "80 snippets go with one prompt, of at most 64"
+        ]
+    );
+}
+
 /// Stored plans are read by every later release: this text may only change together with the encoding's version.
 #[test]
 fn the_encoding_of_a_plan_is_kept() {

@@ -147,6 +147,12 @@ fn call(call: &Call) -> String {
     if call.on_fail == OnFail::Continue {
         text.push_str(" on failure continue");
     }
+    if let Some(schema) = &call.output {
+        text.push_str(&format!(" output {schema}"));
+    }
+    if !call.with.is_empty() {
+        text.push_str(&format!(" with {}", call.with.join(", ")));
+    }
     text
 }
 

@@ -1,6 +1,7 @@
 //! Calls, variables, outputs: what happens one after the other.
 
-use cofferdam_engine::{Data, FailureClass, Input, Rejected, RunStatus, Start};
+use cofferdam_engine::plan::RetryPolicy;
+use cofferdam_engine::{Data, FailureClass, Input, Plan, Rejected, RunStatus, Start};
 use cofferdam_testkit::Scenario;
 use cofferdam_testkit::plan_builder::{block, call, choose, fail, json, parallel, set, when, workflow};
 use cofferdam_testkit::scenario::returned;
@@ -169,4 +170,24 @@ fn a_large_output_is_kept_beside_its_event_and_seen_whole() {
             .count(),
         1
     );
+}
+
+// row C09
+#[test]
+fn every_attempt_knows_the_schema_and_the_snippets_of_its_step() {
+    let first = call("a").output_schema("report").snippet("outer").snippet("own");
+    let plan = workflow([first.retry(RetryPolicy::times(2)), call("b")]).plan();
+    assert_eq!(Plan::decode(&plan.encode()).unwrap(), plan);
+    let mut scenario = Scenario::started(plan);
+    for _ in 0..2 {
+        let attempt = scenario.attempt("a");
+        assert_eq!(attempt.output.as_deref(), Some("report"));
+        assert_eq!(attempt.with, ["outer", "own"]);
+        if attempt.number == 1 {
+            scenario.fail("a", "again");
+        }
+    }
+    scenario.complete("a", "1");
+    assert_eq!(scenario.attempt("b").output, None);
+    assert_eq!(scenario.attempt("b").with, <[&str; 0]>::default());
 }
