@@ -53,6 +53,9 @@ pub fn differences(before: &File, after: &File) -> Vec<Difference> {
     found
 }
 
+/// Places of steps in two outlines.
+type Pairs = Vec<(usize, usize)>;
+
 /// Attributes with their values on one line.
 type Facts = BTreeMap<String, String>;
 
@@ -170,7 +173,6 @@ fn compare_steps(found: &mut Vec<Difference>, before: &[Step<'_>], after: &[Step
     let pairs = pairs(before, after);
     let old_of: BTreeMap<usize, usize> = pairs.iter().map(|(old, new)| (*new, *old)).collect();
     let moved = moved(before, after, &pairs, &old_of);
-    let added = |place: usize| place;
     // In the order of the new text; what is gone stands where it stood among what came before it.
     let mut rows: Vec<(usize, usize, Vec<Difference>)> = Vec::new();
     for (place, step) in after.iter().enumerate() {
@@ -191,7 +193,7 @@ fn compare_steps(found: &mut Vec<Difference>, before: &[Step<'_>], after: &[Step
             }
             None => here.push(whole(Change::Added, subject)),
         }
-        rows.push((added(place), 1, here));
+        rows.push((place, 1, here));
     }
     let kept: BTreeSet<usize> = old_of.values().copied().collect();
     let new_of: BTreeMap<usize, usize> = pairs.iter().copied().collect();
@@ -236,7 +238,7 @@ fn position(steps: &[Step<'_>], place: usize) -> String {
 }
 
 /// Returns which step of `before` is which of `after`: the surest matches first.
-fn pairs(before: &[Step<'_>], after: &[Step<'_>]) -> Vec<(usize, usize)> {
+fn pairs(before: &[Step<'_>], after: &[Step<'_>]) -> Pairs {
     let contents = |steps: &[Step<'_>]| -> Vec<String> { steps.iter().map(|step| content(step.node)).collect() };
     let (old, new) = (contents(before), contents(after));
     let name = |step: &Step<'_>| format!("{} {}", step.word, step.key.unwrap_or_default());
@@ -279,7 +281,7 @@ fn moved(
     old_of: &BTreeMap<usize, usize>,
 ) -> BTreeSet<usize> {
     let mut moved = BTreeSet::new();
-    let mut siblings: BTreeMap<(Option<usize>, Part), Vec<(usize, usize)>> = BTreeMap::new();
+    let mut siblings: BTreeMap<(Option<usize>, Part), Pairs> = BTreeMap::new();
     for (old, new) in pairs {
         let parent = after[*new].parent.and_then(|parent| old_of.get(&parent));
         let same_parent = before[*old].parent == parent.copied() && before[*old].part == after[*new].part;

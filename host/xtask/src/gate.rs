@@ -2,7 +2,7 @@
 
 use crate::repository::Repository;
 use crate::stage::Stages;
-use crate::{demo, host, kill, plugins, process, simulation, toolchain};
+use crate::{demo, fuzz, host, kill, plugins, process, simulation, toolchain};
 use anyhow::{Result, ensure};
 use std::process::Command;
 use std::time::Duration;
@@ -10,10 +10,12 @@ use std::time::Duration;
 /// The limit of the machine that runs this for every change is 90 minutes; it is up to a fifth slower on some days.
 const MOST: Duration = Duration::from_secs(60 * 60);
 const SCHEDULES: &str = "2000";
+/// Seconds of random texts; longer campaigns are started by hand.
+const FUZZING: &str = "30";
 
 /// Runs every stage, and prints their times. It stops at the first that fails.
 pub(crate) fn run(repository: &Repository) -> Result<()> {
-    let mut stages = Stages::new(11);
+    let mut stages = Stages::new(12);
     let result = run_stages(repository, &mut stages);
     println!("\nstages\n{}", stages.summary());
     result?;
@@ -84,6 +86,7 @@ fn run_stages(repository: &Repository, stages: &mut Stages) -> Result<()> {
     stages.run("simulation", |_| {
         simulation::once(repository, &["--schedules", SCHEDULES])
     })?;
+    stages.run("fuzz", |_| fuzz::once(repository, &["--seconds", FUZZING]))?;
     stages.run("demo", |_| {
         demo::demo(repository)?;
         kill::demo(repository)?;

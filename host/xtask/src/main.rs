@@ -9,6 +9,7 @@ mod bench;
 mod crates;
 mod demo;
 mod dist;
+mod fuzz;
 mod gate;
 mod host;
 mod kill;
@@ -32,6 +33,8 @@ cargo xtask setup                    adds the wasm32-wasip2 target
 cargo xtask plugins                  builds the first-party plugins, which the next build of the host includes
 cargo xtask sim [--schedules N] [--seed S]
                                      runs the simulation of the core
+cargo xtask fuzz [--seconds N] [--seed S]
+                                     throws random texts at the language
 cargo xtask bench [NAME..]           prints the measurements
 cargo xtask dist                     builds the binary that is given away
 
@@ -70,6 +73,7 @@ fn run() -> Result<()> {
             Ok(())
         }
         ("sim", options) => simulation::run(&repository, options),
+        ("fuzz", options) => fuzz::run(&repository, options),
         ("bench", names) => bench::run(&repository, names),
         ("dist", []) => dist::run(&repository),
         ("demo" | "test" | "setup" | "plugins" | "dist", rest) => {
