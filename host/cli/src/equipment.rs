@@ -123,7 +123,7 @@ impl Equipment {
             if let Some(piece) = self.piece(plugin, digest)
                 && let Some(action) = piece.component.action(action)
             {
-                executor.add(station.prepare_as(&piece.plugin, piece.origin, action)?);
+                executor.add(plugin, station.prepare_as(&piece.plugin, piece.origin, action)?);
             }
         }
         Ok(executor)

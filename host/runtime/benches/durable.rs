@@ -200,7 +200,7 @@ impl Work {
             component: *action.action.component().digest(),
         };
         let mut sandbox = SandboxExecutor::new();
-        sandbox.add(action.clone());
+        sandbox.add(&reference.plugin, action.clone());
         Arc::new(Sandboxed { sandbox, reference })
     }
 

@@ -3,6 +3,7 @@
 
 use crate::executor::{Entry, Executed, Execution, Executor};
 use crate::observer::{Notice, Observer};
+use cofferdam_engine::plan::ActionReference;
 use cofferdam_engine::{AttemptOutcome, Data, Digest, Failure, FailureClass, Metrics, StepReference};
 use cofferdam_wasm::{
     Action, AttemptCall, AttemptInfo, EffectClass, Effective, Limits, LogLine, Observer as GuestObserver, Progress,
@@ -27,7 +28,7 @@ pub struct PreparedAction {
 /// Carries attempts out in the sandbox.
 #[derive(Default)]
 pub struct SandboxExecutor {
-    actions: BTreeMap<(Digest, String), PreparedAction>,
+    actions: BTreeMap<(String, Digest, String), PreparedAction>,
 }
 
 impl SandboxExecutor {
@@ -36,23 +37,27 @@ impl SandboxExecutor {
         Self::default()
     }
 
-    /// Makes an action known under the digest of its component and its name.
-    pub fn add(&mut self, prepared: PreparedAction) {
+    /// Makes an action known as one of `plugin`. Two plugins may be the same component and still be granted different things.
+    pub fn add(&mut self, plugin: &str, prepared: PreparedAction) {
         let digest = *prepared.action.component().digest();
         let name = prepared.action.descriptor().name.clone();
-        self.actions.insert((digest, name), prepared);
+        self.actions.insert((plugin.to_owned(), digest, name), prepared);
     }
 
-    /// Returns whether the action of this component is known.
-    pub fn knows(&self, component: Digest, action: &str) -> bool {
-        self.actions.contains_key(&(component, action.to_owned()))
+    fn prepared(&self, reference: &ActionReference) -> Option<&PreparedAction> {
+        let ActionReference {
+            plugin,
+            action,
+            component,
+        } = reference;
+        self.actions.get(&(plugin.clone(), *component, action.clone()))
     }
 }
 
 impl Executor for SandboxExecutor {
     fn enter(&self, entry: Entry) -> Execution {
         let reference = &entry.attempt.action;
-        let Some(prepared) = self.actions.get(&(reference.component, reference.action.clone())) else {
+        let Some(prepared) = self.prepared(reference) else {
             let reason = format!(
                 "`{}.{}` is not loaded (component {})",
                 reference.plugin, reference.action, reference.component

@@ -134,3 +134,36 @@ fn a_plugin_that_was_switched_off_is_not_entered_by_an_old_run_either() {
     project.write("cofferdam.toml", CONFIGURED);
     completed(&resumed(&project));
 }
+
+// row E14
+#[test]
+fn two_plugins_that_are_one_component_keep_their_own_grants() {
+    const READS: &str = r#"workflow reads edition 1 {
+  call first { use = one.read  params { path = "x" } }
+  call second { use = two.read  params { path = "x" } }
+  outputs {
+    first  = (steps.first.output.text)
+    second = (steps.second.output.text)
+  }
+}
+"#;
+    let section =
+        |name: &str| format!("[plugins.{name}]\ndirs = [{{ guest = \"/\", host = \"{name}\", access = \"read\" }}]\n");
+    let project = Project::with(&[
+        ("reads.wf", READS),
+        ("one/x", "of one"),
+        ("two/x", "of two"),
+        (
+            "cofferdam.toml",
+            &format!("config = 1\n{}{}", section("one"), section("two")),
+        ),
+    ]);
+    project.write("plugins/one.wasm", built("fs"));
+    project.write("plugins/two.wasm", built("fs"));
+    let said = project.say(&["run", "reads.wf", "--progress", "none"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(0), "  first   \"of one\"\n  second  \"of two\"\n"),
+        "{said}"
+    );
+}
