@@ -81,6 +81,9 @@ async fn find_run(log: &Arc<dyn RunLog>, reference: &str) -> Result<RunId, Failu
             }
             Err(failure)
         }
+        Err(FindError::NotFound { reference }) if reference == "last" => {
+            Err(Failure::new(Exit::Usage, "there are no runs here yet").hint("start one: cofferdam run FILE"))
+        }
         Err(error @ (FindError::NotFound { .. } | FindError::Invalid { .. })) => {
             Err(Failure::of(Exit::Usage, error).hint("list them: cofferdam runs"))
         }

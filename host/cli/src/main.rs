@@ -43,13 +43,29 @@ fn main() -> ExitCode {
         .init();
     let look = Look::of(arguments.manner.color, arguments.manner.plain);
     let exit = match carry_out(arguments) {
-        Ok(exit) => exit,
+        Ok(exit) => match talk::unprinted() {
+            Some(reason) => {
+                let failure = unprinted(exit, reason);
+                complain(&failure, &look);
+                failure.exit
+            }
+            None => exit,
+        },
         Err(failure) => {
             complain(&failure, &look);
             failure.exit
         }
     };
     exit.into()
+}
+
+/// Returns the failure of a command that did what it should and could not say so.
+fn unprinted(exit: Exit, reason: &std::io::Error) -> Failure {
+    let failure = Failure::new(
+        if exit == Exit::Done { Exit::Internal } else { exit },
+        format!("the output could not be written: {reason}"),
+    );
+    failure.hint("what was done is recorded: cofferdam show last")
 }
 
 fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {

@@ -8,12 +8,14 @@ use crate::failure::{Exit, Failure};
 use crate::talk::{Look, harmless, say};
 use cofferdam_dsl::{ActionEntry, Actions};
 use cofferdam_engine::Data;
+use cofferdam_runtime::PreparedAction;
 use cofferdam_runtime::configuration::{
     ActionGrants, Configuration, Durability, Overrides, Problems, Project, TrustError, TrustStore, user_state_directory,
 };
-use cofferdam_runtime::PreparedAction;
 use cofferdam_store::{Creation, Durability as Flush, HostId, RunLog, SqliteLog, SqliteOptions};
-use cofferdam_wasm::{Action, Copies, Origin, Plugin, PluginSource, Registry, Sandbox, SandboxOptions, Sources, effective};
+use cofferdam_wasm::{
+    Action, Copies, Origin, Plugin, PluginSource, Registry, Sandbox, SandboxOptions, Sources, effective,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +36,10 @@ impl Station {
     pub(crate) fn open(place: &Place, look: Look) -> Result<Self, Failure> {
         let overrides = overrides(place);
         let here = std::env::current_dir().map_err(|error| Failure::of(Exit::Usage, error))?;
+        place
+            .plugins
+            .iter()
+            .try_for_each(|directory| require_directory(directory))?;
         let project = Project::discover(&here, &overrides).map_err(|error| Failure::of(Exit::Invalid, error))?;
         match Configuration::load(&project, &overrides) {
             Ok(configuration) => Ok(Self { configuration, look }),
@@ -78,7 +84,20 @@ impl Station {
 
     /// Finds and loads the plugins.
     pub(crate) async fn plugins(&self, sandbox: &Sandbox) -> Result<Plugins, Failure> {
-        self.plugins_and(sandbox, []).await
+        let plugins = self.plugins_and(sandbox, []).await?;
+        if !self.configuration.names_actions() {
+            return Ok(plugins);
+        }
+        let actions = plugins.actions(self);
+        let names: Vec<(String, bool)> = actions.map(|entry| (entry.name(), entry.takes_called())).collect();
+        let known = names.iter().map(|(name, _)| name.as_str()).collect();
+        let takes_name = |action: &str| names.iter().any(|(name, takes)| name == action && *takes);
+        let problems = self.configuration.check_names(&known, takes_name);
+        if problems.is_empty() {
+            Ok(plugins)
+        } else {
+            Err(show_problems(&problems, &self.look))
+        }
     }
 
     /// Finds and loads the plugins. The configuration may speak of `others` too, which a run has kept.
@@ -117,6 +136,8 @@ impl Station {
 
     /// Opens the state.
     pub(crate) fn log(&self) -> Result<Arc<dyn RunLog>, Failure> {
+        let path = self.configuration.state_path();
+        require_file(path, &self.short(path))?;
         let options = SqliteOptions {
             path: self.configuration.state_path().to_owned(),
             host: host_id()?,
@@ -220,17 +241,29 @@ impl Station {
     pub(crate) fn workflows(&self) -> BTreeMap<String, PathBuf> {
         let mut workflows = BTreeMap::new();
         for directory in self.configuration.workflow_directories() {
-            for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if path.extension().is_some_and(|extension| extension == "wf")
-                    && let Some(stem) = path.file_stem().and_then(|stem| stem.to_str())
-                {
-                    workflows.insert(stem.to_owned(), path);
-                }
-            }
+            workflows.extend(stems(directory, "wf"));
         }
         workflows
     }
+
+    /// Returns the names that the fallback may take: those that an agent's file has.
+    fn agents(&self) -> impl Iterator<Item = String> {
+        let directories = self.configuration.agent_directories();
+        directories
+            .flat_map(|directory| stems(directory, "md"))
+            .map(|(name, _)| name)
+    }
+}
+
+/// Returns the stems of the files with this extension in a directory, with the files.
+fn stems(directory: &Path, extension: &str) -> impl Iterator<Item = (String, PathBuf)> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(move |entry| {
+        let path = entry.path();
+        let fits = path.extension().is_some_and(|found| found == extension);
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned);
+        stem.filter(|_| fits).map(|stem| (stem, path))
+    })
 }
 
 impl Plugins {
@@ -242,8 +275,18 @@ impl Plugins {
 
     /// Returns what workflows can call, for the checker.
     pub(crate) fn catalog(&self, station: &Station) -> Actions {
-        let enabled = |plugin: &&Plugin| station.configuration.is_enabled(&plugin.name);
-        Actions::new(self.registry.plugins().iter().filter(enabled).flat_map(|plugin| {
+        let owned = |(name, action): (&str, &str)| (name.to_owned(), action.to_owned());
+        let actions = Actions::new(self.actions(station)).with_aliases(station.configuration.aliases().map(owned));
+        match station.configuration.fallback() {
+            Some(action) => actions.with_fallback(action, station.agents()),
+            None => actions,
+        }
+    }
+
+    /// Returns the actions of the plugins that are switched on.
+    fn actions(&self, station: &Station) -> impl Iterator<Item = ActionEntry> {
+        let enabled = move |plugin: &&Plugin| station.configuration.is_enabled(&plugin.name);
+        self.registry.plugins().iter().filter(enabled).flat_map(|plugin| {
             plugin.component.actions().iter().map(move |action| ActionEntry {
                 plugin: plugin.name.clone(),
                 action: action.name.clone(),
@@ -254,7 +297,7 @@ impl Plugins {
                 output: action.output.as_ref().map_or(serde_json::Value::Null, json),
                 example: action.examples.first().map(json),
             })
-        }))
+        })
     }
 }
 
@@ -281,6 +324,47 @@ pub(crate) fn trust_store() -> Result<TrustStore, Failure> {
     user_state_directory()
         .map(TrustStore::at)
         .map_err(|error| Failure::of(Exit::Invalid, error))
+}
+
+/// Refuses a state that cannot be a file: a pipe would be waited for, a device keeps nothing.
+fn require_file(path: &Path, shown: &str) -> Result<(), Failure> {
+    let (reason, hint) = match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => ("is a directory", format!("name a file in it: {shown}/state.db")),
+        Ok(metadata) if !metadata.is_file() => (
+            "is no regular file, and keeps nothing",
+            "name a file on a disk".to_owned(),
+        ),
+        // Whether what is not there can be made is found out when it is.
+        Ok(_) | Err(_) => return Ok(()),
+    };
+    Err(Failure::new(Exit::Usage, format!("the state `{shown}` {reason}")).hint(hint))
+}
+
+/// Refuses a plugins directory of the command line that is none: whoever names one means that it is there.
+fn require_directory(directory: &Path) -> Result<(), Failure> {
+    let refuse = |reason: &str, hint: String| {
+        let message = format!(
+            "the plugins directory `{}` {reason}",
+            harmless(&directory.display().to_string())
+        );
+        Err(Failure::new(Exit::Usage, message).hint(hint))
+    };
+    match std::fs::metadata(directory) {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => {
+            let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let parent = parent.unwrap_or(Path::new("."));
+            refuse(
+                "is a file",
+                format!("name the directory that it is in: --plugins {}", parent.display()),
+            )
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => refuse(
+            "does not exist",
+            "make it, or name one that holds files NAME.wasm".to_owned(),
+        ),
+        Err(error) => refuse(&format!("cannot be read: {error}"), "name another".to_owned()),
+    }
 }
 
 /// Returns what the command line says instead of the configuration.

@@ -2,6 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 
 /// What the user wants the output to look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,9 +149,23 @@ pub(crate) fn say(line: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr().lock(), "{}", said(line.as_ref()));
 }
 
-/// Prints a line of data to stdout. A reader that went away ends the talk, not the work.
+/// Why data did not get out, the first time that it did not.
+static UNPRINTED: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Prints a line of data to stdout. A reader that went away ends the talk, not the work; what else keeps data from
+/// getting out is remembered, see [`unprinted`].
 pub(crate) fn print(line: impl AsRef<str>) {
-    let _ = writeln!(std::io::stdout().lock(), "{}", line.as_ref());
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{}", line.as_ref())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        // The first reason says it.
+        let _ = UNPRINTED.set(error);
+    }
+}
+
+/// Returns why data did not get out, if it did not.
+pub(crate) fn unprinted() -> Option<&'static std::io::Error> {
+    UNPRINTED.get()
 }
 
 /// Returns `text` without characters that could steer a terminal.

@@ -3,8 +3,11 @@
 use crate::diagnostic::did_you_mean;
 use cofferdam_engine::Digest;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// The parameter in which the fallback action is told the name that was called.
+pub const CALLED: &str = "agent";
 
 /// Knows the actions that are installed.
 pub trait Catalog {
@@ -20,6 +23,9 @@ pub trait Catalog {
 pub enum Lookup {
     /// This action.
     Found(Arc<ActionEntry>),
+    /// No action of its own; the fallback takes it. Which name was called, it is told as the parameter [`CALLED`],
+    /// which is not among the parameters of this entry, for the workflow does not give it.
+    Fallback(Arc<ActionEntry>),
     /// One of several, whose full names these are.
     Ambiguous(Vec<String>),
     /// Nothing.
@@ -70,6 +76,24 @@ impl ActionEntry {
     pub fn name(&self) -> String {
         format!("{}.{}", self.plugin, self.action)
     }
+
+    /// Returns whether the action can be the fallback: it takes the parameter [`CALLED`], as far as its schema tells.
+    pub fn takes_called(&self) -> bool {
+        let open = self.params["additionalProperties"] != Value::Bool(false);
+        open || self.params["properties"].get(CALLED).is_some()
+    }
+
+    /// Returns the action as a workflow sees it that calls it by another name.
+    fn as_fallback(&self) -> Self {
+        let mut entry = self.clone();
+        if let Some(properties) = entry.params.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.remove(CALLED);
+        }
+        if let Some(required) = entry.params.get_mut("required").and_then(Value::as_array_mut) {
+            required.retain(|name| name != CALLED);
+        }
+        entry
+    }
 }
 
 /// A catalog of a fixed list of actions.
@@ -79,6 +103,15 @@ pub struct Actions {
     /// Full names by the action's own name.
     by_action: BTreeMap<String, Vec<String>>,
     aliases: BTreeMap<String, String>,
+    fallback: Option<Fallback>,
+}
+
+/// The action that takes names which no action has.
+#[derive(Clone, Debug)]
+struct Fallback {
+    entry: Arc<ActionEntry>,
+    /// A typing mistake must not reach it, so that it takes only names that somebody has written down.
+    names: BTreeSet<String>,
 }
 
 impl Actions {
@@ -96,6 +129,7 @@ impl Actions {
             by_name,
             by_action,
             aliases: BTreeMap::new(),
+            fallback: None,
         }
     }
 
@@ -106,6 +140,22 @@ impl Actions {
         self
     }
 
+    /// Lets the action of this full name take `names`, as far as nothing else has them; a name with a dot never goes to
+    /// it (rule R28). There is one fallback: another one takes its place.
+    #[must_use]
+    pub fn with_fallback(mut self, action: &str, names: impl IntoIterator<Item = String>) -> Self {
+        self.fallback = self.by_name.get(action).map(|entry| Fallback {
+            entry: Arc::new(entry.as_fallback()),
+            names: names.into_iter().filter(|name| !name.contains('.')).collect(),
+        });
+        self
+    }
+
+    fn taken_by_fallback(&self, name: &str) -> Option<&Arc<ActionEntry>> {
+        let fallback = self.fallback.as_ref()?;
+        fallback.names.contains(name).then_some(&fallback.entry)
+    }
+
     fn suggestions(&self, name: &str) -> Vec<String> {
         // A right action of a wrong or forgotten plugin says more than a similar spelling.
         if let Some((_, action)) = name.rsplit_once('.')
@@ -113,7 +163,13 @@ impl Actions {
         {
             return same.clone();
         }
-        let known = self.by_name.keys().chain(self.aliases.keys()).map(String::as_str);
+        let taken = self.fallback.iter().flat_map(|fallback| &fallback.names);
+        let known = self
+            .by_name
+            .keys()
+            .chain(self.aliases.keys())
+            .chain(taken)
+            .map(String::as_str);
         let full = did_you_mean(name, known).map(str::to_owned);
         let bare = || {
             let action = did_you_mean(name, self.by_action.keys().map(String::as_str))?;
@@ -132,8 +188,11 @@ impl Catalog for Actions {
         match self.by_action.get(name).map(Vec::as_slice) {
             Some([only]) => Lookup::Found(Arc::clone(&self.by_name[only])),
             Some(several) => Lookup::Ambiguous(several.to_vec()),
-            None => Lookup::Unknown {
-                suggestions: self.suggestions(name),
+            None => match self.taken_by_fallback(name) {
+                Some(entry) => Lookup::Fallback(Arc::clone(entry)),
+                None => Lookup::Unknown {
+                    suggestions: self.suggestions(name),
+                },
             },
         }
     }
@@ -168,6 +227,87 @@ mod tests {
             catalog().action("read"),
             Lookup::Ambiguous(vec!["fs.read".into(), "state.read".into()])
         );
+    }
+
+    // row E01
+    #[test]
+    fn the_fallback_takes_only_names_that_are_written_down_and_nobody_has() {
+        let params = serde_json::json!({
+            "type": "object", "additionalProperties": false, "required": ["agent", "text"],
+            "properties": { "agent": {}, "text": {} },
+        });
+        let agent = ActionEntry {
+            params,
+            ..ActionEntry::new("agent", "run", Digest::of(b"component"))
+        };
+        assert!(agent.takes_called());
+        let with = |names: &[&str]| {
+            let mut actions = catalog();
+            actions.by_name.insert(agent.name(), Arc::new(agent.clone()));
+            actions.with_fallback("agent.run", names.iter().map(|name| (*name).to_owned()))
+        };
+        let catalog = with(&["reviewer", "list", "dir", "net.request"]);
+        let Lookup::Fallback(entry) = catalog.action("reviewer") else {
+            panic!("it is not taken")
+        };
+        assert_eq!(entry.name(), "agent.run");
+        assert_eq!(
+            entry.params["required"],
+            serde_json::json!(["text"]),
+            "the name is not asked of the workflow"
+        );
+        assert!(entry.params["properties"].get("agent").is_none());
+        for (name, found) in [("list", "fs.list"), ("dir", "fs.list"), ("agent.run", "agent.run")] {
+            let Lookup::Found(entry) = catalog.action(name) else {
+                panic!("an exact name wins: {name}")
+            };
+            assert_eq!(entry.name(), found);
+        }
+        let unknown = |name: &str| match catalog.action(name) {
+            Lookup::Unknown { suggestions } => suggestions,
+            other => panic!("{name}: {other:?}"),
+        };
+        assert_eq!(unknown("reviwer"), ["reviewer"], "a typing mistake is no chat");
+        assert_eq!(
+            unknown("net.request"),
+            ["http.request"],
+            "nor is the action of a plugin"
+        );
+        assert!(matches!(with(&[]).action("reviewer"), Lookup::Unknown { .. }));
+    }
+
+    // row E01
+    #[test]
+    fn the_fallback_is_told_which_name_was_called() {
+        let open = ["run"].map(|action| ActionEntry::new("agent", action, Digest::of(b"component")));
+        let catalog = Actions::new(open).with_fallback("agent.run", ["reviewer", "fixer"].map(str::to_owned));
+        let text = r#"workflow w edition 1 {
+          inputs { topic required }
+          call reviewer
+          call again { use = reviewer  params { text = (inputs.topic) agent = "somebody else" } on_fail = fixer }
+        }"#;
+        let compiled = crate::compile(text, "w.wf", &catalog, &crate::Options::default());
+        assert!(compiled.plan.is_some(), "{:#?}", compiled.diagnostics);
+        let plan = compiled.plan.unwrap();
+        let told: Vec<String> = plan
+            .calls()
+            .map(|(_, call)| {
+                format!(
+                    "{}: {}",
+                    call.action.action,
+                    serde_json::to_value(&call.params).unwrap()
+                )
+            })
+            .collect();
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told[0].contains(r#"{"agent":"reviewer"}"#), "{told:?}");
+        assert!(told[1].contains(r#""agent":{"literal":"reviewer"}"#), "{told:?}");
+        assert!(told[2].contains(r#"{"agent":"fixer"}"#), "{told:?}");
+        let text =
+            "workflow w edition 1 {\n  inputs { topic required }\n  call reviewer { params = (inputs.topic) }\n}\n";
+        let refused = crate::compile(text, "w.wf", &catalog, &crate::Options::default());
+        let messages: Vec<&str> = refused.diagnostics.iter().map(|found| found.message.as_str()).collect();
+        assert_eq!(messages, ["the parameters of `reviewer` must be written out"]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub mod written;
 
 pub use ast_json::{ast_json, ast_schema};
 pub use attributes::{check_attributes, not_carried_out};
-pub use catalog::{ActionEntry, Actions, Catalog, Lookup};
+pub use catalog::{ActionEntry, Actions, CALLED, Catalog, Lookup};
 pub use check::{Checked, check};
 pub use code::Code;
 pub use compile::{Compiled, Options, compile};

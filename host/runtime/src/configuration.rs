@@ -16,6 +16,7 @@ mod effective;
 mod file;
 mod grants;
 mod guard;
+mod names;
 mod paths;
 mod problem;
 mod project;

@@ -70,3 +70,85 @@ fn a_project_that_wants_more_is_asked_about_until_it_is_trusted() {
     transcript.push(project.transcript(&run));
     assert_snapshot!(transcript.join("\n").replace(&elsewhere_path, "[elsewhere]"));
 }
+
+const GLUED: &str = r#"workflow glued edition 1 {
+  call glue { params { items = ["a", "b"]  separator = "-" } }
+  outputs { text = (steps.glue.output.text) }
+}
+"#;
+
+/// Returns the same with the name of the action.
+fn joined() -> String {
+    GLUED.replace("{ params", "{ use = text.join  params")
+}
+
+// row E01
+#[test]
+fn an_alias_stands_for_an_action() {
+    let project = Project::with(&[
+        (
+            "cofferdam.toml",
+            "config = 1\n[actions]\nalias = { glue = \"text.join\" }\n",
+        ),
+        ("glued.wf", GLUED),
+        ("typo.wf", &GLUED.replace("glue", "gleu")),
+    ]);
+    let said = project.say(&["run", "glued.wf", "--progress", "none"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(0), "  text  \"a-b\"\n"),
+        "{said}"
+    );
+    assert_snapshot!("alias_typo", project.transcript(&["check", "typo.wf"]));
+    project.write(
+        "cofferdam.toml",
+        "config = 1\n[actions]\nalias = { glue = \"text.jion\" }\n",
+    );
+    assert_snapshot!("alias_unknown", project.transcript(&["check", "glued.wf"]));
+}
+
+// row E01
+#[test]
+fn a_fallback_that_is_not_told_the_name_is_refused() {
+    let project = Project::with(&[
+        ("cofferdam.toml", "config = 1\n[actions]\nfallback = \"text.join\"\n"),
+        ("glued.wf", GLUED),
+        ("agents/glue.md", "You glue.\n"),
+    ]);
+    assert_snapshot!(project.transcript(&["run", "glued.wf"]));
+}
+
+#[test]
+fn places_that_are_not_what_they_must_be_are_named() {
+    let project = Project::with(&[("glued.wf", &joined()), ("dir/x", "")]);
+    let pipe = rustix::fs::FileType::Fifo;
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, project.path("dir/pipe"), pipe, mode, 0).expect("a pipe");
+    let transcript = [
+        project.transcript(&["runs", "--state", "/dev/null"]),
+        project.transcript(&["run", "glued.wf", "--state", "/dev/null"]),
+        project.transcript(&["run", "glued.wf", "--state", "dir/pipe"]),
+        project.transcript(&["run", "glued.wf", "--state", "dir"]),
+        project.transcript(&["run", "glued.wf", "--plugins", "nowhere"]),
+        project.transcript(&["run", "glued.wf", "--plugins", "glued.wf"]),
+        project.transcript(&["resume", "last"]),
+    ];
+    assert_snapshot!("places", transcript.join("\n"));
+    project.write(
+        "cofferdam.toml",
+        "config = 1\n[plugins.fs]\ndirs = [{ guest = \"/\", host = \"\", access = \"read\" }]\n",
+    );
+    assert_snapshot!("empty_host", project.transcript(&["config", "check"]));
+}
+
+#[test]
+fn output_that_does_not_get_out_is_no_success() {
+    let project = Project::with(&[("glued.wf", &joined())]);
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("a full device");
+    let mut command = project.command(&["run", "glued.wf", "--progress", "none"]);
+    let output = command.stdout(full).output().expect("the binary starts");
+    assert_snapshot!("full", project.said(&output));
+}

@@ -4,7 +4,7 @@ use super::Checker;
 use super::attribute::{value, word};
 use super::step_table::{Scope, handler_key};
 use crate::ast::{Attribute, Attributes, Block, Call, CallTarget, Node, Value, ValueKind, find_attribute};
-use crate::catalog::{ActionEntry, Lookup};
+use crate::catalog::{ActionEntry, CALLED, Lookup};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::resolved::{self, OnFail, Step, StepKind};
@@ -14,6 +14,13 @@ use cofferdam_engine::expr::ValueSource;
 use cofferdam_engine::plan::{ActionReference, RetryPolicy};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The action that carries a call out.
+struct Target {
+    entry: Arc<ActionEntry>,
+    /// The name that was called, if this is the fallback.
+    called: Option<String>,
+}
 
 /// Returns the name of the action that a call means, with its place; none for workflows and paths.
 pub(super) fn action_name(target: &CallTarget, attributes: &[Attribute]) -> Option<(String, Span)> {
@@ -50,7 +57,10 @@ impl<'a> Checker<'a> {
         } else {
             self.action(&name, place)
         };
-        let params = self.params(call.attributes.as_ref(), action.as_deref(), place, scope);
+        let called = action.as_ref().and_then(|action| action.called.as_deref());
+        let entry = action.as_ref().map(|action| &*action.entry);
+        let params = self.params(call.attributes.as_ref(), entry, place, scope);
+        let params = params.and_then(|params| self.with_called(params, called, place));
         let retry = self.retry(attributes);
         let timeout = self.timeout(attributes, "timeout");
         let timeout_total = self.timeout(attributes, "timeout_total");
@@ -60,7 +70,7 @@ impl<'a> Checker<'a> {
             self.handler(undo, node.span.start, scope);
         }
         Some(StepKind::Call(Box::new(resolved::Call {
-            action: reference(&*action?),
+            action: reference(&action?.entry),
             params: params?,
             retry: retry?,
             timeout,
@@ -84,9 +94,15 @@ impl<'a> Checker<'a> {
     }
 
     /// Returns the action called `name`; reports once if there is none.
-    fn action(&mut self, name: &str, place: Span) -> Option<Arc<ActionEntry>> {
+    fn action(&mut self, name: &str, place: Span) -> Option<Target> {
         let (code, message, candidates) = match self.catalog.action(name) {
-            Lookup::Found(entry) => return Some(entry),
+            Lookup::Found(entry) => return Some(Target { entry, called: None }),
+            Lookup::Fallback(entry) => {
+                return Some(Target {
+                    entry,
+                    called: Some(name.to_owned()),
+                });
+            }
             Lookup::Ambiguous(candidates) => {
                 let message = format!("several plugins have an action `{name}`");
                 (Code::AmbiguousAction, message, candidates)
@@ -121,6 +137,29 @@ impl<'a> Checker<'a> {
         self.unknown_actions.insert(name.to_owned(), self.diagnostics.len());
         self.report(diagnostic);
         None
+    }
+
+    /// Returns the parameters with the name that was called, where the fallback takes the call.
+    fn with_called(&mut self, params: ValueSource, called: Option<&str>, place: Span) -> Option<ValueSource> {
+        let Some(called) = called else { return Some(params) };
+        let name = Data::from(called);
+        match params {
+            ValueSource::Literal(Data::Map(written)) => {
+                let mut entries = Arc::unwrap_or_clone(written);
+                entries.insert(CALLED.into(), name);
+                Some(ValueSource::Literal(Data::Map(Arc::new(entries))))
+            }
+            ValueSource::Map(mut entries) => {
+                entries.insert(CALLED.to_owned(), ValueSource::Literal(name));
+                Some(ValueSource::Map(entries))
+            }
+            ValueSource::Literal(_) | ValueSource::Expression(_) | ValueSource::Template(_) | ValueSource::List(_) => {
+                let message = format!("the parameters of `{called}` must be written out");
+                let help = format!("the fallback is told the name as one more, `{CALLED}`: write `params {{ .. }}`");
+                self.report(Diagnostic::error(Code::WrongValue, place, message).help(help));
+                None
+            }
+        }
     }
 
     fn params(
@@ -189,12 +228,13 @@ impl<'a> Checker<'a> {
 
     /// Returns the call that `on_fail = ACTION` stands for: it has no parameters.
     fn handler_action(&mut self, name: &str, place: Span, value: &'a Value) -> Option<Step> {
-        let action = self.action(name, place)?;
+        let Target { entry, called } = self.action(name, place)?;
         let (key, _) = handler_key(value)?;
-        self.check_params(&action, place, None);
+        self.check_params(&entry, place, None);
+        let none = ValueSource::Literal(Data::map::<&str>([]));
         let call = resolved::Call {
-            action: reference(&action),
-            params: ValueSource::Literal(Data::map::<&str>([])),
+            action: reference(&entry),
+            params: self.with_called(none, called.as_deref(), place)?,
             retry: RetryPolicy::default(),
             timeout: None,
             timeout_total: None,

@@ -277,7 +277,8 @@ impl<'a> Checker<'a> {
         }
         let mut fields: Vec<String> = Vec::new();
         for fact in self.steps.visible(&step.name, scope) {
-            let crate::catalog::Lookup::Found(entry) = self.catalog.action(fact.action.as_deref()?) else {
+            use crate::catalog::Lookup;
+            let (Lookup::Found(entry) | Lookup::Fallback(entry)) = self.catalog.action(fact.action.as_deref()?) else {
                 return None;
             };
             fields.extend(super::schema::closed_properties(&entry.output)?);

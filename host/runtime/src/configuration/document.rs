@@ -147,7 +147,18 @@ impl<'a> Document<'a> {
     pub(super) fn text(&mut self, table: &DeTable<'_>, key: &str) -> Option<Placed<String>> {
         let value = get(table, key)?;
         match value.get_ref() {
-            DeValue::String(text) if !text.is_empty() && !text.contains('\0') => Some(Placed {
+            DeValue::String(text) if text.is_empty() => {
+                let message = format!("`{}` is empty", printable(key));
+                // What a path means that is relative is not plain where there is no path.
+                let help = if key == "host" {
+                    "\".\" is the project's directory"
+                } else {
+                    "name it, or take this key away"
+                };
+                self.add_with_help(ProblemCode::WrongValue, value.span(), message, help);
+                None
+            }
+            DeValue::String(text) if !text.contains('\0') => Some(Placed {
                 value: text.clone().into_owned(),
                 span: value.span(),
             }),

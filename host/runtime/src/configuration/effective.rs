@@ -30,6 +30,11 @@ impl Configuration {
         self.workflows.iter().map(|(path, _)| path.as_path())
     }
 
+    /// Returns where agents are looked for, `NAME.md`. They need not exist.
+    pub fn agent_directories(&self) -> impl Iterator<Item = &Path> {
+        self.agents.iter().map(|(path, _)| path.as_path())
+    }
+
     /// Returns where plugins are looked for; a later directory wins over an earlier. They need not exist.
     pub fn plugin_directories(&self) -> impl Iterator<Item = &Path> {
         self.plugin_directories.iter().map(|(path, _)| path.as_path())

@@ -2,6 +2,7 @@
 
 use super::document::{Document, Placed, get, integer, printable};
 use super::grants::{AllowedDirectory, Frame};
+use super::names::{self, Names};
 use super::paths;
 use super::problem::{Problem, ProblemCode, Problems};
 use super::project::{Overrides, Project};
@@ -56,6 +57,7 @@ pub struct Configuration {
     pub(super) digest: Option<String>,
     pub(super) name: (String, Source),
     pub(super) workflows: Vec<(PathBuf, Source)>,
+    pub(super) agents: Vec<(PathBuf, Source)>,
     pub(super) state: (PathBuf, Source),
     pub(super) durability: (Durability, Source),
     pub(super) attempts: (usize, Source),
@@ -63,6 +65,7 @@ pub struct Configuration {
     pub(super) limit_values: LimitValues,
     pub(super) plugin_directories: Vec<(PathBuf, Source)>,
     pub(super) plugins: BTreeMap<String, PluginSection>,
+    pub(super) names: Names,
     pub(super) variables: BTreeMap<String, (Data, Source)>,
     pub(super) frame: Option<Frame>,
 }
@@ -97,6 +100,9 @@ impl Configuration {
             }
             configuration.registry_section(&mut document, &root);
             lines = configuration.plugin_sections(&mut document, &root);
+            if let Some(table) = document.table(&root, "actions") {
+                configuration.names = names::names(&mut document, table);
+            }
             configuration.variables_section(&mut document, &root);
         }
         configuration.apply(overrides, &mut document);
@@ -128,6 +134,7 @@ impl Configuration {
             digest: None,
             name: (name, Source::BuiltIn),
             workflows: vec![(root.join("workflows"), Source::BuiltIn)],
+            agents: vec![(root.join("agents"), Source::BuiltIn)],
             state: (root.join(DEFAULT_STATE), Source::BuiltIn),
             durability: (Durability::default(), Source::BuiltIn),
             attempts: (DEFAULT_ATTEMPTS, Source::BuiltIn),
@@ -135,6 +142,7 @@ impl Configuration {
             limit_values: LimitValues::new(),
             plugin_directories: vec![(root.join("plugins"), Source::BuiltIn)],
             plugins: BTreeMap::new(),
+            names: Names::default(),
             variables: BTreeMap::new(),
             frame: None,
         }
@@ -149,6 +157,7 @@ impl Configuration {
             "limits",
             "registry",
             "plugins",
+            "actions",
             "variables",
         ];
         document.check_keys("", "", root, KNOWN);
@@ -179,12 +188,15 @@ impl Configuration {
         let Some(table) = document.table(root, "project") else {
             return;
         };
-        document.check_keys("project", "project", table, &["name", "workflows"]);
+        document.check_keys("project", "project", table, &["name", "workflows", "agents"]);
         if let Some(name) = document.text(table, "name") {
             self.name = (printable(&name.value), document.source(&name.span));
         }
         if let Some(workflows) = document.texts(table, "workflows") {
             self.workflows = self.paths(document, workflows);
+        }
+        if let Some(agents) = document.texts(table, "agents") {
+            self.agents = self.paths(document, agents);
         }
     }
 
@@ -365,6 +377,14 @@ fn read(file: &Path) -> Result<String, Problem> {
     let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
     if !metadata.is_file() {
         return Err(unreadable("it is no file".to_owned()));
+    }
+    if metadata.len() > MAX_BYTES {
+        let limit = MAX_BYTES / (1024 * 1024);
+        let message = format!(
+            "the file has {} bytes; a configuration has {limit} MiB at most",
+            metadata.len()
+        );
+        return Err(Problem::of_file(ProblemCode::NotToml, file, message));
     }
     if metadata.permissions().mode() & 0o002 != 0 {
         let problem = Problem::of_file(

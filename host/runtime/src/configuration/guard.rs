@@ -113,6 +113,11 @@ impl Configuration {
                 .iter()
                 .map(|(path, _)| (path.clone(), "a workflows directory")),
         );
+        guarded.extend(
+            self.agents
+                .iter()
+                .map(|(path, _)| (path.clone(), "an agents directory")),
+        );
         guarded.extend(self.hidden().into_iter().map(|path| (path, "the state")));
         guarded.iter().find_map(|(guarded, what)| {
             // What may come to lie there counts too, but not every directory has a repository in it.

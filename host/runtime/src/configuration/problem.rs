@@ -62,6 +62,8 @@ codes! {
         "Everybody on this machine could change what plugins may do. `chmod o-w` takes that away.";
     Unreadable = "CF0641", "a configuration that cannot be read",
         "The file exists but could not be read; nothing is done with defaults in its place.";
+    WrongAction = "CF0642", "a name for an action that leads nowhere",
+        "`alias` lets a name stand for an action, `fallback` names the one action that takes the names of agents. Both mean an action by its full name, `plugin.action`, that is there; neither hides an action, for the name of an action always means it.";
     NotTrusted = "CF0620", "a project that is not trusted",
         "A project file may let plugins read the project's own tree and write one directory inside it. For more it must be looked at once: `cofferdam trust` shows what it asks for and remembers this very file; a changed file is asked about again.";
 }

@@ -34,6 +34,7 @@ impl Configuration {
         let (name, source) = &self.name;
         settings.push(plain("project", "name", quoted(name), source.clone()));
         settings.push(self.directories("project", "workflows", &self.workflows));
+        settings.push(self.directories("project", "agents", &self.agents));
         let (path, source) = &self.state;
         settings.push(plain(
             "state",
@@ -72,6 +73,18 @@ impl Configuration {
                 &section.limit_values,
                 true,
             ));
+        }
+        if let Some(fallback) = &self.names.fallback {
+            settings.push(plain(
+                "actions",
+                "fallback",
+                quoted(&fallback.action),
+                fallback.source.clone(),
+            ));
+        }
+        for (name, alias) in &self.names.aliases {
+            let value = format!("{{ {} = {} }}", quoted(name), quoted(&alias.action));
+            settings.push(plain("actions", "alias", value, alias.source.clone()));
         }
         for (name, (value, source)) in &self.variables {
             settings.push(plain("variables", name, value.to_json(), source.clone()));

@@ -55,6 +55,11 @@ dirs = [{ guest = "/out", host = "out", access = "write", create = true }]
 # dirs    = [{ guest = "/src", host = "data", access = "read" }]
 # limits  = { wall = "2m", memory = "64 MiB" }
 
+# Further names for actions. `fallback` takes a name that no action has, if agents/NAME.md is there.
+# [actions]
+# alias    = { notify = "http.request", "csv.parse" = "json.parse-csv" }
+# fallback = "agent.run"
+
 # Values that the host injects into every run; they win over inputs of the same name.
 # [variables]
 # repo_name = "NAME"

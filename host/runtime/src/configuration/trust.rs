@@ -141,6 +141,7 @@ impl Configuration {
         let places = [
             ("loads plugins from", &self.plugin_directories),
             ("takes workflows from", &self.workflows),
+            ("takes agents from", &self.agents),
         ];
         for (verb, directories) in places {
             for (path, source) in directories {

@@ -107,7 +107,7 @@ cofferdam.toml:12:1: `network` is understood but not granted in this release (CF
 cofferdam.toml:13:19: `out` is no guest path: it must start with `/`, and hold neither `..` nor `//` (CF0633)
 cofferdam.toml:14:2: `[secrets]` is understood but not enforced in this release: secrets will come (CF0632)
 cofferdam.toml:16:2: this file has no key `sever` (CF0631)
-  = help: known here: config, project, state, host, limits, registry, plugins, variables"#;
+  = help: known here: config, project, state, host, limits, registry, plugins, actions, variables"#;
     assert_eq!(refused(text), expected);
 }
 
@@ -141,7 +141,7 @@ fn every_planned_key_has_a_message_of_its_own() {
         ("limits", "component = \"64 MiB\""),
         ("registry", "trust = \"lock\""),
         ("plugins.jira", "digest = \"sha256:00\""),
-        ("project", "agents = [\"agents\"]"),
+        ("project", "snippets = [\"snippets\"]"),
         ("state", "retain = { completed = \"30d\" }"),
     ] {
         let name = key.split(' ').next().unwrap();
@@ -151,6 +151,87 @@ fn every_planned_key_has_a_message_of_its_own() {
     }
     let quota = "[plugins.fs]\ndirs = [{ guest = \"/out\", host = \"data\", access = \"write\", quota = \"1 MiB\" }]\n";
     assert!(refused(&format!("{HEAD}{quota}")).contains("`quota` is understood but not enforced in this release"));
+}
+
+/// Returns what is wrong with these names, given the actions that there are; `agent.run` takes the name of an agent.
+fn names(section: &str) -> String {
+    let place = Place::new(Some(&format!("{HEAD}[actions]\n{section}")));
+    let configuration = match place.load() {
+        Ok(configuration) => configuration,
+        Err(_) => return place.problems(),
+    };
+    let known = ["agent.run", "fs.list", "fs.read", "http.request", "state.read"].into();
+    let problems = configuration.check_names(&known, |action| action == "agent.run");
+    problems.to_string().replace(&format!("{}/", place.root.display()), "")
+}
+
+// row E01
+#[test]
+fn names_for_actions_must_lead_somewhere() {
+    // An alias says which of several actions of one name is meant, and may say what a name means anyway.
+    let right = "fallback = \"agent.run\"\n[actions.alias]\nread = \"fs.read\"\nlist = \"fs.list\"\n\"csv.parse\" = \"fs.read\"\n";
+    assert_eq!(names(right), "");
+    for (section, expected) in [
+        (
+            "alias = { notify = \"htp.request\" }",
+            "cofferdam.toml:3:20: the alias `notify` stands for `htp.request`, which no plugin has (CF0642)\n  = help: did you mean `http.request`?",
+        ),
+        (
+            "alias = { notify = \"list\" }",
+            "cofferdam.toml:3:20: the alias `notify` stands for `list`, which no plugin has (CF0642)\n  = help: write `plugin.action`; cofferdam plugin list shows those that are there",
+        ),
+        (
+            "alias = { \"fs.list\" = \"fs.read\" }",
+            "cofferdam.toml:3:23: the alias `fs.list` would hide the action `fs.list` (CF0642)\n  = help: give the alias another name: the name of an action always means it",
+        ),
+        (
+            "alias = { list = \"fs.read\" }",
+            "cofferdam.toml:3:18: the alias `list` would hide the action `fs.list`, which goes by that name (CF0642)\n  = help: give the alias another name",
+        ),
+        (
+            "alias = { a = \"b\", b = \"fs.list\" }",
+            "cofferdam.toml:3:15: the alias `a` stands for `b`, which is an alias too (CF0642)\n  = help: name the action: \"fs.list\"",
+        ),
+        (
+            "alias = { a = \"b\", b = \"a\" }",
+            "cofferdam.toml:3:15: the alias `a` leads back to itself: a -> b -> a (CF0642)\n  = help: let it stand for an action\n\
+             cofferdam.toml:3:24: the alias `b` leads back to itself: b -> a -> b (CF0642)\n  = help: let it stand for an action",
+        ),
+        (
+            "alias = { a = \"fs.list\", a = \"fs.read\" }",
+            "cofferdam.toml:3:26: duplicate key (CF0630)",
+        ),
+        (
+            "alias = { csv.parse = \"fs.read\" }",
+            "cofferdam.toml:3:11: `csv` must be the full name of an action (CF0642)\n  = help: a name with a dot stands in quotes: \"csv.NAME\" = \"plugin.action\"",
+        ),
+        (
+            "alias = { \"a b\" = \"fs.read\" }",
+            "cofferdam.toml:3:11: `a b` cannot be called: letters, digits, `_` and `-`, with one dot at most (CF0642)",
+        ),
+        (
+            "alias = { a = 1 }",
+            "cofferdam.toml:3:15: `a` must be the full name of an action, such as \"http.request\", this is a TOML integer (CF0633)",
+        ),
+        (
+            "fallback = \"agent.rnu\"",
+            "cofferdam.toml:3:12: the fallback is `agent.rnu`, which no plugin has (CF0642)\n  = help: did you mean `agent.run`?",
+        ),
+        (
+            "fallback = \"fs.read\"",
+            "cofferdam.toml:3:12: `fs.read` cannot be the fallback: it is not told which name was called (CF0642)\n  = help: the fallback is an action with a parameter `agent`",
+        ),
+        (
+            "fallback = [\"agent.run\", \"fs.read\"]",
+            "cofferdam.toml:3:12: there is one `fallback` at most (CF0642)\n  = help: a name that no action has goes to one action, or to none",
+        ),
+        (
+            "fallbak = \"agent.run\"",
+            "cofferdam.toml:3:1: `[actions]` has no key `fallbak` (CF0631)\n  = help: did you mean `fallback`?",
+        ),
+    ] {
+        assert_eq!(names(&format!("{section}\n")), expected, "{section}");
+    }
 }
 
 #[test]
@@ -665,5 +746,8 @@ fn deep_and_large_files_are_refused() {
     let deep = format!("config = 1\nx = {}", "[".repeat(100_000));
     assert!(!refused(&deep).is_empty());
     let large = format!("config = 1\n# {}", "x".repeat(2 << 20));
-    assert!(refused(&large).contains("of at most 1048576"));
+    assert_eq!(
+        refused(&large),
+        "cofferdam.toml:1:1: the file has 2097165 bytes; a configuration has 1 MiB at most (CF0630)"
+    );
 }
