@@ -217,7 +217,7 @@ impl Check {
                 .join(" or ");
             let message = format!("{} needs {names}", site.construct.article());
             self.found
-                .push(Diagnostic::error(Code::MissingAttribute, site.head, message));
+                .push(Diagnostic::error(Code::MissingAttribute, site.head, message).help(missing_help(&names)));
         }
     }
 
@@ -270,4 +270,12 @@ impl Check {
             | ValueKind::Invalid => {}
         }
     }
+}
+
+/// Returns how to write attributes that are missing.
+fn missing_help(names: &str) -> String {
+    if names == "`max_iterations`" {
+        return "write `max_iterations = 10`, or an expression: `max_iterations = (inputs.max_pages)`".to_owned();
+    }
+    format!("add {names} between the braces")
 }

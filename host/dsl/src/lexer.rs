@@ -224,6 +224,16 @@ impl<'t> Lexer<'t> {
 
     fn unknown(&mut self) -> (TokenKind, bool) {
         let start = self.at;
+        if self.text[start..].starts_with("/*") {
+            let rest = &self.text[start..];
+            self.at = rest
+                .find("*/")
+                .map_or_else(|| self.end_of_line(start), |end| start + end + 2);
+            let span = Span::new(start, self.at);
+            let diagnostic = Diagnostic::error(Code::UnexpectedCharacter, span, "there are no comments `/* … */`");
+            self.report(diagnostic.help("comments are `//` or `#`, each to the end of its line"));
+            return (TokenKind::Unknown, true);
+        }
         let begins_token =
             |byte: u8| is_name_byte(byte) || byte.is_ascii_whitespace() || b"\"'`({}[]=,.:#/".contains(&byte);
         self.at += 1;
@@ -242,6 +252,8 @@ impl<'t> Lexer<'t> {
             diagnostic = diagnostic.help("a code fence has at least three backticks");
         } else if written.starts_with(';') {
             diagnostic = diagnostic.help("nothing separates attributes and steps but blanks");
+        } else if written == "-" && self.peek(0) == b' ' {
+            diagnostic = diagnostic.help("a list is `[a, b]`; minus stands in an expression: `( … )`");
         } else if written.starts_with(['!', '<', '>', '+', '*', '&', '|', '?', '-']) {
             diagnostic = diagnostic.help("expressions stand in parentheses: `( … )`");
         }
@@ -260,6 +272,9 @@ impl<'t> Lexer<'t> {
                     self.at += 1;
                     if self.cut_suspicious && holds_code(&self.text[start..self.at]) {
                         break;
+                    }
+                    if quote == b'"' && self.is_quote_in_template(start) {
+                        return true;
                     }
                     if quote == b'"' {
                         self.doubt_escapes(start + 1, self.at - 1);
@@ -281,6 +296,31 @@ impl<'t> Lexer<'t> {
                 .help(format!("add `{shown}` where the text ends")),
         );
         false
+    }
+
+    /// Returns whether the text from `start`, closed just now, ends within a `{{ }}` that goes on behind it; if so reports
+    /// that and takes the rest of the line up to the quote that was meant.
+    fn is_quote_in_template(&mut self, start: usize) -> bool {
+        let text = &self.text[start..self.at - 1];
+        let Some(open) = text.rfind("{{").filter(|open| !text[*open..].contains("}}")) else {
+            return false;
+        };
+        let escaped = text[..open].ends_with('\\');
+        if escaped || !(is_name_byte(self.peek(0)) || self.peek(0) == b'"') {
+            return false;
+        }
+        let line = &self.text[self.at..self.end_of_line(self.at)];
+        let Some(close) = line.find("}}") else { return false };
+        let Some(quote) = line[close..].find('"') else {
+            return false;
+        };
+        let span = Span::new(start + open, self.at + close + 2);
+        let mended = span.of(self.text).replace('"', "'");
+        let message = "a quote within `{{ … }}` ends the text around it";
+        let diagnostic = Diagnostic::error(Code::UnexpectedCharacter, span, message);
+        self.report(diagnostic.help("write `'…'` within a text").suggest(span, mended));
+        self.at += close + quote + 1;
+        true
     }
 
     fn block(&mut self) -> bool {

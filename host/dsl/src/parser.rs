@@ -373,7 +373,11 @@ impl<'t> Parser<'t> {
         self.report(
             diagnostic
                 .label("begins here")
-                .also(self.token().span, format!("found {found} instead")),
+                .also(self.token().span, format!("found {found} instead"))
+                .help(format!(
+                    "write `{}` where it ends",
+                    if shown == "{" { "}" } else { "]" }
+                )),
         );
         if at_end {
             // All blocks around this one lack their ends too; once is enough.

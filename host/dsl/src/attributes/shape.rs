@@ -42,7 +42,24 @@ pub(super) fn mismatch(construct: Construct, pair: &Pair<'_>, rule: &Rule, editi
 
 fn wrong(rule: &Rule, span: crate::source::Span, found: &str) -> Diagnostic {
     let message = format!("`{}` takes {}, not {found}", rule.name, expectation(rule));
-    Diagnostic::error(Code::WrongValue, span, message)
+    let diagnostic = Diagnostic::error(Code::WrongValue, span, message);
+    let example = match rule.shape {
+        Shape::Integer => "3",
+        Shape::Number => "1.5",
+        Shape::Boolean => "true",
+        Shape::Map => "{ key = \"value\" }",
+        Shape::Text => "\"…\"",
+        Shape::Name
+        | Shape::Names
+        | Shape::Word(_)
+        | Shape::Words(_)
+        | Shape::Duration
+        | Shape::Condition
+        | Shape::OnFail
+        | Shape::Steps
+        | Shape::Any => return diagnostic,
+    };
+    diagnostic.help(format!("for example `{} = {example}`", rule.name))
 }
 
 fn expectation(rule: &Rule) -> String {

@@ -108,7 +108,11 @@ impl<'a> Checker<'a> {
         }
         for mismatch in self.mismatches(located.expression.tree()) {
             let span = located.span(&mismatch.range);
-            self.error(Code::WrongValue, span, mismatch.message);
+            let mut diagnostic = Diagnostic::error(Code::WrongValue, span, mismatch.message).help(mismatch.help);
+            if let Some((range, replacement)) = mismatch.mend {
+                diagnostic = diagnostic.suggest(located.span(&range), replacement);
+            }
+            self.report(diagnostic);
         }
         let failed = self.diagnostics[before..].iter().any(Diagnostic::is_error);
         (!failed).then_some(located.expression)
@@ -177,6 +181,10 @@ impl<'a> Checker<'a> {
         };
         if let Some(instead) = instead {
             return diagnostic.help(format!("write `{instead}`")).suggest(span, instead);
+        }
+        if name == "item" {
+            return diagnostic
+                .help("`item` is known inside of a `foreach`; after it write `steps.LOOP.output.items[0]`");
         }
         match did_you_mean(name, ROOTS.iter().copied().chain(scope.items.iter().copied())) {
             Some(meant) => diagnostic

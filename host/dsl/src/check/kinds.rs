@@ -43,6 +43,44 @@ impl Kind {
 pub(super) struct Mismatch {
     pub(super) range: Range<usize>,
     pub(super) message: String,
+    pub(super) help: String,
+    /// What to write instead, and where, if one side can only be meant otherwise.
+    pub(super) mend: Option<(Range<usize>, String)>,
+}
+
+impl Mismatch {
+    fn of(sides: [(&Node, Kind); 2], verb: &str, range: Range<usize>) -> Self {
+        let [(_, left), (_, right)] = sides;
+        let message = format!("{} {verb} {}", left.phrase(), right.phrase());
+        // `"3"` beside a number and `"true"` beside a boolean have quotes too many.
+        let mend = sides.iter().zip([right, left]).find_map(|((node, _), other)| {
+            let NodeKind::Literal(Data::Text(text)) = &node.kind else {
+                return None;
+            };
+            let fits = match other {
+                Kind::Number => text.parse::<f64>().is_ok_and(f64::is_finite),
+                Kind::Boolean => matches!(&**text, "true" | "false"),
+                Kind::Text | Kind::List | Kind::Map => false,
+            };
+            fits.then(|| (node.range.clone(), text.to_string()))
+        });
+        let help = match &mend {
+            Some((_, plain)) => format!("write `{plain}` without quotes"),
+            None => match (left, right) {
+                (Kind::Text, Kind::Number) | (Kind::Number, Kind::Text) => {
+                    "convert one of them: `double(x)` or `string(x)`".to_owned()
+                }
+                (Kind::List, _) | (_, Kind::List) => "compare its `size(x)`, or ask `x in list`".to_owned(),
+                _ => "compare a member of it, or convert one of them".to_owned(),
+            },
+        };
+        Self {
+            range,
+            message,
+            help,
+            mend,
+        }
+    }
 }
 
 impl Checker<'_> {
@@ -57,15 +95,16 @@ impl Checker<'_> {
         match &node.kind {
             NodeKind::Chain { first, links } => {
                 let mut left = self.kind_of(first);
+                let mut before: &Node = first;
                 for link in links {
                     let right = self.kind_of(&link.operand);
                     if let (Some(left), Some(right), Some(verb)) = (left, right, verb(link.operator))
                         && left != right
                     {
-                        let message = format!("{} {verb} {}", left.phrase(), right.phrase());
-                        let range = link.range.clone();
-                        found.push(Mismatch { range, message });
+                        let sides = [(before, left), (&link.operand, right)];
+                        found.push(Mismatch::of(sides, verb, link.range.clone()));
                     }
+                    before = &link.operand;
                     left = result(left, link.operator, right);
                 }
             }

@@ -174,7 +174,7 @@ impl Parser<'_> {
         value_follows
     }
 
-    fn begins_value(&self) -> bool {
+    pub(super) fn begins_value(&self) -> bool {
         match self.kind() {
             TokenKind::Word
             | TokenKind::Number
@@ -374,7 +374,9 @@ impl Parser<'_> {
             Some(word) => {
                 let span = self.token().span;
                 let mut diagnostic = Diagnostic::error(Code::UnknownStep, span, format!("`{word}` begins no step"));
-                if let Some(known) = did_you_mean(word, known.clone()) {
+                if matches!(word, "elseif" | "elsif" | "elif") {
+                    diagnostic = diagnostic.help("write `else if`").suggest(span, "else if");
+                } else if let Some(known) = did_you_mean(word, known.clone()) {
                     diagnostic = diagnostic
                         .label(format!("did you mean `{known}`?"))
                         .suggest(span, known);

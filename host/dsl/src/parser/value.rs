@@ -47,6 +47,9 @@ impl Parser<'_> {
             TokenKind::OpenBrace => ValueKind::Map(self.map()),
             TokenKind::Unknown => {
                 self.bump();
+                if self.token_text(token) == "-" {
+                    self.rest_of_dashes();
+                }
                 ValueKind::Invalid
             }
             TokenKind::CloseBrace
@@ -118,6 +121,14 @@ impl Parser<'_> {
                 self.report(Diagnostic::error(Code::InvalidNumber, token.span, message).label(error.to_string()));
                 ValueKind::Invalid
             }
+        }
+    }
+
+    /// Takes the items of a list as YAML writes it; the lexer has reported its first dash.
+    fn rest_of_dashes(&mut self) {
+        let is_dash = |parser: &Self| parser.kind() == TokenKind::Unknown && parser.token_text(parser.token()) == "-";
+        while is_dash(self) || (self.begins_value() && !self.token().begins_line) {
+            self.bump();
         }
     }
 

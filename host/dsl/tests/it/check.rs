@@ -6,7 +6,7 @@ use cofferdam_dsl::{Compiled, Diagnostic, Options, Severity, compile};
 use std::fmt::Write as _;
 
 /// Returns everything that a finding says, with lines and columns.
-fn shown(compiled: &Compiled, found: &Diagnostic) -> String {
+pub(crate) fn shown(compiled: &Compiled, found: &Diagnostic) -> String {
     let at = |span: cofferdam_dsl::Span| {
         let start = compiled.source.position(span.start);
         format!(

@@ -13,6 +13,7 @@ mod graph;
 mod inventory;
 mod language;
 mod lower;
+mod mistakes;
 mod plan_text;
 mod properties;
 mod rendering;
