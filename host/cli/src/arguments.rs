@@ -97,6 +97,12 @@ pub(crate) enum Verb {
     Explain(Explain),
     /// Print the syntax tree of a workflow as JSON
     Ast(Ast),
+    /// Draw a workflow, or a run with the states of its steps
+    Graph(Graph),
+    /// Say what two definitions of a workflow do differently
+    Diff(Diff),
+    /// List what workflows use: actions, schemas, identities, grants, secrets and more
+    Inventory(Inventory),
     /// List runs
     Runs(Runs),
     /// Show a run: its steps, outputs and failure
@@ -185,6 +191,9 @@ pub(crate) struct Check {
     /// Hold files without an edition to the rules of edition 1
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Print the findings as SARIF 2.1.0, for code hosts and editors
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) sarif: bool,
 }
 
 /// Arguments of `fmt`.
@@ -212,7 +221,52 @@ pub(crate) struct Explain {
 #[derive(Debug, Args)]
 pub(crate) struct Ast {
     /// The workflow
-    pub(crate) file: PathBuf,
+    #[arg(required_unless_present = "schema")]
+    pub(crate) file: Option<PathBuf>,
+    /// Print the JSON Schema of trees instead
+    #[arg(long, conflicts_with = "file")]
+    pub(crate) schema: bool,
+}
+
+/// Arguments of `graph`.
+#[derive(Debug, Args)]
+pub(crate) struct Graph {
+    /// A .wf file, the name of a workflow, or a run: an id, the end of one, or `last`
+    pub(crate) what: String,
+    /// What to draw it as
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: GraphFormat,
+}
+
+/// What a graph is drawn as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// Text that GitHub and many editors draw
+    #[default]
+    Mermaid,
+    /// The language of Graphviz
+    Dot,
+    /// A picture
+    Svg,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The definition before: a file, or the name of a workflow
+    pub(crate) before: String,
+    /// The definition after
+    pub(crate) after: String,
+    /// Exit 1 if there is a difference
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+/// Arguments of `inventory`.
+#[derive(Debug, Args)]
+pub(crate) struct Inventory {
+    /// The workflows; all of the workflow directories if none is given
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// Arguments of `runs`.
@@ -232,9 +286,12 @@ pub(crate) struct Runs {
 /// Arguments of `show`.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// The run: an id, the last six or more characters of one, or `last`
+    /// The run: an id, the last six or more characters of one, or `last`; with --effective a workflow
     #[arg(default_value = "last")]
     pub(crate) run: String,
+    /// Show everything that applies to the steps of a workflow: what its file says, and every default
+    #[arg(long)]
+    pub(crate) effective: bool,
 }
 
 /// Arguments of `events`.

@@ -2,7 +2,9 @@
 
 mod author;
 mod configuration;
+mod definition;
 mod drive;
+mod graph;
 mod history;
 mod plugin;
 mod plugin_author;
@@ -32,7 +34,11 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
         Verb::Fmt(arguments) => author::fmt(&look, &arguments),
         Verb::Explain(arguments) => author::explain(&look, &manner, &arguments),
         Verb::Ast(arguments) => author::ast(&look, &arguments),
+        Verb::Graph(arguments) => graph::graph(&open()?, &manner, &arguments).await,
+        Verb::Diff(arguments) => definition::diff(&open()?, &manner, &arguments),
+        Verb::Inventory(arguments) => definition::inventory(&open()?, &manner, &arguments).await,
         Verb::Runs(arguments) => history::runs(&open()?, &manner, &arguments).await,
+        Verb::Show(arguments) if arguments.effective => definition::show_effective(&open()?, &manner, &arguments).await,
         Verb::Show(arguments) => history::show(&open()?, &manner, &arguments).await,
         Verb::Why(arguments) => why::why(&open()?, &manner, &arguments).await,
         Verb::Events(arguments) => history::events(&open()?, &manner, &arguments).await,

@@ -6,7 +6,7 @@ use crate::diagnostics::draw;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::Station;
 use crate::talk::{GOOD, Look, STRONG, counted, print, say};
-use cofferdam_dsl::{Diagnostic, Options, Severity, Source, ast_json, compile, format, parse};
+use cofferdam_dsl::{Diagnostic, Options, Severity, Source, ast_json, ast_schema, compile, format, parse, sarif};
 use std::path::{Path, PathBuf};
 
 /// Says everything that is wrong with workflows.
@@ -36,6 +36,7 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check)
         variables,
     };
     let mut found = Vec::new();
+    let mut checked = Vec::new();
     let mut refused = false;
     for file in &files {
         let shown = station.short(file);
@@ -52,6 +53,10 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check)
         let errors = count(&compiled.diagnostics, Severity::Error);
         let warnings = count(&compiled.diagnostics, Severity::Warning);
         refused |= errors > 0;
+        if arguments.sarif {
+            checked.push((compiled.source, compiled.diagnostics));
+            continue;
+        }
         if manner.json {
             found.extend(
                 compiled
@@ -66,6 +71,10 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check)
             say("");
         }
         say(summary(&shown, errors, warnings, &compiled.diagnostics, &station.look));
+    }
+    if arguments.sarif {
+        let files = checked.iter().map(|(source, found)| (source, found.as_slice()));
+        print(sarif(env!("CARGO_PKG_VERSION"), files).to_string());
     }
     if manner.json {
         print(serde_json::json!({ "diagnostics": found }).to_string());
@@ -204,16 +213,22 @@ pub(crate) fn explain(look: &Look, manner: &Manner, arguments: &Explain) -> Outc
 
 /// Prints the syntax tree of a workflow.
 pub(crate) fn ast(look: &Look, arguments: &Ast) -> Outcome {
-    let shown = arguments.file.display().to_string();
-    let text = read(&arguments.file, &shown)?;
+    let pretty = |json: &serde_json::Value| {
+        serde_json::to_string_pretty(json).map_err(|error| Failure::of(Exit::Internal, error))
+    };
+    let Some(file) = &arguments.file else {
+        print(pretty(&ast_schema())?);
+        return Ok(Exit::Done);
+    };
+    let shown = file.display().to_string();
+    let text = read(file, &shown)?;
     let (tree, diagnostics) = parse(&text);
     let source = Source::new(shown.as_str(), text.as_str());
     for diagnostic in &diagnostics {
         say(draw(diagnostic, &source, look));
         say("");
     }
-    let json = serde_json::to_string_pretty(&ast_json(&tree)).map_err(|error| Failure::of(Exit::Internal, error))?;
-    print(json);
+    print(pretty(&ast_json(&tree))?);
     Ok(if diagnostics.iter().any(Diagnostic::is_error) {
         Exit::Invalid
     } else {

@@ -3,6 +3,7 @@
 mod author;
 mod components;
 mod configuration;
+mod definition;
 mod control;
 mod grants;
 mod history;
