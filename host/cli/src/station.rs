@@ -40,6 +40,9 @@ impl Station {
             .plugins
             .iter()
             .try_for_each(|directory| require_directory(directory))?;
+        if let Some(state) = &place.state {
+            require_file(state, &harmless(&state.display().to_string()))?;
+        }
         let project = Project::discover(&here, &overrides).map_err(|error| Failure::of(Exit::Invalid, error))?;
         match Configuration::load(&project, &overrides) {
             Ok(configuration) => Ok(Self { configuration, look }),
