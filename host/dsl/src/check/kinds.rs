@@ -2,6 +2,7 @@
 //! (LANGUAGE rule R26).
 
 use super::Checker;
+use crate::catalog::Lookup;
 use cofferdam_engine::Data;
 use cofferdam_engine::expr::{self, MacroKind, Node, NodeKind, Operator};
 use cofferdam_engine::plan::InputKind;
@@ -130,7 +131,9 @@ impl Checker<'_> {
                 Data::List(_) => Some(Kind::List),
                 Data::Map(_) => Some(Kind::Map),
             },
-            NodeKind::Member { operand, name, .. } => self.kind_of_member(operand, name),
+            NodeKind::Member { operand, name, .. } => {
+                self.kind_of_member(operand, name).or_else(|| self.kind_in_output(node))
+            }
             NodeKind::Not(_) | NodeKind::And(_) | NodeKind::Or(_) | NodeKind::Has(_) => Some(Kind::Boolean),
             NodeKind::Negate(_) => Some(Kind::Number),
             NodeKind::Chain { first, links } => {
@@ -150,8 +153,23 @@ impl Checker<'_> {
                 MacroKind::All | MacroKind::Exists | MacroKind::ExistsOne => Some(Kind::Boolean),
                 MacroKind::Map | MacroKind::Filter => None,
             },
-            NodeKind::Name(_) | NodeKind::Index { .. } => None,
+            NodeKind::Index { .. } => self.kind_in_output(node),
+            NodeKind::Name(_) => None,
         }
+    }
+
+    /// Returns the kind that the schemas of all steps called `X` give to a part of `steps.X.output`.
+    fn kind_in_output(&self, node: &Node) -> Option<Kind> {
+        let path = output_path(node)?;
+        let (step, rest) = path.split_first()?;
+        let mut kinds = self.steps.all(step).map(|fact| {
+            let (Lookup::Found(entry) | Lookup::Fallback(entry)) = self.catalog.action(fact.action.as_deref()?) else {
+                return None;
+            };
+            kind_in_schema(&entry.output, rest)
+        });
+        let first = kinds.next()??;
+        kinds.all(|kind| kind == Some(first)).then_some(first)
     }
 
     fn kind_of_member(&self, operand: &Node, name: &str) -> Option<Kind> {
@@ -181,6 +199,54 @@ impl Checker<'_> {
             },
             _ => None,
         }
+    }
+}
+
+/// Returns the name of the step and the members below `output` that a part of `steps.X.output` is selected by.
+fn output_path(node: &Node) -> Option<Vec<&str>> {
+    let mut path = Vec::new();
+    let mut current = node;
+    loop {
+        current = match &current.kind {
+            NodeKind::Member { operand, name, .. } => {
+                path.push(&**name);
+                operand
+            }
+            NodeKind::Index { operand, index, .. } => {
+                path.push(match &index.kind {
+                    NodeKind::Literal(Data::Text(name)) => name,
+                    // Which element it is does not matter.
+                    NodeKind::Literal(Data::Int(_)) => "0",
+                    _ => return None,
+                });
+                operand
+            }
+            NodeKind::Name(root) if &**root == "steps" => break,
+            _ => return None,
+        };
+    }
+    path.reverse();
+    (path.get(1) == Some(&"output")).then(|| path.remove(1))?;
+    Some(path)
+}
+
+/// Returns the kind that a JSON Schema gives to what `path` selects, if it says so without alternatives.
+fn kind_in_schema(schema: &serde_json::Value, path: &[&str]) -> Option<Kind> {
+    let mut part = schema;
+    for name in path {
+        part = if name.bytes().all(|byte| byte.is_ascii_digit()) && part.get("properties").is_none() {
+            part.get("items")?
+        } else {
+            part.get("properties")?.get(name)?
+        };
+    }
+    match part.get("type")?.as_str()? {
+        "string" => Some(Kind::Text),
+        "boolean" => Some(Kind::Boolean),
+        "number" | "integer" => Some(Kind::Number),
+        "array" => Some(Kind::List),
+        "object" => Some(Kind::Map),
+        _ => None,
     }
 }
 

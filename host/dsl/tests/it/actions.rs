@@ -138,7 +138,21 @@ fn action(name: &str, params: &[(&str, Value)], required: &[&str], output: &[&st
         .iter()
         .map(|(name, schema)| ((*name).to_owned(), schema.clone()))
         .collect();
-    let fields: serde_json::Map<String, Value> = output.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
+    let fields: serde_json::Map<String, Value> = output
+        .iter()
+        .map(|name| {
+            let schema = match *name {
+                "files" => {
+                    let file = json!({ "path": { "type": "string" }, "size": { "type": "integer" } });
+                    json!({ "type": "array", "items": { "type": "object", "properties": file } })
+                }
+                "text" => json!({ "type": "string" }),
+                "count" => json!({ "type": ["integer", "null"] }),
+                _ => json!({}),
+            };
+            ((*name).to_owned(), schema)
+        })
+        .collect();
     ActionEntry {
         provider: format!("{plugin} 0.1.0 (built in)"),
         params: json!({

@@ -163,6 +163,29 @@ fn what_is_compared_can_be_equal() {
     ]));
 }
 
+// row D12
+#[test]
+fn parts_of_outputs_have_the_kinds_of_their_schemas() {
+    let listed = "workflow w edition 1 { call fs.list { params { root = \".\" } }";
+    let with = |rest: &str| format!("{listed} {rest} }}");
+    let cases = [
+        with("if (⟦steps.list.output.files.0.size > \"10\"⟧) { fail \"x\" }"),
+        with("if (⟦steps.list.output.files[3].path == 3⟧) { fail \"x\" }"),
+        with("if (⟦steps.list.output.files == 0⟧) { fail \"x\" }"),
+        with("if (⟦steps.list.output.files.0⟧) { fail \"x\" }"),
+        with("set { first = (steps.list.output.⟦items⟧.0.path) }"),
+    ];
+    let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
+    insta::assert_snapshot!(findings(&cases));
+    for right in [
+        "set { first = (steps.list.output.files.0.path + \"!\") }",
+        "if (steps.list.output.files.?7.size > 10) { fail \"large: {{steps.list.output.files.0.path}}\" }",
+        "if (steps.list.output.files[0] == steps.list.output.files.1) { fail \"x\" }",
+    ] {
+        assert_eq!(compiled(&with(right)).diagnostics, []);
+    }
+}
+
 // row A04
 #[test]
 fn placeholders_name_what_there_is() {
