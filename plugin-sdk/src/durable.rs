@@ -22,6 +22,12 @@ pub fn write_durably_from(path: impl AsRef<Path>, content: &mut dyn Read, contex
         _ => Path::new("."),
     };
     let aside = aside_of(path, directory, &context.token())?;
+    // The host records what it refuses: that shall be the file that was asked for, not the one beside it.
+    if let Err(error) = File::options().write(true).open(path)
+        && error.kind() == io::ErrorKind::PermissionDenied
+    {
+        return Err(file_failure(path, &error));
+    }
     let written = fs::create_dir_all(directory).and_then(|()| {
         let mut file = File::create(&aside)?;
         let length = copy_all(content, &mut file)?;

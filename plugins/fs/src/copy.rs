@@ -5,6 +5,7 @@ use std::path::Path;
 
 use cofferdam_plugin::{Context, Failure, action, data, file_failure, write_durably_from};
 
+use crate::read::no_file;
 use crate::tree::{Wanted, walk};
 
 /// What was copied.
@@ -36,6 +37,9 @@ pub(crate) fn copy(
             files: 1,
             bytes,
         });
+    }
+    if !metadata.is_dir() {
+        return Err(no_file(&from));
     }
     if Path::new(&to).starts_with(&from) {
         return Err(Failure::invalid_input(format!("`{to}` lies in `{from}`")));

@@ -45,7 +45,15 @@ pub(crate) fn read(
     #[serde(default)]
     encoding: Encoding,
 ) -> Result<Content, Failure> {
-    let size = fs::metadata(&path).map_err(|error| file_failure(&path, &error))?.len();
+    let metadata = fs::metadata(&path).map_err(|error| file_failure(&path, &error))?;
+    if metadata.is_dir() {
+        let message = format!("`{path}` is a directory: `fs.list` lists its files");
+        return Err(Failure::invalid_input(message).with_code("directory"));
+    }
+    if !metadata.is_file() {
+        return Err(no_file(&path));
+    }
+    let size = metadata.len();
     if size > LARGEST {
         let message = format!("`{path}` has {size} bytes; what a step hands on holds {LARGEST}");
         return Err(Failure::invalid_input(message).with_code("too-large"));
@@ -73,6 +81,14 @@ pub(crate) fn read(
             .with_code("not-text")),
         },
     }
+}
+
+/// Returns the failure for a pipe, a socket or a device, which might be waited for without end.
+pub(crate) fn no_file(path: &str) -> Failure {
+    Failure::invalid_input(format!(
+        "`{path}` is no regular file: pipes, sockets and devices are not read"
+    ))
+    .with_code("not-a-file")
 }
 
 #[cfg(test)]
