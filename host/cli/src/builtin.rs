@@ -18,6 +18,11 @@ pub(crate) fn plugins() -> Vec<Builtin> {
         .collect()
 }
 
+/// Returns their names, which no file can take.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES_AND_BYTES.iter().map(|(name, _)| *name)
+}
+
 /// Returns whether the plugins were built before the host.
 pub(crate) fn are_there() -> bool {
     !NAMES_AND_BYTES.is_empty()

@@ -22,19 +22,23 @@ pub(crate) fn inputs(
         None => BTreeMap::new(),
     };
     let mut problems: Vec<String> = Vec::new();
+    let mut refused: Vec<&str> = Vec::new();
     for argument in arguments {
         match one(declarations, argument) {
             Ok((name, value)) => {
                 given.insert(name, value);
             }
-            Err(problem) => problems.push(problem),
+            Err(problem) => {
+                problems.push(problem);
+                refused.push(argument.split(['=', ':']).next().unwrap_or_default());
+            }
         }
     }
-    if problems.is_empty() {
-        match resolve(declarations, given) {
-            Ok(inputs) => return Ok(inputs),
-            Err(invalid) => problems.extend(invalid.iter().map(shown)),
-        }
+    match resolve(declarations, given) {
+        Ok(inputs) if problems.is_empty() => return Ok(inputs),
+        Ok(_) => {}
+        // What was given in a form that does not fit is not missing.
+        Err(invalid) => problems.extend(invalid.iter().filter(|problem| !is_about(problem, &refused)).map(shown)),
     }
     let hint = match declarations {
         [] => "the workflow takes no inputs".to_owned(),
@@ -46,6 +50,10 @@ pub(crate) fn inputs(
     Err(Failure::new(Exit::Usage, problems.join("\n       "))
         .code("CF0401")
         .hint(hint))
+}
+
+fn is_about(problem: &InvalidInput, names: &[&str]) -> bool {
+    matches!(problem, InvalidInput::Missing { name, .. } if names.contains(&name.as_str()))
 }
 
 /// Returns the variables of `--var K=V`.

@@ -3,7 +3,7 @@
 use crate::talk::Sign;
 use cofferdam_engine::event::{AfterFailure, Ending, SkipReason};
 use cofferdam_engine::plan::{Condition, Node, NodeIndex, NodeKind, Plan, Test};
-use cofferdam_engine::{Data, Event, Failure, Fence, Occurrence, Recorded, Timestamp};
+use cofferdam_engine::{Data, Event, Failure, Fence, Occurrence, Recorded, StepPath, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -51,6 +51,10 @@ pub(crate) struct StepProgress {
     pub(crate) rounds: u32,
     /// Whether its failure did not fail the block around it.
     pub(crate) continued: bool,
+    /// Of a loop that goes on: how many rounds were kept, and how many steps in them.
+    pub(crate) kept_rounds: Option<(u32, u64)>,
+    /// How many calls inside of it completed: in all, and before its latest round.
+    inside: (u64, u64),
 }
 
 /// What is known of a run.
@@ -107,6 +111,9 @@ impl RunProgress {
         self.kept = self.completed;
         for step in self.steps.values_mut() {
             step.kept = step.ended_at.is_some();
+            if !step.kept && step.rounds > 1 && step.inside.1 > 0 {
+                step.kept_rounds = Some((step.rounds - 1, step.inside.1));
+            }
         }
     }
 
@@ -175,7 +182,7 @@ impl RunProgress {
                 self.in_flight.insert(Fence(sequence), node);
             }
             Event::AttemptFailed { failure, retry_at, .. } => {
-                step.note = failure.message.clone();
+                step.note = in_words(failure);
                 if let Some(retry_at) = retry_at {
                     step.state = StepState::Waiting(*retry_at);
                 }
@@ -195,10 +202,11 @@ impl RunProgress {
                     .unwrap_or("")
                     .to_owned();
                 self.completed += 1;
+                self.count_inside(reference.step.as_str());
             }
             Event::StepFailed { failure, then, .. } => {
                 step.end(at, StepState::Failed(Box::new(failure.clone())));
-                step.note = failure.message.lines().next().unwrap_or("").to_owned();
+                step.note = in_words(failure);
                 step.continued = *then == AfterFailure::Continue;
                 self.failed += 1;
             }
@@ -218,6 +226,7 @@ impl RunProgress {
             Event::BranchChosen { arm, .. } => step.note = chosen(kind, *arm),
             Event::IterationStarted { round, .. } => {
                 step.rounds = round + 1;
+                step.inside.1 = step.inside.0;
                 step.note = format!("round {}", round + 1);
             }
             Event::BranchesCancelled { branches, .. } => {
@@ -253,6 +262,16 @@ impl RunProgress {
             | Event::CancelRequested { .. }
             | Event::CleanupStarted { .. }
             | Event::RunFinished { .. } => {}
+        }
+    }
+
+    /// Counts a call that completed for all that it lies in.
+    fn count_inside(&mut self, path: &str) {
+        for (end, _) in path.match_indices('/') {
+            let around = self.plan.find(&StepPath::new(&path[..end]));
+            if let Some(step) = around.and_then(|node| self.steps.get_mut(&node)) {
+                step.inside.0 += 1;
+            }
         }
     }
 
@@ -299,6 +318,8 @@ impl StepProgress {
             kept: false,
             rounds,
             continued: false,
+            kept_rounds: None,
+            inside: (0, 0),
         }
     }
 
@@ -342,6 +363,14 @@ impl StepProgress {
             StepState::Skipped => "skipped",
             StepState::Cancelled => "cancelled",
         }
+    }
+}
+
+/// Returns why a step failed, in one line; of a denied call, what it was about.
+fn in_words(failure: &Failure) -> String {
+    match crate::report::Denied::of(failure) {
+        Some(denied) => denied.brief(),
+        None => failure.message.lines().next().unwrap_or_default().to_owned(),
     }
 }
 

@@ -1,8 +1,13 @@
 //! What is said of a run when it is over: outputs, the failure with its place, and what to do next.
 
+mod denial;
+
+pub(crate) use denial::{Denial, Denied};
+
 use crate::diagnostics::{Placed, draw_failure};
 use crate::failure::{Exit, Failure};
 use crate::progress::{RunProgress, StepState, detail, name};
+use crate::station::Station;
 use crate::talk::{BAD, GOOD, Look, counted, duration, harmless, print, say, size};
 use cofferdam_engine::event::Metrics;
 use cofferdam_engine::plan::{Node, NodeKind};
@@ -13,6 +18,8 @@ use std::sync::Arc;
 
 /// What is said of a run besides its steps.
 pub(crate) struct Facts<'a> {
+    /// Where it ran.
+    pub(crate) station: &'a Station,
     /// The shortest ending of its id.
     pub(crate) short: &'a str,
     /// What it executed.
@@ -83,8 +90,8 @@ pub(crate) async fn say_failure(
         return Ok(());
     };
     let node = progress.plan.find(step).map(|index| progress.plan.node(index));
-    let lines = match log.log_lines(run, Some(step.clone())).await {
-        Ok(lines) => lines.lines,
+    let (lines, dropped) = match log.log_lines(run, Some(step.clone())).await {
+        Ok(lines) => (lines.lines, lines.dropped),
         Err(error) => return Err(Failure::of(Exit::Internal, error)),
     };
     let worst: Vec<String> = lines
@@ -94,7 +101,10 @@ pub(crate) async fn say_failure(
         .take(4)
         .map(|line| harmless(&line.message))
         .collect();
-    let worst: Vec<String> = worst.into_iter().rev().collect();
+    let mut worst: Vec<String> = worst.into_iter().rev().collect();
+    if dropped > 0 {
+        worst.push(format!("({} dropped)", counted(dropped, "line")));
+    }
     say("");
     say(failed(progress, facts, step.as_str(), node, failure, &worst, look));
     Ok(())
@@ -125,7 +135,17 @@ fn failed(
     look: &Look,
 ) -> String {
     let first = harmless(failure.message.lines().next().unwrap_or_default());
-    let title = format!("step `{}` failed: {first}", node.map_or(step, name));
+    let denial = match (node.map(|node| &node.kind), Denied::of(failure)) {
+        (Some(NodeKind::Call(call)), Some(denied)) => {
+            let again = format!("cofferdam run {}", harmless(&facts.definition.file));
+            Some(Denial::of(facts.station, &call.action.plugin, denied, &again))
+        }
+        _ => None,
+    };
+    let title = match &denial {
+        Some(denial) => denial.title.clone(),
+        None => format!("step `{}` failed: {first}", node.map_or(step, name)),
+    };
     let attempts = progress
         .plan
         .find(&cofferdam_engine::StepPath::new(step))
@@ -141,7 +161,10 @@ fn failed(
     if matches!(node.map(|node| &node.kind), Some(NodeKind::Call(_))) {
         label.push(format!("attempt {attempts} of {allowed}"));
     }
-    label.push(format!("class `{}`", failure.class));
+    label.push(match failure.class {
+        FailureClass::Denied => "class `denied`: not tried again".to_owned(),
+        class => format!("class `{class}`"),
+    });
     if !what.is_empty() {
         label.push(what);
     }
@@ -154,11 +177,21 @@ fn failed(
         .get("stderr")
         .and_then(Data::as_text)
         .unwrap_or_default();
+    // The title tells of the panic already.
+    let stderr = match failure.class {
+        FailureClass::Trap => stderr.split("\nthread '").next().unwrap_or(stderr),
+        _ => stderr,
+    };
+    let stderr = if stderr.starts_with("thread '") && failure.class == FailureClass::Trap {
+        ""
+    } else {
+        stderr
+    };
     let tail: Vec<&str> = stderr.lines().rev().take(6).collect();
     let tail: Vec<&str> = tail.into_iter().rev().collect();
     if !tail.is_empty() {
         notes.push(("log", tail.join("\n")));
-    } else if !said.is_empty() {
+    } else if !said.is_empty() && failure.class != FailureClass::Trap {
         notes.push(("log", said.join("\n")));
     }
     let kept: Vec<&str> = progress
@@ -169,13 +202,24 @@ fn failed(
     if !kept.is_empty() {
         notes.push(("kept", kept.join(", ")));
     }
-    let next = match failure.class {
-        FailureClass::Denied => match node.map(|node| &node.kind) {
-            Some(NodeKind::Call(call)) => format!("cofferdam grants --plugin {}", call.action.plugin),
-            _ => "cofferdam grants".to_owned(),
-        },
-        _ if said.is_empty() => format!("cofferdam show {}", facts.short),
-        _ => format!(
+    let next = match denial {
+        Some(denial) => {
+            if !denial.granted.is_empty() {
+                notes.push((
+                    "granted",
+                    denial.granted.join(
+                        "
+",
+                    ),
+                ));
+            }
+            denial.next.join(
+                "
+",
+            )
+        }
+        None if said.is_empty() => format!("cofferdam show {}", facts.short),
+        None => format!(
             "cofferdam logs {0} {1} {dot} cofferdam show {0}",
             facts.short,
             node.map_or(step, |node| node.path.as_str())

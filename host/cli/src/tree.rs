@@ -61,6 +61,9 @@ impl Tree<'_> {
     fn node(&mut self, index: NodeIndex, indent: &str, last: bool) {
         let Some(step) = self.progress.step(index) else { return };
         let node = self.progress.plan.node(index);
+        if let Some((rounds, steps)) = step.kept_rounds {
+            self.kept_rounds(indent, name(node), rounds, steps);
+        }
         let (middle, summary) = self.words(index, step);
         self.row(indent, step, name(node), &middle, &summary);
         self.below(index, step, indent);
@@ -173,6 +176,23 @@ impl Tree<'_> {
         };
         let line = format!("{indent}{sign} {name} {body} {time}");
         self.lines.push(line.trim_end().to_owned());
+    }
+
+    /// Adds the line for the rounds of a loop that were kept.
+    fn kept_rounds(&mut self, indent: &str, name: &str, rounds: u32, steps: u64) {
+        let look = self.look;
+        let lead = indent.width() + look.sign(Sign::Keep).width().max(1) + 1;
+        let name_width = (NAME + 3).saturating_sub(lead).max(name.width());
+        let rounds = match rounds {
+            1 => "round 1".to_owned(),
+            several => format!("rounds 1-{several}"),
+        };
+        let steps = crate::talk::counted(steps, "step");
+        self.lines.push(format!(
+            "{indent}{} {} {rounds} kept ({steps})",
+            look.painted_sign(Sign::Keep),
+            look.paint(DIM, &pad(name, name_width))
+        ));
     }
 
     fn sign(&self, step: &StepProgress) -> String {

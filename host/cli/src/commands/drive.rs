@@ -77,6 +77,7 @@ pub(crate) async fn to_the_end(
                 print(report::json(run, definition, &progress, ended.metrics()).to_string());
             } else {
                 let facts = report::Facts {
+                    station,
                     short: &short,
                     definition,
                     memory: used.memory,

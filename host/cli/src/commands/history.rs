@@ -144,6 +144,7 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
     }
     if progress.ending.is_some() {
         let facts = report::Facts {
+            station,
             short: &short,
             definition: &definition,
             memory: 0,

@@ -1,19 +1,25 @@
 //! Looking at plugins and trying them: `plugin list`, `inspect`, `check`, `run`.
 
+mod inspect;
+mod usage;
+
+pub(crate) use inspect::inspect;
+
 use super::among_guests;
-use crate::arguments::{Manner, PluginCheck, PluginInspect, PluginRun};
+use crate::arguments::{Manner, PluginCheck, PluginRun};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::station::{Plugins, Station, json, provider};
+use crate::report::{Denial, Denied};
+use crate::station::{Station, json, provider};
 use crate::table::{print_table, table};
-use crate::talk::{DIM, GOOD, STRONG, Sign, harmless, print, say, size};
+use crate::talk::{GOOD, Sign, print, say, size};
 use cofferdam_engine::Data;
 use cofferdam_wasm::{
-    Action, ActionDescriptor, AttemptCall, AttemptInfo, CancelFlag, Component, LIMITS, LogLine, Observer, Plugin,
-    PluginSource, Progress, Registry, Resolution, Sandbox, Verdict,
+    Action, AttemptCall, AttemptInfo, CancelFlag, Component, LogLine, LogSource, Observer, Plugin, PluginSource,
+    Progress, Registry, Resolution, Sandbox, Verdict,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 
 /// The longest parameters, in bytes.
@@ -74,8 +80,11 @@ pub(crate) async fn list(station: &Station, manner: &Manner) -> Outcome {
             .map(|problem| station.short(&problem.file))
             .collect();
         let width = shown.iter().map(|file| file.chars().count()).max().unwrap_or(0);
+        let here = std::env::current_dir().map_or_else(|_| String::new(), |here| format!("{}/", here.display()));
         for (file, problem) in shown.iter().zip(registry.problems()) {
-            print(format!("  {file:width$}   {}  ({})", problem.reason, problem.code));
+            // Other files are named as short as this one.
+            let reason = problem.reason.replace(&here, "");
+            print(format!("  {file:width$}   {reason}  ({})", problem.code));
         }
     }
     Ok(Exit::Done)
@@ -112,7 +121,8 @@ fn plugin_json(station: &Station, plugin: &Plugin) -> serde_json::Value {
                 "summary": descriptor.summary,
                 "params": descriptor.params,
                 "output": descriptor.output,
-                "dry_run": if descriptor.dry_run_aware { "aware" } else { "not entered" },
+                "retries": inspect::retries(descriptor),
+                "dry_run": inspect::dry_run(descriptor),
                 "grants": grants,
             })
         })
@@ -126,240 +136,6 @@ fn plugin_json(station: &Station, plugin: &Plugin) -> serde_json::Value {
         "imports": plugin.component.imports(),
         "actions": actions,
     })
-}
-
-/// Shows a plugin, an action or a file.
-pub(crate) async fn inspect(station: &Station, manner: &Manner, arguments: &PluginInspect) -> Outcome {
-    let sandbox = station.sandbox()?;
-    let path = Path::new(&arguments.what);
-    if path.extension().is_some_and(|extension| extension == "wasm") {
-        let plugin = from_file(station, &sandbox, path).await?;
-        say(format!(
-            "{} is not installed: this is what would be granted to it",
-            station.short(path)
-        ));
-        return shown(station, manner, &plugin, None);
-    }
-    let plugins = station.plugins(&sandbox).await?;
-    let (name, action) = match arguments.what.split_once('.') {
-        Some((plugin, action)) => (plugin, Some(action)),
-        None => (arguments.what.as_str(), None),
-    };
-    match plugins.registry.plugin(name) {
-        Some(plugin) => shown(station, manner, plugin, action),
-        None => Err(unknown_plugin(&plugins, name)),
-    }
-}
-
-fn unknown_plugin(plugins: &Plugins, name: &str) -> Failure {
-    let names = plugins.registry.plugins().iter().map(|plugin| plugin.name.as_str());
-    let failure = Failure::new(Exit::Usage, format!("there is no plugin `{name}`"));
-    match cofferdam_dsl::did_you_mean(name, names) {
-        Some(near) => failure.hint(format!("did you mean `{near}`?")),
-        None => failure.hint("list them: cofferdam plugin list"),
-    }
-}
-
-fn shown(station: &Station, manner: &Manner, plugin: &Plugin, action: Option<&str>) -> Outcome {
-    if let Some(name) = action {
-        let Some(descriptor) = plugin
-            .component
-            .actions()
-            .iter()
-            .find(|descriptor| descriptor.name == name)
-        else {
-            let names = plugin
-                .component
-                .actions()
-                .iter()
-                .map(|descriptor| descriptor.name.as_str());
-            let failure = Failure::new(Exit::Usage, format!("`{}` has no action `{name}`", plugin.name));
-            return Err(match cofferdam_dsl::did_you_mean(name, names.clone()) {
-                Some(near) => failure.hint(format!("did you mean `{near}`?")),
-                None => failure.hint(format!("it has: {}", names.collect::<Vec<_>>().join(", "))),
-            });
-        };
-        if manner.json {
-            print(serde_json::json!({ "plugin": plugin.name, "action": descriptor.name, "summary": descriptor.summary, "params": descriptor.params, "output": descriptor.output, "examples": descriptor.examples }).to_string());
-        } else {
-            show_action(station, plugin, descriptor);
-        }
-        return Ok(Exit::Done);
-    }
-    if manner.json {
-        print(plugin_json(station, plugin).to_string());
-    } else {
-        show_plugin(station, plugin);
-    }
-    Ok(Exit::Done)
-}
-
-fn show_plugin(station: &Station, plugin: &Plugin) {
-    let look = &station.look;
-    let dot = if look.signs { "·" } else { "-" };
-    let digest = plugin.component.digest().to_hex();
-    print(format!(
-        "{} {dot} cofferdam:plugin@0.1.0 {dot} sha256:{}…{} {dot} {}",
-        look.paint(STRONG, &provider(plugin)),
-        &digest[..4],
-        &digest[60..],
-        size(plugin.component.size())
-    ));
-    print("");
-    print("actions");
-    for descriptor in plugin.component.actions() {
-        print(format!(
-            "  {}.{:<20} {}",
-            plugin.name,
-            descriptor.name,
-            harmless(&descriptor.summary)
-        ));
-        let names = |schema: &Option<Data>| {
-            parameters(schema.as_ref())
-                .into_iter()
-                .map(|(name, required, ..)| if required { format!("{name}*") } else { name })
-                .collect::<Vec<_>>()
-                .join("  ")
-        };
-        print(look.paint(DIM, &format!("      params  {}", names(&descriptor.params))));
-        let output = parameters(descriptor.output.as_ref())
-            .into_iter()
-            .map(|(name, ..)| name)
-            .collect::<Vec<_>>()
-            .join("  ");
-        if !output.is_empty() {
-            print(look.paint(DIM, &format!("      output  {output}")));
-        }
-    }
-    print("");
-    let mut table = table(["asks for ", "granted", "where"]);
-    let mut refused = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
-    for descriptor in plugin.component.actions() {
-        let Some(action) = plugin.component.action(&descriptor.name) else {
-            continue;
-        };
-        for need in station.grants(plugin, &action).needs {
-            if !seen.insert(need.kind.clone()) {
-                continue;
-            }
-            for granted in &need.granted {
-                table.add_row([
-                    need.kind.clone(),
-                    format!("{}  {}", granted.guest, station.short(&granted.host)),
-                    granted.source.to_string(),
-                ]);
-            }
-            if let Some(refusal) = need.refused {
-                table.add_row([need.kind.as_str(), "refused", ""]);
-                refused.push(refusal);
-            }
-        }
-    }
-    if seen.is_empty() {
-        print("asks for    nothing");
-    } else {
-        print_table(&mut table, &[]);
-    }
-    for refusal in refused {
-        print(format!("  {}", refusal.message));
-        if let (Some(place), Some(line)) = (refusal.place, refusal.line) {
-            print(format!("  to grant it, add to {place}:\n      {line}"));
-        }
-    }
-    print("");
-    let limits = station.configuration.limits_for(&plugin.name);
-    let limits: Vec<String> = LIMITS
-        .iter()
-        .map(|row| format!("{} {}", row.setting, row.display(limits.get(row.name))))
-        .collect();
-    print(format!("limits      {}", limits.join("  ")));
-    let packages: std::collections::BTreeSet<&str> = plugin
-        .component
-        .imports()
-        .iter()
-        .map(|import| import.split('/').next().unwrap_or(import))
-        .collect();
-    print(format!(
-        "imports     {}   (an import is not a permission)",
-        packages.into_iter().collect::<Vec<_>>().join(", ")
-    ));
-}
-
-fn show_action(station: &Station, plugin: &Plugin, descriptor: &ActionDescriptor) {
-    let look = &station.look;
-    print(format!(
-        "{}   {}",
-        look.paint(STRONG, &format!("{}.{}", plugin.name, descriptor.name)),
-        harmless(&descriptor.summary)
-    ));
-    for (heading, schema) in [("params", &descriptor.params), ("output", &descriptor.output)] {
-        let fields = parameters(schema.as_ref());
-        if fields.is_empty() {
-            continue;
-        }
-        print("");
-        let mut table = table([heading, "kind", "", ""]);
-        for (name, required, kind, description) in fields {
-            let needed = if required && heading == "params" {
-                "required"
-            } else {
-                ""
-            };
-            table.add_row([name.as_str(), kind.as_str(), needed, &harmless(&description)]);
-        }
-        print_table(&mut table, &[]);
-    }
-    if let Some(example) = descriptor.examples.first() {
-        print("");
-        print("example");
-        print(format!("  {}", harmless(&example.to_json())));
-    }
-    let required: Vec<String> = parameters(descriptor.params.as_ref())
-        .into_iter()
-        .filter(|(_, required, ..)| *required)
-        .map(|(name, ..)| format!("{name} = .."))
-        .collect();
-    print("");
-    print(format!(
-        "  call {}.{} {{ params {{ {} }} }}",
-        plugin.name,
-        descriptor.name,
-        required.join("  ")
-    ));
-}
-
-/// Returns the fields of a JSON Schema of an object: name, whether required, kind, description.
-fn parameters(schema: Option<&Data>) -> Vec<(String, bool, String, String)> {
-    let Some(schema) = schema else { return Vec::new() };
-    let required: Vec<&str> = match schema.get("required") {
-        Some(Data::List(names)) => names.iter().filter_map(Data::as_text).collect(),
-        _ => Vec::new(),
-    };
-    let Some(Data::Map(properties)) = schema.get("properties") else {
-        return Vec::new();
-    };
-    properties
-        .iter()
-        .map(|(name, property)| {
-            let kind = match property.get("type") {
-                Some(Data::Text(kind)) => kind.to_string(),
-                Some(Data::List(kinds)) => kinds
-                    .iter()
-                    .filter_map(Data::as_text)
-                    .filter(|kind| *kind != "null")
-                    .collect::<Vec<_>>()
-                    .join(" or "),
-                _ => "any".to_owned(),
-            };
-            let description = property
-                .get("description")
-                .and_then(Data::as_text)
-                .unwrap_or_default()
-                .to_owned();
-            (name.to_string(), required.contains(&&**name), kind, description)
-        })
-        .collect()
 }
 
 /// Loads a component from a file that is not installed.
@@ -416,7 +192,7 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Plugin
                     station.short(file),
                     provider(&plugin)
                 ));
-                show_plugin(station, &plugin);
+                inspect::show_plugin(station, &plugin, None);
             }
             Err(failure) if arguments.files.len() == 1 => return Err(failure),
             Err(failure) => {
@@ -440,10 +216,14 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &PluginRu
         .map(ToString::to_string)
         .collect();
     if !refusals.is_empty() {
+        if manner.json {
+            print(failure_json("CF0610", "denied", &refusals.join("; "), &Data::Null).to_string());
+        }
         return Err(Failure::new(Exit::Invalid, refusals.join("\n       ")).code("CF0610"));
     }
     let prepared = station.prepare(&plugin, action)?;
     let name = format!("{}.{}", plugin.name, prepared.action.descriptor().name);
+    let listener = Arc::new(Listener::default());
     let call = AttemptCall {
         params,
         attempt: AttemptInfo {
@@ -458,26 +238,25 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &PluginRu
         grants: prepared.grants,
         settings: prepared.settings,
         limits: prepared.limits.clone(),
-        observer: Arc::new(Listener),
+        observer: Arc::clone(&listener) as Arc<dyn Observer>,
         cancel: CancelFlag::default(),
     };
     let action = prepared.action;
     let report = among_guests(&guests, async move { action.run(call).await }).await?;
+    listener.finish(matches!(report.verdict, Verdict::Trapped(_)));
+    if report.log.dropped > 0 {
+        say(format!("{} dropped", crate::talk::counted(report.log.dropped, "line")));
+    }
     let used = format!(
         "{:.1} ms cpu, {} of memory, {} out",
         report.usage.cpu.as_secs_f64() * 1e3,
         size(report.usage.memory),
         size(report.usage.output)
     );
-    for call in &report.denied {
-        say(format!(
-            "denied: {} {}: {}",
-            call.call,
-            harmless(&call.target),
-            call.reason
-        ));
-    }
-    let fail = |code, class: &str, message: String| {
+    let fail = |code, class: &str, message: String, details: &Data| {
+        if manner.json {
+            print(failure_json(code, class, &message, details).to_string());
+        }
         let failure = Failure::new(Exit::RunFailed, format!("{name}: {message}")).code(code);
         Err(failure.hint(format!("class `{class}`, {used}")))
     };
@@ -494,18 +273,36 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &PluginRu
             say(used);
             Ok(Exit::Done)
         }
-        Verdict::GuestFailed(failure) => fail("CF0710", failure.class.word(), failure.message),
-        Verdict::Trapped(trap) => {
-            if !trap.stderr.trim().is_empty() {
-                say(trap.stderr.trim_end());
+        Verdict::GuestFailed(failure) => match report.denied.last() {
+            Some(call) => {
+                let denied = Denied {
+                    call: call.call,
+                    target: &call.target,
+                    reason: &call.reason,
+                };
+                let denial = Denial::of(station, &plugin.name, denied, "the same command again");
+                if manner.json {
+                    print(failure_json("CF0610", "denied", &denial.title, &failure.details).to_string());
+                }
+                let mut said = Failure::new(Exit::RunFailed, denial.title).code("CF0610");
+                for granted in denial.granted {
+                    said = said.hint(format!("granted: {granted}"));
+                }
+                Err(said.hint(denial.next.join("\n          ")))
             }
-            fail("CF0711", "trap", trap.message)
-        }
-        Verdict::LimitExceeded(limit) => fail("CF0712", "limit", limit.to_string()),
-        Verdict::TimedOut(timeout) => fail("CF0713", "timeout", timeout.to_string()),
-        Verdict::Cancelled => fail("CF0710", "cancelled", "it was stopped".to_owned()),
+            None => fail("CF0710", failure.class.word(), failure.message, &failure.details),
+        },
+        Verdict::Trapped(trap) => fail("CF0711", "trap", trap.message, &Data::Null),
+        Verdict::LimitExceeded(limit) => fail("CF0712", "limit", limit.to_string(), &Data::Null),
+        Verdict::TimedOut(timeout) => fail("CF0713", "timeout", timeout.to_string(), &Data::Null),
+        Verdict::Cancelled => fail("CF0710", "cancelled", "it was stopped".to_owned(), &Data::Null),
         Verdict::HostFault(reason) => Err(Failure::new(Exit::Internal, reason)),
     }
+}
+
+/// Returns what `plugin run --json` prints of an action that failed.
+fn failure_json(code: &str, class: &str, message: &str, details: &Data) -> serde_json::Value {
+    serde_json::json!({ "error": { "code": code, "class": class, "message": message, "details": details } })
 }
 
 async fn resolve(station: &Station, sandbox: &Sandbox, arguments: &PluginRun) -> Result<(Plugin, Action), Failure> {
@@ -585,16 +382,42 @@ fn params(text: &str) -> Result<Data, Failure> {
     }
 }
 
-/// Says what the guest says.
-struct Listener;
+/// Says what the guest says. Lines of its standard error stream wait until it is known what they belong to: the
+/// message of a panic is told by the verdict, and not a second time.
+#[derive(Default)]
+struct Listener {
+    held: Mutex<Vec<LogLine>>,
+}
+
+impl Listener {
+    /// Says the lines that were held back, up to a panic that the verdict tells of.
+    fn finish(&self, trapped: bool) {
+        let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
+        for line in held {
+            if trapped && line.message.contains(" panicked at ") {
+                return;
+            }
+            say_line(&line);
+        }
+    }
+}
+
+fn say_line(line: &LogLine) {
+    say(format!(
+        "{}: {}",
+        format!("{:?}", line.level).to_lowercase(),
+        line.message
+    ));
+}
 
 impl Observer for Listener {
     fn log(&self, line: LogLine) {
-        say(format!(
-            "{}: {}",
-            format!("{:?}", line.level).to_lowercase(),
-            line.message
-        ));
+        if line.source == LogSource::Stderr {
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        } else {
+            self.finish(false);
+            say_line(&line);
+        }
     }
 
     fn progress(&self, progress: &Progress) {

@@ -68,6 +68,14 @@ pub(crate) fn new(arguments: &PluginNew) -> Outcome {
         let failure = Failure::new(Exit::Usage, format!("`{name}` cannot name a plugin"));
         return Err(failure.hint("use lower-case letters, digits and single hyphens, beginning with a letter"));
     }
+    if crate::builtin::names().any(|built_in| built_in == name) {
+        let failure = Failure::new(
+            Exit::Usage,
+            format!("`{name}` is the name of a plugin that is built in"),
+        )
+        .code("CF0507");
+        return Err(failure.hint("names of built-in plugins are reserved: choose another"));
+    }
     let root = Path::new(name);
     if root.exists() {
         return Err(Failure::new(

@@ -1,7 +1,13 @@
 //! `runs`, `show`, `events`, `logs`: what happened.
 
 use crate::project::Project;
+use cofferdam_dsl::{Actions, Options};
+use cofferdam_engine::RunId;
+use cofferdam_runtime::{Host, Request, SandboxExecutor, Unobserved};
+use cofferdam_store::{Creation, Durability, HostId, RunLog, SqliteLog, SqliteOptions};
 use insta::assert_snapshot;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const JOIN: &str = "workflow join edition 1 {\n  call join { use = text.join  params { items = [\"a\", \"b\"] } }\n  outputs { text = (steps.join.output.text) }\n}\n";
 
@@ -53,4 +59,48 @@ fn an_ended_run_is_not_resumed() {
     let project = Project::with(&[("join.wf", JOIN)]);
     assert_eq!(project.say(&["run", "join.wf"]).code, Some(0));
     assert_snapshot!(project.transcript(&["resume"]));
+}
+
+// row N01
+#[test]
+fn an_ending_that_several_runs_have_names_them() {
+    let project = Project::with(&[("join.wf", JOIN)]);
+    assert_eq!(project.say(&["run", "join.wf"]).code, Some(0));
+    // Ids are made of the time and of chance: those that end alike are made by hand.
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let options = SqliteOptions {
+        path: project.path(".cofferdam/state.db"),
+        host: HostId::parse("test").expect("a name"),
+        durability: Durability::Process,
+        creation: Creation::IfMissing,
+    };
+    let log: Arc<dyn RunLog> = Arc::new(SqliteLog::open(options).expect("the state"));
+    let newest = runtime.block_on(log.find("last")).expect("a run").bits();
+    let text = "workflow alike edition 1 {\n  set { n = 1 }\n}\n";
+    let compiled = cofferdam_dsl::compile(text, "alike.wf", &Actions::default(), &Options::default());
+    let plan = Arc::new(compiled.plan.expect("a plan"));
+    let guests = runtime.handle().clone();
+    let host = Host::new(Arc::clone(&log), Arc::new(SandboxExecutor::new()), 1, guests);
+    for beginning in [1_u128, 2] {
+        let request = Request {
+            plan: Arc::clone(&plan),
+            file: "alike.wf".to_owned(),
+            source: text.to_owned(),
+            inputs: BTreeMap::new(),
+            injected: BTreeMap::new(),
+            dry_run: false,
+            caller_id: None,
+        };
+        let id = RunId::from_bits(newest + (beginning << 100));
+        runtime.block_on(async {
+            let driving = host.start(id, request, Arc::new(Unobserved));
+            driving.wait().await.expect("it ends");
+        });
+    }
+    drop((host, log));
+    let ending = format!("{newest:032x}")[26..].to_owned();
+    let said = project.say(&["show", &ending]);
+    let listed = said.stderr.lines().filter(|line| *line == "  = help: [run]").count();
+    assert_eq!((said.code, listed), (Some(2), 3), "{said}");
+    assert!(said.stderr.contains("fits several runs"), "{said}");
 }

@@ -1,5 +1,7 @@
 //! `plugin`: what is known of components, and of files that are none.
 
+mod authoring;
+
 use crate::project::Project;
 use insta::assert_snapshot;
 
@@ -38,6 +40,59 @@ fn a_refused_need_is_shown_with_the_line_that_grants_it() {
     assert_snapshot!(project.transcript(&["plugin", "inspect", "report"]));
 }
 
+// row E04
+#[test]
+fn a_plugin_is_shown_with_who_uses_it_and_how_its_attempts_ended() {
+    let project = Project::with(&[
+        (
+            "workflows/reads.wf",
+            "workflow reads edition 1 {\n  call read { use = fs.read  params { path = \"/etc/x\" } }\n}\n",
+        ),
+        (
+            "workflows/lists.wf",
+            "workflow lists edition 1 {\n  call list { use = fs.list }\n}\n",
+        ),
+        (
+            "workflows/bad.wf",
+            "workflow bad edition 1 {\n  call list { use = fs.lst }\n}\n",
+        ),
+    ]);
+    let end = |project: &Project| {
+        let said = project.say(&["plugin", "inspect", "fs"]);
+        let lines: Vec<&str> = said.stdout.lines().rev().take(2).collect();
+        format!("{}\n{}", lines[1], lines[0])
+    };
+    let before = end(&project);
+    assert!(!project.path(".cofferdam").exists(), "looking leaves nothing behind");
+    assert_eq!(project.say(&["run", "lists"]).code, Some(0));
+    assert_eq!(project.say(&["run", "reads"]).code, Some(1));
+    assert_snapshot!(format!("{before}\n\n{}", end(&project)));
+}
+
+#[test]
+fn a_file_that_is_not_installed_is_shown_with_what_would_be_granted() {
+    let project = Project::with(&[("cofferdam.toml", "config = 1\n")]);
+    project.write("download.wasm", built_in("report"));
+    assert_snapshot!(project.transcript(&["plugin", "inspect", "./download.wasm"]));
+}
+
+#[test]
+fn of_two_files_with_one_name_neither_is_used() {
+    let project = Project::empty();
+    project.write("plugins/my_tool.wasm", built_in("json"));
+    project.write("plugins/my-tool.wasm", built_in("text"));
+    assert_snapshot!(project.transcript(&["plugin", "list"]));
+}
+
+/// Returns the bytes of a plugin that is built in, for files that are real components.
+fn built_in(name: &str) -> Vec<u8> {
+    let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("it lies in the target directory");
+    let directory = std::env::var_os("COFFERDAM_PLUGINS").map_or_else(|| target.join("plugins"), Into::into);
+    std::fs::read(directory.join(format!("{name}.wasm"))).expect("`cargo xtask plugins` builds it")
+}
+
 // row B15
 #[test]
 fn files_that_are_no_plugins_are_refused_with_the_reason() {
@@ -72,4 +127,6 @@ fn an_action_is_tried_outside_of_a_workflow() {
         run("fs.read", "{"),
     ];
     assert_snapshot!(transcript.join("\n"));
+    let failed = project.say(&["plugin", "run", "fs.read", "--params", r#"{"path": "nope"}"#, "--json"]);
+    assert_snapshot!("run_json_failed", failed);
 }

@@ -61,6 +61,44 @@ fn without_signs_the_tree_is_plain() {
     assert_snapshot!(project().transcript(&["run", "report.wf", "--progress", "tree", "--plain"]));
 }
 
+/// Runs a command of the binary on a terminal of its own, and returns what the terminal was sent.
+fn on_a_terminal(project: &Project, variables: &[(&str, &str)], arguments: &str) -> String {
+    let binary = assert_cmd::cargo::cargo_bin!("cofferdam");
+    let line = format!("{} {arguments}", binary.display());
+    let mut command = project.command(&[]);
+    let environment: Vec<(std::ffi::OsString, std::ffi::OsString)> = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        .collect();
+    command = std::process::Command::new("script");
+    command
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .current_dir(project.path(""))
+        .env_clear()
+        .envs(environment)
+        .env("TERM", "xterm-256color")
+        .envs(variables.iter().copied())
+        .stdin(std::process::Stdio::null());
+    let output = command.output().expect("`script` of util-linux");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn on_a_terminal_colours_and_movement_can_be_turned_off() {
+    let project = project();
+    let live = on_a_terminal(&project, &[], "run report.wf");
+    assert!(live.contains("\u{1b}[32m") && live.contains("A\r\u{1b}[J"), "{live:?}");
+    let colourless = on_a_terminal(&project, &[("NO_COLOR", "1")], "run report.wf");
+    let colours = regex::Regex::new("\u{1b}\\[[0-9;]*m").expect("a pattern");
+    assert!(!colours.is_match(&colourless), "{colourless:?}");
+    let plain = on_a_terminal(&project, &[], "run report.wf --plain");
+    assert!(plain.is_ascii() && !plain.contains('\u{1b}'), "{plain:?}");
+    for said in [&live, &colourless, &plain] {
+        assert!(said.contains("todos") && said.contains("out/seen.txt"), "{said:?}");
+    }
+}
+
 #[test]
 fn colours_stay_out_of_files_unless_they_are_forced() {
     let project = project();
@@ -143,6 +181,63 @@ fn a_place_that_is_not_granted_is_denied_and_the_grant_is_named() {
     assert_snapshot!(project.transcript(&["run", "copies.wf"]));
 }
 
+// row E14
+#[test]
+fn a_denied_call_shows_what_is_granted_and_the_line_to_add() {
+    const GRANTS: &str = "config = 1\n\n[plugins.fs]\ndirs = [\n  { guest = \"/src\", host = \"src\", access = \"read\" },\n  { guest = \"/out\", host = \"out\", access = \"write\", create = true },\n]\n";
+    let project = Project::with(&[
+        ("cofferdam.toml", GRANTS),
+        ("src/a.txt", "a"),
+        ("data/orders.csv", "a,b"),
+        (
+            "reads.wf",
+            "workflow reads edition 1 {\n  call first { use = fs.read  params { path = \"/src/a.txt\" } }\n  call read { use = fs.read  params { path = \"/data/orders.csv\" } }\n}\n",
+        ),
+        (
+            "writes.wf",
+            "workflow writes edition 1 {\n  call write { use = fs.write  params { path = \"/data/new/x\"  text = \"x\" } }\n}\n",
+        ),
+        (
+            "changes.wf",
+            "workflow changes edition 1 {\n  call copy { use = fs.copy  params { from = \"/src/a.txt\"  to = \"/src/b.txt\" } }\n}\n",
+        ),
+    ]);
+    let transcripts =
+        ["reads.wf", "writes.wf", "changes.wf"].map(|file| project.transcript(&["run", file, "--progress", "tree"]));
+    assert_snapshot!("denied", transcripts.join("\n"));
+    // The line that is said is a line that works.
+    project.write(
+        "cofferdam.toml",
+        GRANTS.replace(
+            "dirs = [\n",
+            "dirs = [\n  { guest = \"/data\", host = \"data\", access = \"read\" },\n",
+        ),
+    );
+    assert_eq!(project.say(&["run", "reads.wf"]).code, Some(0));
+    assert_snapshot!(
+        "denied_plugin_run",
+        project.transcript(&["plugin", "run", "fs.read", "--params", "{\"path\": \"/etc/passwd\"}"])
+    );
+}
+
+// row E14
+#[test]
+fn a_pipe_is_refused_in_words() {
+    let project = Project::with(&[("a.txt", "a")]);
+    let made = std::process::Command::new("mkfifo")
+        .arg(project.path("pipe"))
+        .status()
+        .expect("mkfifo");
+    assert!(made.success());
+    let run = |action: &str, params: &str| project.transcript(&["plugin", "run", action, "--params", params]);
+    let transcripts = [
+        run("fs.read", r#"{"path": "pipe"}"#),
+        run("fs.copy", r#"{"from": "pipe", "to": "out/x"}"#),
+        run("fs.read", r#"{"path": "."}"#),
+    ];
+    assert_snapshot!(transcripts.join("\n"));
+}
+
 // row A06, row A07
 #[test]
 fn inputs_that_do_not_fit_are_refused_all_at_once() {
@@ -156,6 +251,7 @@ fn inputs_that_do_not_fit_are_refused_all_at_once() {
         vec!["run", "missing.wf", "-i", "fil=a"],
         vec!["run", "missing.wf", "-i", "file=a", "-i", "other=b"],
         vec!["run", "report.wf", "-i", "few=many"],
+        vec!["run", "report.wf", "-i", "few=many", "-i", "rot=x", "-i", "other=y"],
         vec!["run", "report.wf", "-i", "few=12"],
         vec!["run", "report.wf", "-i", "few:=[1"],
         vec!["run", "report.wf", "-i", "root=@nowhere"],

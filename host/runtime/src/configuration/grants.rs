@@ -275,11 +275,16 @@ impl Configuration {
                 format!("[plugins.{}], {}", key(plugin), section.source),
                 format!("dirs = [{entry}]"),
             ),
-            None => (format!("[plugins.{}]", key(plugin)), format!("dirs = [{entry}]")),
-        };
-        let place = match self.project().file() {
-            Some(file) => format!("{place} in {}", self.project().short(file)),
-            None => format!("{place} in cofferdam.toml (cofferdam init makes one)"),
+            None => {
+                let file = match self.project().file() {
+                    Some(file) => self.project().short(file),
+                    None => "cofferdam.toml (cofferdam init makes one)".to_owned(),
+                };
+                (
+                    format!("[plugins.{}] in {file}", key(plugin)),
+                    format!("dirs = [{entry}]"),
+                )
+            }
         };
         Refusal {
             message,

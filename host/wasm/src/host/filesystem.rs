@@ -419,20 +419,24 @@ impl HostDescriptor for View<'_> {
         open: OpenFlags,
         descriptor: DescriptorFlags,
     ) -> FsResult<Resource<Descriptor>> {
-        const CALL: &str = "filesystem.open-at";
         let how = HowToOpen {
             last_link: last_link(path_flags),
             open,
             descriptor,
         };
-        let directory = self.directory(CALL, &fd, &path)?;
+        let call = if how.mode().contains(OpenMode::WRITE) {
+            "filesystem.open-at for writing"
+        } else {
+            "filesystem.open-at"
+        };
+        let directory = self.directory(call, &fd, &path)?;
         let perms = directory.perms;
         if perms.write_not_permitted() && how.mode().contains(OpenMode::WRITE) {
-            return Err(self.read_only(CALL, &fd, &path));
+            return Err(self.read_only(call, &fd, &path));
         }
         let start = self.start(directory);
         let name = self.directories.guest_path(fd.rep(), &path);
-        match self.at(CALL, &fd, path, move |path| start.open(path, how)).await? {
+        match self.at(call, &fd, path, move |path| start.open(path, how)).await? {
             Opened::File(file) => {
                 let file = OpenFile::new(file, perms, how.mode(), false);
                 self.directories.remember(&file);
