@@ -53,14 +53,21 @@ fn a_run_that_was_interrupted_is_given_up_and_cleans_up() {
     let said = end(&project, child, Signal::INT);
     assert_eq!(said.code, Some(130), "{said}");
     assert_snapshot!("interrupted", project.transcript(&["why"]));
-    assert_snapshot!("given_up", project.transcript(&["cancel", "last", "--reason", "not needed", "--progress", "tree"]));
+    assert_snapshot!(
+        "given_up",
+        project.transcript(&["cancel", "last", "--reason", "not needed", "--progress", "tree"])
+    );
     let events = project.say(&["events", "--json"]);
     let count = |kind: &str| events.stdout.lines().filter(|line| line.contains(kind)).count();
     assert_eq!(count("\"run.cancel_requested\""), 1, "{events}");
     assert_eq!(count("\"run.finished\""), 1, "{events}");
     assert_snapshot!("again", project.transcript(&["cancel", "last"]));
     assert_snapshot!("resumed", project.transcript(&["resume", "last"]));
-    assert_eq!(project.say(&["events", "--json"]).stdout, events.stdout, "nothing was added");
+    assert_eq!(
+        project.say(&["events", "--json"]).stdout,
+        events.stdout,
+        "nothing was added"
+    );
 }
 
 #[test]

@@ -3,8 +3,8 @@
 mod author;
 mod components;
 mod configuration;
-mod definition;
 mod control;
+mod definition;
 mod grants;
 mod history;
 mod hostile;

@@ -235,9 +235,7 @@ async fn a_host_that_lost_the_run_stops() {
 async fn a_run_that_nobody_drives_is_cancelled_without_entering_a_guest_again_and_cleans_up() {
     let log: Arc<dyn RunLog> = Arc::new(MemoryLog::new(host("a")));
     let script = Arc::new(Script::default());
-    let plan = workflow([call("first"), call("gate")])
-        .always([call("cleanup")])
-        .plan();
+    let plan = workflow([call("first"), call("gate")]).always([call("cleanup")]).plan();
     let (host, driving) = start(&log, &script, 4, plan);
     while script.entered().len() < 2 {
         tokio::task::yield_now().await;
