@@ -4,6 +4,7 @@ mod attribute;
 mod block;
 mod call;
 mod condition;
+mod constant;
 mod defaults;
 mod expression;
 mod inputs;
@@ -53,6 +54,7 @@ pub fn check(file: &File, source: &Source, catalog: &dyn Catalog, options: &Opti
         inputs: BTreeMap::new(),
         unknown_actions: BTreeMap::new(),
         validators: BTreeMap::new(),
+        constant_steps: constant::STEPS_OF_FILE,
         is_complete: true,
         errors: 0,
         remarks: 0,
@@ -88,6 +90,8 @@ struct Checker<'a> {
     /// Where in `diagnostics` each unknown action is reported.
     unknown_actions: BTreeMap<String, usize>,
     validators: BTreeMap<String, Option<schema::Validator>>,
+    /// How many steps evaluations may still take.
+    constant_steps: usize,
     /// Whether every step and value so far has a meaning that can be carried out.
     is_complete: bool,
     errors: usize,

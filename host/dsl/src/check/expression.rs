@@ -115,6 +115,12 @@ impl<'a> Checker<'a> {
             self.report(diagnostic);
         }
         let failed = self.diagnostics[before..].iter().any(Diagnostic::is_error);
+        if !failed && let Some(message) = self.too_costly(&located.expression) {
+            let span = located.span(&located.expression.tree().range);
+            let diagnostic = Diagnostic::error(Code::ExpressionBudget, span, message);
+            self.report(diagnostic.help("work through smaller lists, or let a script do it"));
+            return None;
+        }
         (!failed).then_some(located.expression)
     }
 

@@ -429,3 +429,17 @@ fn a_long_chain_of_branches_has_a_plan() {
     assert_eq!(compiled.diagnostics, []);
     assert_eq!(compiled.plan.map(|plan| plan.nodes().len()), Some(3_001));
 }
+
+#[test]
+fn an_expression_that_always_costs_too_much_is_refused() {
+    let items = "0, ".repeat(400);
+    let costly = format!("workflow w edition 1 {{ set {{ n = (⟦[{items}].map(a, [{items}].map(b, a + b))⟧) }} }}");
+    let (text, (start, end)) = unmarked(&costly);
+    let compiled = compiled(&text);
+    let found: Vec<_> = compiled
+        .diagnostics
+        .iter()
+        .map(|found| (found.code.number(), found.primary.span.range(), found.message.as_str()))
+        .collect();
+    assert_eq!(found, [("CF0312", start..end, "stopped after 100 000 steps")]);
+}
