@@ -588,7 +588,9 @@ pub mod cofferdam {
             }
             #[allow(unused_unsafe, clippy::all)]
             /// Returns a further fact, absent when the host does not know it. Known names: `workflow` (its name), `iteration`
-            /// (number of the innermost loop, from 1), `feedback` (what was said at a gate that sent the run back).
+            /// (number of the innermost loop, from 1), `retries-left` (attempts that may follow this one), `output` (name of the
+            /// schema that the workflow asks of the output), `with` (names of the prompt snippets, a list), `feedback` (what was
+            /// said at a gate that sent the run back).
             #[allow(async_fn_in_trait)]
             pub fn get(name: &str) -> ::core::option::Option<Json> {
                 unsafe {

@@ -21,6 +21,10 @@ pub trait Data: Serialize + DeserializeOwned + JsonSchema {
     }
 }
 
+/// Compiles if `T` is data: `#[data]` asks it of every field.
+#[doc(hidden)]
+pub fn is_data<T: Data>() {}
+
 macro_rules! data {
     ($($type:ty),* $(,)?) => { $(impl Data for $type {})* };
 }

@@ -99,6 +99,7 @@ pub mod __private {
     pub use crate::bindings;
     #[cfg(target_arch = "wasm32")]
     pub use crate::component::{describe, run};
+    pub use crate::data::is_data;
     pub use crate::outcome::{Answer, Settled};
     pub use crate::specification::Specification;
     pub use {schemars, serde, serde_json};

@@ -28,10 +28,9 @@ impl Wreck<'_> {
             return self.limit(limit, None);
         }
         if let Some(exit) = self.error.downcast_ref::<I32Exit>() {
-            let message = format!(
-                "`{}` ended its process with status {} instead of returning",
-                self.action, exit.0
-            );
+            // WASI tells a component's host whether it went well, not the number.
+            let how = if exit.0 == 0 { "as if all were done" } else { "as failed" };
+            let message = format!("`{}` ended its process {how} instead of returning", self.action);
             return self.trap(TrapKind::Exited, message);
         }
         if let Some(outside) = self.error.downcast_ref::<OutsideAttempt>() {

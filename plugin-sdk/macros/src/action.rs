@@ -226,7 +226,7 @@ fn entry(function: &ItemFn, options: &Options, summary: &str, arguments: &[Argum
     let (output, settle) = answer(&function.sig.output, &quote!(#ident(#(#passed),*)));
     let mutable = (!decoded.is_empty()).then(|| quote!(mut));
     quote! {
-        impl crate::PluginActions {
+        impl crate::the_call_of_plugin_at_the_end_of_src_lib_rs {
             #[doc(hidden)]
             pub(crate) fn #ident() -> ::cofferdam_plugin::__private::Action {
                 ::cofferdam_plugin::__private::Action {

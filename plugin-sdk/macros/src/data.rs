@@ -1,9 +1,10 @@
 //! What does `#[data]` make of a struct or an enum?
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned as _;
 use syn::{Attribute, DeriveInput, Path, Token};
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
@@ -46,13 +47,41 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
                     + ::cofferdam_plugin::__private::schemars::JsonSchema
         }
     });
+    let checks = checks(&item);
     Ok(quote! {
+        #checks
+
         #[derive(#(#derives),*)]
         #[serde(crate = "::cofferdam_plugin::__private::serde")]
         #[schemars(crate = "::cofferdam_plugin::__private::schemars")]
         #item
 
         impl #impl_generics ::cofferdam_plugin::Data for #name #type_generics #generic_bounds {}
+    })
+}
+
+/// Returns what says in one sentence that the type of a field is no data, before the derives say it in many.
+///
+/// Fields that say themselves how they are written, and types with parameters, are left to the derives.
+fn checks(item: &DeriveInput) -> Option<TokenStream> {
+    if !item.generics.params.is_empty() {
+        return None;
+    }
+    let fields: Vec<&syn::Field> = match &item.data {
+        syn::Data::Struct(item) => item.fields.iter().collect(),
+        syn::Data::Enum(item) => item.variants.iter().flat_map(|variant| &variant.fields).collect(),
+        syn::Data::Union(_) => Vec::new(),
+    };
+    let own_way = |field: &&syn::Field| {
+        let says = |name| field.attrs.iter().any(|attribute| attribute.path().is_ident(name));
+        says("serde") || says("schemars")
+    };
+    let checked = fields.into_iter().filter(|field| !own_way(field)).map(|field| {
+        let kind = &field.ty;
+        quote_spanned!(kind.span()=> ::cofferdam_plugin::__private::is_data::<#kind>();)
+    });
+    Some(quote! {
+        const _: fn() = || { #(#checked)* };
     })
 }
 

@@ -75,6 +75,11 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
         #[allow(clippy::exhaustive_structs, reason = "made by a macro")]
         pub struct PluginActions;
 
+        // Actions look for the type under this name, so that what rustc says without `plugin!` tells what is missing.
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code, reason = "a name to be read in an error")]
+        pub type the_call_of_plugin_at_the_end_of_src_lib_rs = PluginActions;
+
         /// Returns the actions of this plugin, for the host and for tests.
         pub fn plugin() -> ::cofferdam_plugin::Plugin {
             ::cofferdam_plugin::Plugin::new(::std::vec![#(#entries),*], #add_needs)

@@ -142,7 +142,9 @@ impl Project {
                 (r"\.[0-9a-f]{16}\.part|\.x\.[0-9a-f]{8,}", ".[random]"),
                 (r"\d+\.\d ms cpu, [0-9.]+ [KM]?B of memory", "[used]"),
                 (r"(?m) *\b(\d+ ms|\d+\.\d s)$", " [took]"),
-                (r"(?m) +(\d+ ms|\d+\.\d s) ( *\d+)$", " [took] $2"),
+                (r"(?m) +(\d+ ms|\d+\.\d s) +(\d+)$", " [took] $2"),
+                // The width of a column depends on what took long.
+                (r"(?m)STARTED +TOOK +EVENTS$", "STARTED TOOK EVENTS"),
                 (r"\b\d+ ms\b|\b\d+\.\d s\b", "[took]"),
                 (r"\b(completed|failed) \d+(ms|\.\ds)\b", "$1 [took]"),
                 (r"at most [0-9.]+ [KM]?B", "at most [size]"),

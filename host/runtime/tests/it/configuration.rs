@@ -483,7 +483,7 @@ fn a_grant_is_what_is_asked_for_and_allowed() {
     let refused = configuration.grants_for("fs", true, &[named]);
     assert_eq!(
         refused.refusals().next().unwrap().to_string(),
-        "`fs` may not write any directory as /src; to grant it, add to dirs of [plugins.fs], cofferdam.toml:4 in cofferdam.toml: { guest = \"/src\", host = \"out\", access = \"write\", create = true },"
+        "`fs` may not write any directory as /src; to grant it, add to dirs of [plugins.fs], cofferdam.toml:4: { guest = \"/src\", host = \"out\", access = \"write\", create = true },"
     );
     let refused = configuration.grants_for("report", true, &[need("write")]);
     assert!(!refused.is_complete(), "a file that is there says everything");

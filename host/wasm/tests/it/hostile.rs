@@ -308,7 +308,7 @@ async fn leaving_is_no_answer() {
     assert_eq!(trap.kind, TrapKind::Exited);
     assert_eq!(
         trap.message,
-        "`go` ended its process with status 0 instead of returning"
+        "`go` ended its process as if all were done instead of returning"
     );
     let trap = trapped(Guest::running("(unreachable)").verdict(&limits(&[])).await);
     assert_eq!((trap.kind, trap.message.as_str()), (TrapKind::Panic, "`go` aborted"));
