@@ -29,7 +29,11 @@ impl Wreck<'_> {
         }
         if let Some(exit) = self.error.downcast_ref::<I32Exit>() {
             // WASI tells a component's host whether it went well, not the number.
-            let how = if exit.0 == 0 { "as if all were done" } else { "as failed" };
+            let how = if exit.0 == 0 {
+                "as if all were done"
+            } else {
+                "as failed"
+            };
             let message = format!("`{}` ended its process {how} instead of returning", self.action);
             return self.trap(TrapKind::Exited, message);
         }
