@@ -17,6 +17,8 @@ mod retry;
 mod schema;
 mod step_table;
 mod template;
+mod unreachable;
+mod unused;
 mod value;
 
 use crate::ast::{File, Item, ItemKind, Map, Node};
@@ -33,6 +35,8 @@ pub(crate) use node::{attributes_of, key_of, word_of};
 use std::collections::BTreeMap;
 use step_table::{Scope, StepTable};
 pub(crate) use template::is_reserved;
+use unreachable::Flow;
+use unused::Uses;
 
 /// What came of checking a file.
 #[derive(Clone, Debug)]
@@ -55,6 +59,8 @@ pub fn check(file: &File, source: &Source, catalog: &dyn Catalog, options: &Opti
         unknown_actions: BTreeMap::new(),
         validators: BTreeMap::new(),
         constant_steps: constant::STEPS_OF_FILE,
+        read_variables: Uses::default(),
+        read_inputs: Uses::default(),
         is_complete: true,
         errors: 0,
         remarks: 0,
@@ -92,6 +98,8 @@ struct Checker<'a> {
     validators: BTreeMap<String, Option<schema::Validator>>,
     /// How many steps evaluations may still take.
     constant_steps: usize,
+    read_variables: Uses,
+    read_inputs: Uses,
     /// Whether every step and value so far has a meaning that can be carried out.
     is_complete: bool,
     errors: usize,
@@ -134,9 +142,11 @@ impl<'a> Checker<'a> {
         let mut scope = Scope::default();
         let mut body = Vec::new();
         scope.begin(file.span.start);
+        let mut flow = Flow::default();
         for item in &file.items {
             match &item.kind {
                 ItemKind::Node(node) => {
+                    self.reach(&mut flow, node);
                     self.needs_outside_parallel(node);
                     body.extend(self.node(node, &scope));
                     scope.pass(node.span.end);
@@ -158,6 +168,7 @@ impl<'a> Checker<'a> {
             }
         }
         let outputs = self.outputs(file, &scope);
+        self.unused(file);
         Resolved {
             name: file.name.text.clone(),
             title: meta.title,
@@ -206,7 +217,9 @@ impl<'a> Checker<'a> {
         let mut scope = scope.clone();
         scope.begin(nodes.first().map_or(0, |node| node.span.start));
         let mut steps = Vec::with_capacity(nodes.len());
+        let mut flow = Flow::default();
         for node in nodes {
+            self.reach(&mut flow, node);
             self.needs_outside_parallel(node);
             steps.extend(self.node(node, &scope));
             scope.pass(node.span.end);

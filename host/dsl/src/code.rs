@@ -79,6 +79,11 @@ codes! {
     ReservedInput = "CF0220", "an input with the name of a built-in variable";
     ImplicitlyRequired = "CF0221", "an input that is required without saying so";
     InvalidPath = "CF0222", "a path that leads out of the project";
+    ConstantCondition = "CF0223", "a condition that is always the same";
+    Unreachable = "CF0224", "a step that is never reached";
+    UnusedVariable = "CF0225", "a variable that nothing reads";
+    UnusedInput = "CF0226", "an input that nothing uses";
+    UselessLimit = "CF0227", "a limit that another one comes before";
 
     // CF03xx: values, parameters, expressions, types.
     UnknownParameter = "CF0301", "a parameter that the action does not have";

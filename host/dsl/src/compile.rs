@@ -110,5 +110,8 @@ fn needs_whole_file(code: Code) -> bool {
             | Code::UnknownInput
             | Code::UnknownVariable
             | Code::UnknownName
+            | Code::Unreachable
+            | Code::UnusedVariable
+            | Code::UnusedInput
     )
 }

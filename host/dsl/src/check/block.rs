@@ -16,8 +16,12 @@ impl<'a> Checker<'a> {
     pub(super) fn choice(&mut self, choice: &'a ast::If, scope: &Scope<'a>) -> Option<StepKind> {
         let mut arms = Vec::with_capacity(choice.arms.len());
         let mut complete = true;
-        for arm in &choice.arms {
+        for (index, arm) in choice.arms.iter().enumerate() {
             let condition = self.condition(&arm.condition, arm.sense, scope);
+            if let Some(condition) = &condition {
+                let has_else = choice.otherwise.is_some() || index + 1 < choice.arms.len();
+                self.constant_arm(arm, condition, has_else);
+            }
             let body = self.nodes(&arm.block.nodes, scope);
             match condition {
                 Some(condition) => arms.push((condition, body)),
@@ -60,7 +64,7 @@ impl<'a> Checker<'a> {
         &mut self,
         node: &'a Node,
         head: Span,
-        condition: &ast::Condition,
+        written: &ast::Condition,
         block: &'a Block,
         order: LoopOrder,
         scope: &Scope<'a>,
@@ -68,7 +72,10 @@ impl<'a> Checker<'a> {
         // Whatever stands in the body can have run in an earlier round.
         let mut inside = self.with_defaults(&block.attributes, scope);
         inside.add(node.span);
-        let condition = self.condition(condition, Sense::If, &inside);
+        let condition = self.condition(written, Sense::If, &inside);
+        if let Some(condition) = &condition {
+            self.constant_loop(written, condition, order);
+        }
         let limit = self.limit(&block.attributes, head, order, &inside);
         let stuck_after = self.stuck_after(&block.attributes);
         let on_limit = if is_word(&block.attributes, "on_max_iter", "continue") {

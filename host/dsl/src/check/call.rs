@@ -64,6 +64,7 @@ impl<'a> Checker<'a> {
         let retry = self.retry(attributes);
         let timeout = self.timeout(attributes, "timeout");
         let timeout_total = self.timeout(attributes, "timeout_total");
+        self.order_of_timeouts(attributes, timeout, timeout_total);
         let on_fail = self.on_fail(node, attributes, scope);
         let prompts = self.defaults(attributes, scope);
         if let Some(undo) = find_attribute(attributes, "undo").and_then(Attribute::handler) {
@@ -203,6 +204,21 @@ impl<'a> Checker<'a> {
             ));
         }
         Some(timeout)
+    }
+
+    /// Reports a limit of one attempt that the limit of all attempts never lets it reach.
+    fn order_of_timeouts(&mut self, attributes: &'a [Attribute], one: Option<Duration>, all: Option<Duration>) {
+        let (Some(one), Some(all)) = (one, all) else { return };
+        let (Some(written), Some(total)) = (value(attributes, "timeout"), value(attributes, "timeout_total")) else {
+            return;
+        };
+        if one > all {
+            let message = "one attempt may take longer than all attempts together";
+            let diagnostic = Diagnostic::warning(Code::UselessLimit, written.span, message)
+                .also(total.span, "ends all attempts first")
+                .help("make `timeout` shorter than `timeout_total`, or remove it");
+            self.report(diagnostic);
+        }
     }
 
     fn on_fail(&mut self, node: &'a Node, attributes: &'a [Attribute], scope: &Scope<'a>) -> Option<OnFail> {

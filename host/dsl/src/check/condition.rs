@@ -45,8 +45,10 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn guard_of(&mut self, value: &Value, scope: &Scope<'a>) -> Option<Condition> {
-        let condition = condition_of(value)?;
-        self.condition(&condition, Sense::If, scope)
+        let written = condition_of(value)?;
+        let condition = self.condition(&written, Sense::If, scope)?;
+        self.constant_guard(value.span, &condition);
+        Some(condition)
     }
 
     fn old_form(&mut self, path: &Path, scope: &Scope<'a>) -> Option<Test> {

@@ -1,8 +1,13 @@
-//! What expressions that ask for nothing are worth: known before any run.
+//! What expressions that ask for nothing are worth: known before any run, so that a choice upon them is none.
 
 use super::Checker;
+use crate::ast::{self, Arm};
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
 use cofferdam_engine::Expression;
-use cofferdam_engine::expr::{Budget, Names, Root, references};
+use cofferdam_engine::expr::{Budget, EvaluationError, Names, Root, references};
+use cofferdam_engine::plan::{Condition, LoopOrder, Test};
 
 /// Steps of one evaluation, as at run time (LANGUAGE rule R23).
 const STEPS: usize = 100_000;
@@ -22,14 +27,73 @@ impl Names for Nothing {
 impl Checker<'_> {
     /// Returns why `expression` costs too much, if it asks for nothing and so does in every run.
     pub(super) fn too_costly(&mut self, expression: &Expression) -> Option<String> {
+        let failed = |budget: &mut Budget| expression.evaluate(&Nothing, budget).err();
+        let (error, taken) = self.without_names(expression, failed)?;
+        // Any other failure may be meant.
+        error.filter(|_| taken == STEPS).map(|error| error.message)
+    }
+
+    /// Returns what a condition always is.
+    fn always(&mut self, condition: &Condition) -> Option<bool> {
+        let Test::Expression(expression) = &condition.test else {
+            return None;
+        };
+        let holds =
+            |budget: &mut Budget| -> Result<bool, EvaluationError> { expression.evaluate_condition(&Nothing, budget) };
+        let (holds, _) = self.without_names(expression, holds)?;
+        holds.ok().map(|holds| holds != condition.negated)
+    }
+
+    fn without_names<T>(
+        &mut self,
+        expression: &Expression,
+        evaluate: impl FnOnce(&mut Budget) -> T,
+    ) -> Option<(T, usize)> {
         if self.constant_steps < STEPS || !references(expression).is_empty() {
             return None;
         }
         let mut budget = Budget::with_steps(STEPS);
-        let result = expression.evaluate(&Nothing, &mut budget);
+        let result = evaluate(&mut budget);
         let taken = budget.steps_taken();
         self.constant_steps -= taken.min(self.constant_steps);
-        // Any other failure may be meant.
-        result.err().filter(|_| taken == STEPS).map(|error| error.message)
+        Some((result, taken))
+    }
+
+    /// Reports an arm that always or never runs.
+    pub(super) fn constant_arm(&mut self, arm: &Arm, condition: &Condition, has_else: bool) {
+        let Some(runs) = self.always(condition) else { return };
+        let effect = match runs {
+            true if has_else => "what stands after its `else` never runs",
+            true => "it decides nothing",
+            false => "the steps inside never run",
+        };
+        // What is written is spoken of, not what `unless` makes of it.
+        self.constant(arm.condition.span, runs != condition.negated, effect);
+    }
+
+    /// Reports an attribute `if` that is no question.
+    pub(super) fn constant_guard(&mut self, span: Span, condition: &Condition) {
+        match self.always(condition) {
+            Some(true) => self.constant(span, true, "it decides nothing"),
+            Some(false) => self.constant(span, false, "the step never runs"),
+            None => {}
+        }
+    }
+
+    /// Reports a loop that makes no second round. One that goes on until its limit is a way to write loops.
+    pub(super) fn constant_loop(&mut self, written: &ast::Condition, condition: &Condition, order: LoopOrder) {
+        if self.always(condition) == Some(false) {
+            let effect = match order {
+                LoopOrder::TestFirst => "the steps inside never run",
+                LoopOrder::BodyFirst => "the steps inside run once",
+            };
+            self.constant(written.span, false, effect);
+        }
+    }
+
+    fn constant(&mut self, span: Span, holds: bool, effect: &str) {
+        let message = format!("this condition is always {holds}: {effect}");
+        let help = "ask for an input, a step or a variable, or remove the condition";
+        self.report(Diagnostic::warning(Code::ConstantCondition, span, message).help(help));
     }
 }

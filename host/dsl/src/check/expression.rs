@@ -96,6 +96,11 @@ impl<'a> Checker<'a> {
             return Some(located.expression);
         }
         for reference in references(&located.expression) {
+            match &*reference.root {
+                "vars" => self.read_variables.add(&reference),
+                "inputs" => self.read_inputs.add(&reference),
+                _ => {}
+            }
             if let Some(diagnostic) = self.reference(&reference, &located, scope) {
                 // `a.x + a.x` is one mistake.
                 let known = self.diagnostics[before..]

@@ -58,7 +58,7 @@ pub(crate) fn word_of(node: &Node) -> &'static str {
 }
 
 /// Returns the head of a step: its first word and what says which one it is.
-fn head_of(node: &Node) -> Span {
+pub(super) fn head_of(node: &Node) -> Span {
     match &node.kind {
         NodeKind::If(choice) => choice
             .arms

@@ -140,6 +140,31 @@ pub(super) fn page(code: Code) -> Option<Words> {
             "call \"../agents/plan.md\"",
             "call \"agents/plan.md\"",
         ),
+        Code::ConstantCondition => (
+            "The condition asks for nothing that could differ from run to run, so that it decides nothing. A `while` that is always true is no mistake: it ends with `max_iterations`.",
+            "if (1 > 2) { call a }",
+            "inputs { n type = number required }  if (inputs.n > 2) { call a }",
+        ),
+        Code::Unreachable => (
+            "`fail` ends the branch or the run, so that nothing after it in the same block can run. A nested `always` still does.",
+            "fail \"no files\"  call a",
+            "call fs.list { params { root = \".\" } }  if (size(steps.list.output.files) == 0) { fail \"no files\" }  call a",
+        ),
+        Code::UnusedVariable => (
+            "`set` writes a variable that no expression of this workflow reads. Variables are not the result of a workflow: that is what `outputs` names.",
+            "set { count = 3 }",
+            "set { count = 3 }  outputs { count = (vars.count) }",
+        ),
+        Code::UnusedInput => (
+            "The input is declared, and its name stands nowhere else. Only `check --strict` looks for it; not where scripts, agents or other workflows are called, which see inputs that the text does not name.",
+            "inputs { path required }  call fs.list { params { root = \".\" } }",
+            "inputs { path required }  call fs.list { params { root = (inputs.path) } }",
+        ),
+        Code::UselessLimit => (
+            "`timeout` bounds one attempt, `timeout_total` all of them with the waits between. A longer `timeout` is never reached.",
+            "call fs.list { params { root = \".\" }  timeout = 5m  timeout_total = 1m }",
+            "call fs.list { params { root = \".\" }  timeout = 20s  timeout_total = 1m }",
+        ),
         Code::ExpressionSyntax => (
             "What stands in the parentheses, or between `{{` and `}}`, cannot be read as an expression. A minus needs a space on its left, since a hyphen belongs to a name.",
             "inputs { n type = number required }  if (inputs.n > ) { call a }",

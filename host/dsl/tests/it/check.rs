@@ -2,7 +2,7 @@
 
 use crate::actions::actions;
 use crate::samples::SAMPLES;
-use cofferdam_dsl::{Compiled, Diagnostic, Options, Severity, compile};
+use cofferdam_dsl::{Code, Compiled, Diagnostic, Options, Severity, compile};
 use std::fmt::Write as _;
 
 /// Returns everything that a finding says, with lines and columns.
@@ -178,7 +178,7 @@ fn parts_of_outputs_have_the_kinds_of_their_schemas() {
     let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
     insta::assert_snapshot!(findings(&cases));
     for right in [
-        "set { first = (steps.list.output.files.0.path + \"!\") }",
+        "set { first = (steps.list.output.files.0.path + \"!\") } fail \"{{vars.first}}\"",
         "if (steps.list.output.files.?7.size > 10) { fail \"large: {{steps.list.output.files.0.path}}\" }",
         "if (steps.list.output.files[0] == steps.list.output.files.1) { fail \"x\" }",
     ] {
@@ -442,4 +442,73 @@ fn an_expression_that_always_costs_too_much_is_refused() {
         .map(|found| (found.code.number(), found.primary.span.range(), found.message.as_str()))
         .collect();
     assert_eq!(found, [("CF0312", start..end, "stopped after 100 000 steps")]);
+}
+
+// row A19
+#[test]
+fn what_decides_nothing_or_never_runs_is_said() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 { if ⟦(1 > 2)⟧ { fail \"x\" } }",
+        "workflow w edition 1 { unless ⟦(1 > 2)⟧ { fail \"x\" } else { call test.fail } }",
+        "workflow w edition 1 { if (run.dry_run) { fail \"x\" } else if ⟦(true)⟧ { call test.fail } else { fail \"y\" } }",
+        "workflow w edition 1 { call test.fail { if = ⟦(null)⟧ } }",
+        "workflow w edition 1 { while ⟦(false)⟧ { max_iterations = 3 call test.fail } }",
+        "workflow w edition 1 { do { max_iterations = 3 call test.fail } while ⟦([].exists(x, x))⟧ }",
+        "workflow w edition 1 { fail \"x\" ⟦call test.fail⟧ { retries = 2 } call test.fail }",
+        "workflow w edition 1 { parallel { do a { if (run.dry_run) { fail \"x\" } else { fail \"y\" } ⟦set⟧ { n = 1 } } } outputs { n = (vars.n) } }",
+        "workflow w edition 1 { call test.fail { on_fail { do { fail \"x\" } ⟦if (run.dry_run)⟧ { call test.fail } } } }",
+        "workflow w edition 1 { call test.fail { timeout = ⟦2m⟧ timeout_total = 1m } }",
+        "workflow w edition 1 { set { ⟦n⟧ = 1 } set { n = 2 } }",
+        "workflow w { set { ⟦n⟧ = 1 } call note.keep }",
+    ]));
+}
+
+// row A19
+#[test]
+fn what_may_be_meant_is_not_doubted() {
+    for text in [
+        "while (true) { max_iterations = 3 call test.fail } do { max_iterations = 3 call test.fail } while (true)",
+        "if (run.dry_run) { fail \"x\" } call test.fail",
+        "if (run.dry_run) { fail \"x\" } else { call test.fail } call test.fail",
+        "do { if = (run.dry_run) fail \"x\" } call test.fail",
+        "do { fail \"x\" always { call test.fail } }",
+        "fail \"x\" always { call test.fail }",
+        "if ((1 / 0) == 1) { fail \"x\" }",
+        "call test.fail { timeout = 1m timeout_total = 1m }",
+        "set { n = 0 } while (vars[\"n\"] < 3) { max_iterations = 3 set { n = (vars.n + 1) } }",
+        "set { n = 0 m = 1 } outputs { all = (vars) }",
+    ] {
+        let compiled = compiled(&format!("workflow w edition 1 {{ {text} }}"));
+        assert_eq!(compiled.diagnostics, [], "{text}");
+    }
+}
+
+#[test]
+fn inputs_that_nothing_uses_are_told_on_request() {
+    let strict = Options {
+        strict: true,
+        ..Options::default()
+    };
+    let unused = |body: &str| -> Vec<String> {
+        let text = format!("workflow w edition 1 {{ inputs {{ path required  full boolean }} {body} }}");
+        assert!(
+            !compiled(&text)
+                .diagnostics
+                .iter()
+                .any(|found| found.code == Code::UnusedInput)
+        );
+        let found = compile(&text, "w.wf", &actions(), &strict).diagnostics;
+        assert!(
+            found.iter().all(|found| found.severity == Severity::Warning),
+            "{found:?}"
+        );
+        found.into_iter().map(|found| found.message).collect()
+    };
+    assert_eq!(
+        unused("call test.fail"),
+        ["nothing uses the input `path`", "nothing uses the input `full`"]
+    );
+    assert_eq!(unused("if full { call test.fail }"), ["nothing uses the input `path`"]);
+    assert!(unused("if full { fail \"{{path}}\" }").is_empty());
+    assert!(unused("outputs { all = (inputs) }").is_empty());
 }

@@ -64,14 +64,14 @@ fn blocks_say_which_schema_and_snippets_the_calls_inside_have() {
                 with   = facts
                 call takes-inner { use = test.fail }
                 call has-own { use = test.fail  output = own  with = [more, last] }
-                if (true) { call in-an-arm { use = test.fail } }
+                if (run.dry_run) { call in-an-arm { use = test.fail } }
                 parallel {
                     with = beside
                     call in-a-branch { use = test.fail  on_fail { call in-a-handler { use = test.fail  with = sorry } } }
                     call of-its-own-schema { use = test.fail  output = own }
                 }
             }
-            do { with = round  max_iterations = 2  call in-a-loop { use = test.fail } } while (false)
+            do { with = round  max_iterations = 2  call in-a-loop { use = test.fail } } while (run.dry_run)
             call after { use = test.fail }
         }
         call outside { use = test.fail }
@@ -121,11 +121,12 @@ fn paths_are_unique_within_their_parent() {
     let text = "workflow w edition 1 {
         call a { use = test.fail }
         call a { use = test.fail }
-        if (true) { call a { use = test.fail } set { x = 1 } } else { call a { use = test.fail } }
-        if (true) { set { x = 1 } }
+        if (run.dry_run) { call a { use = test.fail } set { x = 1 } } else { call a { use = test.fail } }
+        if (run.dry_run) { set { x = 1 } }
         parallel { do { call a { use = test.fail } } do { call a { use = test.fail } } }
         always { fail \"x\" }
         always { fail \"y\" }
+        outputs { x = (vars.x) }
     }";
     let plan = planned("w.wf", text);
     let paths: Vec<&str> = plan.nodes().iter().map(|node| node.path.as_str()).collect();

@@ -2,7 +2,7 @@
 
 use crate::actions::actions;
 use crate::check::shown;
-use cofferdam_dsl::{Compiled, Options, compile};
+use cofferdam_dsl::{Code, Compiled, Options, compile};
 use std::fmt::Write as _;
 
 /// A mistake: what it is, and the lines of a workflow; the line where it should be found begins with `>`.
@@ -166,7 +166,9 @@ fn thirty_typical_mistakes() {
                 let mended = only.suggestion.as_ref().is_none_or(|(span, replacement)| {
                     let mut text = text.clone();
                     text.replace_range(span.range(), replacement);
-                    self::compiled(&text).diagnostics.is_empty()
+                    let left = self::compiled(&text).diagnostics;
+                    // Some lines write a variable only to hold their mistake.
+                    left.iter().all(|found| found.code == Code::UnusedVariable)
                 });
                 match (line == wanted, said, mended) {
                     (false, _, _) => format!("is found on line {line}, not {wanted}"),
