@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 /// A run of an action of a plugin from a file and one of a built-in plugin, long enough to be interrupted.
 const LONG: &str = r#"workflow long edition 1 {
   set { n = 0 }
-  while (vars.n < 400) {
-    max_iterations = 400
+  while (vars.n < 1500) {
+    max_iterations = 1500
     call look { use = tool.join  params { items = ["round", (vars.n)]  separator = " " } }
     set { n = (vars.n + 1) }
   }

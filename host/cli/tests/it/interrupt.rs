@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::Child;
 
-/// A run that takes long enough to be interrupted: each round enters the sandbox once.
+/// A run that is in the middle of its loop until the file `go` is there: each round enters the sandbox once.
 const LONG: &str = r#"workflow long edition 1 {
   call files { use = fs.list }
   set { n = 0 }
@@ -13,6 +13,9 @@ const LONG: &str = r#"workflow long edition 1 {
     max_iterations = 400
     call look { use = fs.grep  params { files = (steps.files.output.files)  pattern = "TODO" } }
     set { n = (vars.n + 1) }
+    if (vars.n == 20) {
+      call go { use = fs.stat  params { path = "go" }  retry { attempts = 1000  backoff = 100ms  factor = 1  never = [] } }
+    }
   }
   call last { use = text.join  params { items = ["the", "end"]  separator = " " } }
   outputs {
@@ -21,6 +24,11 @@ const LONG: &str = r#"workflow long edition 1 {
   }
 }
 "#;
+
+/// Lets the run go on, from now on or when it is resumed.
+fn go(project: &Project) {
+    project.write("go", "");
+}
 
 fn signal(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(child.id().try_into().expect("a process id")).expect("a process id");
@@ -76,6 +84,7 @@ fn ctrl_c_keeps_what_is_recorded_and_resume_goes_on() {
         "workflow long edition 1 { outputs { new = true } }\n",
     )
     .expect("it is ours");
+    go(&project);
     let said = project.say(&["resume", "last", "--progress", "tree"]);
     assert_eq!(said.code, Some(0), "{said}");
     assert_snapshot!(wherever_it_was(said));
@@ -106,6 +115,7 @@ fn a_killed_process_is_taken_over_at_once() {
             .contains("nobody works on it; go on with: cofferdam resume [run]"),
         "{shown}"
     );
+    go(&project);
     let said = project.say(&["resume", "--progress", "tree"]);
     assert_eq!(said.code, Some(0), "{said}");
     assert_snapshot!(wherever_it_was(said));
@@ -134,5 +144,6 @@ fn a_second_ctrl_c_ends_at_once() {
     signal(&child, Signal::INT);
     let said = ended(&project, child);
     assert_eq!(said.code, Some(130), "{said}");
+    go(&project);
     assert_eq!(project.say(&["resume", "--progress", "none"]).code, Some(0));
 }
