@@ -12,6 +12,7 @@ mod kinds;
 mod meta;
 mod node;
 mod not_yet;
+mod operands;
 mod parallel;
 mod retry;
 mod schema;
@@ -20,6 +21,7 @@ mod template;
 mod unreachable;
 mod unused;
 mod value;
+mod variables;
 
 use crate::ast::{File, Item, ItemKind, Map, Node};
 use crate::catalog::Catalog;
@@ -31,6 +33,7 @@ use crate::resolved::{Cleanup, Resolved, Step};
 use crate::source::{Source, Span};
 use cofferdam_engine::expr::ValueSource;
 use cofferdam_engine::plan::{InputDeclaration, Place};
+use kinds::Kind;
 pub(crate) use node::{attributes_of, key_of, word_of};
 use std::collections::BTreeMap;
 use step_table::{Scope, StepTable};
@@ -59,6 +62,7 @@ pub fn check(file: &File, source: &Source, catalog: &dyn Catalog, options: &Opti
         unknown_actions: BTreeMap::new(),
         validators: BTreeMap::new(),
         constant_steps: constant::STEPS_OF_FILE,
+        variable_kinds: BTreeMap::new(),
         read_variables: Uses::default(),
         read_inputs: Uses::default(),
         is_complete: true,
@@ -98,6 +102,8 @@ struct Checker<'a> {
     validators: BTreeMap<String, Option<schema::Validator>>,
     /// How many steps evaluations may still take.
     constant_steps: usize,
+    /// The kinds of the variables of which every value has one and the same.
+    variable_kinds: BTreeMap<&'a str, Kind>,
     read_variables: Uses,
     read_inputs: Uses,
     /// Whether every step and value so far has a meaning that can be carried out.
@@ -138,6 +144,7 @@ impl<'a> Checker<'a> {
 
     fn file(&mut self, file: &'a File) -> Resolved {
         self.declare_inputs(file);
+        self.type_variables(file);
         let meta = self.meta(file);
         let mut scope = Scope::default();
         let mut body = Vec::new();

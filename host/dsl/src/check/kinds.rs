@@ -50,6 +50,15 @@ pub(super) struct Mismatch {
 }
 
 impl Mismatch {
+    pub(super) fn plain(range: Range<usize>, message: String, help: impl Into<String>) -> Self {
+        Self {
+            range,
+            message,
+            help: help.into(),
+            mend: None,
+        }
+    }
+
     fn of(sides: [(&Node, Kind); 2], verb: &str, range: Range<usize>) -> Self {
         let [(_, left), (_, right)] = sides;
         let message = format!("{} {verb} {}", left.phrase(), right.phrase());
@@ -85,7 +94,7 @@ impl Mismatch {
 }
 
 impl Checker<'_> {
-    /// Returns the comparisons in `node` whose sides are of different kinds.
+    /// Returns the parts of `node` whose operands are of kinds that cannot be meant.
     pub(super) fn mismatches(&self, node: &Node) -> Vec<Mismatch> {
         let mut found = Vec::new();
         self.collect_mismatches(node, &mut found);
@@ -105,6 +114,7 @@ impl Checker<'_> {
                         let sides = [(before, left), (&link.operand, right)];
                         found.push(Mismatch::of(sides, verb, link.range.clone()));
                     }
+                    found.extend(self.wrong_operand(before, left, link));
                     before = &link.operand;
                     left = result(left, link.operator, right);
                 }
@@ -115,7 +125,7 @@ impl Checker<'_> {
             {
                 return self.collect_mismatches(&comprehension.operand, found);
             }
-            _ => {}
+            _ => found.extend(self.wrong_parts(node)),
         }
         node.each_child(|child| self.collect_mismatches(child, found));
     }
@@ -192,6 +202,7 @@ impl Checker<'_> {
                     _ => None,
                 }
             }
+            NodeKind::Name(root) if &**root == "vars" => self.variable_kinds.get(name).copied(),
             NodeKind::Name(root) if &**root == "run" => match name {
                 "dry_run" => Some(Kind::Boolean),
                 "id" | "now" | "started_at" | "status" | "workflow" => Some(Kind::Text),

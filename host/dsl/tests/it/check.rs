@@ -512,3 +512,71 @@ fn inputs_that_nothing_uses_are_told_on_request() {
     assert!(unused("if full { fail \"{{path}}\" }").is_empty());
     assert!(unused("outputs { all = (inputs) }").is_empty());
 }
+
+// rows A04 D10
+#[test]
+fn a_variable_has_one_kind() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 { set { n = 0 } set { n = ⟦\"none\"⟧ } outputs { n = (vars.n) } }",
+        "workflow w edition 1 { set { n = null } set { n = [1] } set { n = ⟦(size(vars.n))⟧ } }",
+        "workflow w edition 1 { set { n = 0 } if (⟦vars.n == \"0\"⟧) { fail \"x\" } }",
+        "workflow w edition 1 { set { n = 0 } set { n = (vars.n + 1) } if (⟦vars.n⟧) { fail \"x\" } }",
+        "workflow w edition 1 { inputs { first default = \"a\" } set { at = (inputs.first) } set { last = (vars.at) } if (⟦vars.last > 3⟧) { fail \"x\" } }",
+    ]));
+    for text in [
+        "set { n = null } set { n = 3 } if (vars.n == 3) { fail \"x\" }",
+        "set { n = 0 } set { n = null } if (vars.n == null) { fail \"x\" }",
+        "call note.keep set { n = 0 } set { n = (steps.keep.output) } if (vars.n == \"x\") { fail \"x\" }",
+        "call note.keep set { a = 0 b = \"\" } set { a = (steps.keep.output) } set { b = (vars.a) } fail \"{{vars.b}}\"",
+        "set { a = 1 b = \"x\" } if ([1].exists(vars, vars == 1) && vars.b == \"x\" && vars.a == 1) { fail \"x\" }",
+    ] {
+        assert_eq!(
+            compiled(&format!("workflow w edition 1 {{ {text} }}")).diagnostics,
+            [],
+            "{text}"
+        );
+    }
+}
+
+// row A04
+#[test]
+fn operators_and_functions_take_what_fits() {
+    let with = |expression: &str| {
+        format!(
+            "workflow w edition 1 {{ inputs {{ n type = number default = 1  s default = \"s\"  full boolean  list type = array default = []  map type = object required }} outputs {{ x = ({expression}) }} }}"
+        )
+    };
+    let cases: Vec<String> = [
+        "⟦inputs.s + inputs.n⟧",
+        "⟦1 + inputs.list⟧",
+        "⟦inputs.full + inputs.full⟧",
+        "⟦inputs.s * 2⟧",
+        "⟦inputs.list - 1⟧",
+        "inputs.n + inputs.n > 0 && ⟦inputs.n⟧",
+        "!⟦inputs.s⟧",
+        "⟦inputs.list⟧ ? 1 : 2",
+        "⟦-inputs.s⟧",
+        "⟦\"a\" in inputs.s⟧",
+        "size(⟦inputs.n⟧)",
+        "⟦inputs.n⟧.startsWith(\"a\")",
+        "inputs.s.split(⟦1⟧)",
+        "[1].map(i, ⟦inputs.s / 2⟧)",
+    ]
+    .into_iter()
+    .map(with)
+    .collect();
+    let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
+    insta::assert_snapshot!(findings(&cases));
+    for right in [
+        "inputs.s + string(inputs.n)",
+        "inputs.n + 1.5 - size(inputs.list) * 2 % 3",
+        "inputs.list + [1]",
+        "\"a\" in inputs.list || \"a\" in inputs.map",
+        "!inputs.full && inputs.map.x && (inputs.map.y ? true : false)",
+        "-inputs.n + inputs.map.z",
+        "size(inputs.map) + size(inputs.s) + int(inputs.s) + int(inputs.n)",
+        "inputs.s.split(\",\").map(s, s + \"!\").join(\"; \")",
+    ] {
+        assert_eq!(compiled(&with(right)).diagnostics, [], "{right}");
+    }
+}
