@@ -29,7 +29,10 @@ pub(crate) fn run(repository: &Repository) -> Result<()> {
 }
 
 fn run_stages(repository: &Repository, stages: &mut Stages) -> Result<()> {
-    stages.run("setup", |_| toolchain::prepare(repository))?;
+    stages.run("setup", |_| {
+        toolchain::add_checks(repository)?;
+        toolchain::prepare(repository)
+    })?;
     stages.run("format", |_| {
         process::run(repository.cargo().args(["fmt", "--all", "--check"]))?;
         process::run(plugins::cargo(repository, "fmt").args(["--all", "--", "--check"]))?;

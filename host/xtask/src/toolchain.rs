@@ -34,3 +34,19 @@ pub(crate) fn prepare(repository: &Repository) -> Result<String> {
     process::run(&mut rustup)?;
     Ok(format!("{version} · {TARGET} added"))
 }
+
+/// Adds what the checks of source text need and a minimal toolchain has not.
+pub(crate) fn add_checks(repository: &Repository) -> Result<()> {
+    for (component, tool) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
+        if process::succeeds(repository.cargo().args([tool, "--version"])) {
+            continue;
+        }
+        let mut rustup = Command::new("rustup");
+        rustup
+            .args(["component", "add", component])
+            .current_dir(repository.root());
+        eprintln!("running: {}", process::shown(&rustup));
+        process::run(&mut rustup)?;
+    }
+    Ok(())
+}
