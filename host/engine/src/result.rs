@@ -59,8 +59,8 @@ pub struct StepResult {
 }
 
 impl StepResult {
-    /// The members of a result in expressions.
-    const MEMBERS: [&'static str; 13] = [
+    /// The members of a result in expressions (LANGUAGE rule R41).
+    pub const MEMBERS: [&'static str; 13] = [
         "attempts",
         "cancelled",
         "completed",

@@ -12,7 +12,7 @@ use crate::talk::{DIM, counted, duration, harmless, print, say};
 use crate::tree::{day_and_time, draw, heading, status_sign, time_of_day};
 use cofferdam_engine::plan::Plan;
 use cofferdam_engine::{Recorded, RunId, RunStatus, StepPath};
-use cofferdam_store::{RunFilter, RunLog, RunSummary, StoreError};
+use cofferdam_store::{Definition, RunFilter, RunLog, RunSummary, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,18 +93,44 @@ fn summary_json(run: &RunSummary) -> serde_json::Value {
     })
 }
 
-/// Shows a run.
-pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -> Outcome {
-    let log = station.existing_log()?;
-    let run = find_run(&log, &arguments.run).await?;
-    let short = shortest(&log, run).await;
+/// A run that was looked up, before its events are read.
+pub(super) struct LookedUp {
+    pub(super) run: RunId,
+    pub(super) short: String,
+    pub(super) definition: Definition,
+    pub(super) summary: RunSummary,
+    pub(super) progress: RunProgress,
+}
+
+/// Looks up the run that a user means, to be told from its events.
+pub(super) async fn look_up(log: &Arc<dyn RunLog>, reference: &str) -> Result<LookedUp, Failure> {
+    let run = find_run(log, reference).await?;
+    let short = shortest(log, run).await;
     let definition = log.definition(run).await.map_err(internal)?;
     let summary = log.run(run).await.map_err(internal)?;
     let (Some(definition), Some(summary)) = (definition, summary) else {
         return Err(Failure::new(Exit::Usage, format!("run {short} is not recorded")));
     };
-    let plan = Arc::new(Plan::decode(&definition.plan).map_err(|error| Failure::of(Exit::Invalid, error))?);
-    let mut progress = RunProgress::new(plan);
+    let plan = Plan::decode(&definition.plan).map_err(|error| Failure::of(Exit::Invalid, error))?;
+    Ok(LookedUp {
+        run,
+        short,
+        definition,
+        summary,
+        progress: RunProgress::new(Arc::new(plan)),
+    })
+}
+
+/// Shows a run.
+pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -> Outcome {
+    let log = station.existing_log()?;
+    let LookedUp {
+        run,
+        short,
+        definition,
+        summary,
+        mut progress,
+    } = look_up(&log, &arguments.run).await?;
     let mut metrics = cofferdam_engine::Metrics::new();
     each_event(&log, run, 0, |recorded| {
         progress.apply(recorded);

@@ -1,20 +1,17 @@
 //! `cofferdam why`: what a run does or waits for, since when, until when, in one sentence.
 
-use super::drive::shortest;
-use super::find_run;
-use super::history::each_event;
+use super::history::{LookedUp, each_event, look_up};
 use crate::arguments::{Manner, Why};
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Outcome};
 use crate::progress::{RunProgress, StepProgress, StepState, detail, name};
 use crate::station::Station;
 use crate::talk::{counted, duration, harmless, print};
 use crate::tree::day_and_time;
 use cofferdam_engine::event::Ending;
-use cofferdam_engine::plan::{NodeIndex, NodeKind, Plan};
+use cofferdam_engine::plan::{NodeIndex, NodeKind};
 use cofferdam_engine::{RunStatus, Timestamp};
 use cofferdam_store::{Definition, RunSummary};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// One answer: the sentence, and what one would ask next.
 struct Answer {
@@ -31,16 +28,13 @@ struct Answer {
 /// Says why a run is where it is.
 pub(crate) async fn why(station: &Station, manner: &Manner, arguments: &Why) -> Outcome {
     let log = station.existing_log()?;
-    let run = find_run(&log, &arguments.run).await?;
-    let short = shortest(&log, run).await;
-    let internal = |error| Failure::of(Exit::Internal, error);
-    let definition = log.definition(run).await.map_err(internal)?;
-    let summary = log.run(run).await.map_err(internal)?;
-    let (Some(definition), Some(summary)) = (definition, summary) else {
-        return Err(Failure::new(Exit::Usage, format!("run {short} is not recorded")));
-    };
-    let plan = Arc::new(Plan::decode(&definition.plan).map_err(|error| Failure::of(Exit::Invalid, error))?);
-    let mut progress = RunProgress::new(plan);
+    let LookedUp {
+        run,
+        short,
+        definition,
+        summary,
+        mut progress,
+    } = look_up(&log, &arguments.run).await?;
     each_event(&log, run, 0, |recorded| progress.apply(recorded)).await?;
     let view = View {
         progress: &progress,

@@ -7,27 +7,9 @@ use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::literal::Fragment;
 use crate::parser::ROOTS;
 use crate::source::Span;
-use cofferdam_engine::Expression;
 use cofferdam_engine::expr::{Reference, Segment, references};
+use cofferdam_engine::{Expression, StepResult};
 use std::ops::Range;
-
-/// The members of `steps.X` (LANGUAGE rule R41).
-const STEP_MEMBERS: &[&str] = &[
-    "attempts",
-    "cancelled",
-    "completed",
-    "context",
-    "ended_at",
-    "error",
-    "failed",
-    "iteration",
-    "markers",
-    "output",
-    "skipped",
-    "started_at",
-    "status",
-    "steps",
-];
 
 /// The members of `error` and of `steps.X.error`.
 const ERROR_MEMBERS: &[&str] = &["attempt", "class", "code", "details", "message", "step"];
@@ -269,8 +251,10 @@ impl<'a> Checker<'a> {
             let message = format!("`{of}` calls no workflow, it has no steps of its own");
             return Some(Diagnostic::error(Code::UnknownMember, at.span(&member.range), message));
         }
-        if let Some(diagnostic) = unknown_member(member, STEP_MEMBERS, &of, at) {
-            return Some(if STEP_MEMBERS.contains(&&*member.name) || member.optional {
+        // The steps of a called workflow are below its key, too.
+        let members: Vec<&str> = StepResult::MEMBERS.into_iter().chain(["steps"]).collect();
+        if let Some(diagnostic) = unknown_member(member, &members, &of, at) {
+            return Some(if members.contains(&&*member.name) || member.optional {
                 diagnostic
             } else {
                 diagnostic.note(format!("what a step returns is below `{of}.output`"))
