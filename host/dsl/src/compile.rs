@@ -24,10 +24,13 @@ pub struct Options {
 /// What came of the text of a workflow.
 #[derive(Clone, Debug)]
 pub struct Compiled {
-    /// The plan, if nothing is wrong.
+    /// The plan, if nothing is wrong and this version carries all of it out.
     pub plan: Option<Plan>,
     /// Everything there is to say, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
+    /// Why a file without errors cannot be run: an error for each construct that this version does not carry out, in
+    /// the order of the text. In `diagnostics` one note stands for all of them.
+    pub not_carried_out: Vec<Diagnostic>,
     /// The text with its lines, for showing the diagnostics.
     pub source: Source,
 }
@@ -40,12 +43,12 @@ pub fn compile(text: &str, file: &str, catalog: &dyn Catalog, options: &Options)
     let (tree, mut diagnostics) = parse(text);
     let syntax_error = diagnostics.iter().any(Diagnostic::is_error);
     diagnostics.extend(check_attributes(&tree));
-    diagnostics.extend(not_carried_out(&tree));
+    let mut not_carried_out = not_carried_out(&tree);
     diagnostics.extend(name_is_not_file(&tree, file));
     let checked = check(&tree, &source, catalog, options);
     let blamed: BTreeSet<Span> = diagnostics
         .iter()
-        .filter(|diagnostic| diagnostic.is_error() && diagnostic.code != Code::NotCarriedOut)
+        .filter(|diagnostic| diagnostic.is_error())
         .map(|diagnostic| diagnostic.primary.span)
         .collect();
     let is_new = |diagnostic: &Diagnostic| {
@@ -53,16 +56,24 @@ pub fn compile(text: &str, file: &str, catalog: &dyn Catalog, options: &Options)
         let follows = syntax_error && needs_whole_file(diagnostic.code);
         !follows && !blamed.contains(&diagnostic.primary.span)
     };
-    diagnostics.extend(checked.diagnostics.into_iter().filter(is_new));
-    diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.span, diagnostic.code == Code::NotCarriedOut));
-    // What is wrong somewhere is not also said to be carried out later, and that is said once.
-    diagnostics.dedup_by(|later, earlier| {
-        later.code == Code::NotCarriedOut && earlier.is_error() && later.primary.span == earlier.primary.span
-    });
+    let (later, found): (Vec<_>, Vec<_>) = checked.diagnostics.into_iter().partition(is_for_later);
+    diagnostics.extend(found.into_iter().filter(is_new));
+    not_carried_out.extend(later);
+    // What is wrong is not also said to be carried out later, and that is said once.
+    let wrong: BTreeSet<Span> = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.is_error())
+        .map(|diagnostic| diagnostic.primary.span)
+        .collect();
+    not_carried_out.retain(|diagnostic| !wrong.contains(&diagnostic.primary.span));
+    not_carried_out.sort_by_key(|diagnostic| diagnostic.primary.span);
+    not_carried_out.dedup_by_key(|diagnostic| diagnostic.primary.span);
+    diagnostics.extend(in_one_note(&not_carried_out));
+    diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
     if options.strict {
         diagnostics.iter_mut().for_each(Diagnostic::make_strict);
     }
-    let plan = if diagnostics.iter().any(Diagnostic::is_error) {
+    let plan = if !not_carried_out.is_empty() || diagnostics.iter().any(Diagnostic::is_error) {
         None
     } else {
         let planned = checked.resolved.ok_or_else(|| "a part of it has no meaning".to_owned());
@@ -78,8 +89,40 @@ pub fn compile(text: &str, file: &str, catalog: &dyn Catalog, options: &Options)
     Compiled {
         plan,
         diagnostics,
+        not_carried_out,
         source,
     }
+}
+
+fn is_for_later(diagnostic: &Diagnostic) -> bool {
+    diagnostic.code == Code::NotCarriedOut && diagnostic.is_error()
+}
+
+/// Returns the note that stands for all that is not carried out.
+fn in_one_note(found: &[Diagnostic]) -> Option<Diagnostic> {
+    // A file of which nothing runs would otherwise be drawn whole.
+    const SHOWN: usize = 6;
+    const LABEL: &str = "not carried out yet";
+    let (first, rest) = found.split_first()?;
+    let all = match rest.len() {
+        0 => "one construct".to_owned(),
+        more => format!("{} constructs", more + 1),
+    };
+    let message = format!(
+        "{all} of this file {} checked, but this version does not carry {} out",
+        if rest.is_empty() { "is" } else { "are" },
+        if rest.is_empty() { "it" } else { "them" }
+    );
+    let note = Diagnostic::note_only(Code::NotCarriedOut, first.primary.span, message).label(LABEL);
+    let note = rest
+        .iter()
+        .take(SHOWN - 1)
+        .fold(note, |note, more| note.also(more.primary.span, LABEL));
+    let note = match rest.len().saturating_sub(SHOWN - 1) {
+        0 => note,
+        more => note.note(format!("and {more} more")),
+    };
+    Some(note.help("`cofferdam run` refuses the file and names each of them"))
 }
 
 /// Returns the warning that a workflow is found by another name than it is shown by (LANGUAGE rule R18).

@@ -70,7 +70,11 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check)
             say(draw(diagnostic, &compiled.source, &station.look));
             say("");
         }
-        say(summary(&shown, errors, warnings, &compiled.diagnostics, &station.look));
+        let mut summary = summary(&shown, errors, warnings, &compiled.diagnostics, &station.look);
+        if errors == 0 && !compiled.not_carried_out.is_empty() {
+            summary.push_str("; this version cannot run it yet");
+        }
+        say(summary);
     }
     if arguments.sarif {
         let files = checked.iter().map(|(source, found)| (source, found.as_slice()));

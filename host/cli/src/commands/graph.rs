@@ -67,10 +67,8 @@ pub(super) fn sound(station: &Station, file: &Path) -> Result<File, Failure> {
         ..Options::default()
     };
     let compiled = compile(&text, &shown, &Actions::default(), &options);
-    // Nothing is going to be run: what is missing here, or not carried out yet, can be drawn.
-    let matters = |diagnostic: &&Diagnostic| {
-        diagnostic.is_error() && !matches!(diagnostic.code, Code::UnknownAction | Code::NotCarriedOut)
-    };
+    // Nothing is going to be run: an action that is missing here can be drawn.
+    let matters = |diagnostic: &&Diagnostic| diagnostic.is_error() && diagnostic.code != Code::UnknownAction;
     let errors: Vec<&Diagnostic> = compiled.diagnostics.iter().filter(matters).collect();
     for diagnostic in &errors {
         say(draw(diagnostic, &compiled.source, &station.look));

@@ -147,7 +147,9 @@ pub(super) fn read(file: &Path, shown: &str) -> Result<String, Failure> {
 }
 
 /// Shows what was found, and returns the plan if there is one.
-pub(super) fn accepted(compiled: Compiled, look: &Look, manner: &Manner) -> Result<Plan, Failure> {
+pub(super) fn accepted(mut compiled: Compiled, look: &Look, manner: &Manner) -> Result<Plan, Failure> {
+    // To whoever wants to run it, each of these is an error; the note that stands for them all would repeat it.
+    compiled.diagnostics.append(&mut compiled.not_carried_out);
     let errors = compiled
         .diagnostics
         .iter()

@@ -38,6 +38,27 @@ fn a_sound_workflow_has_no_problems() {
     assert_snapshot!("check_absent", project.transcript(&["check", "absent.wf"]));
 }
 
+const LATER: &str = r#"workflow later edition 1 {
+  meta {
+    concurrency { key = "all" }
+  }
+  call list {
+    use = fs.list
+    undo {
+      fail "no"
+    }
+  }
+}
+"#;
+
+/// What this version does not carry out is checked all the same; only running it is refused.
+#[test]
+fn constructs_of_later_versions_are_checked_and_not_run() {
+    let project = Project::with(&[("workflows/later.wf", LATER)]);
+    assert_snapshot!("check_later", project.transcript(&["check"]));
+    assert_snapshot!("run_later", project.transcript(&["run", "later"]));
+}
+
 const UGLY: &str = "workflow ugly edition 1 {\n call list {use=fs.list}\n // kept\n   set {n=1}\n}\n";
 
 #[test]

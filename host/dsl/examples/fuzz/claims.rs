@@ -124,14 +124,15 @@ fn checked(text: &str) -> Result<(), String> {
     let actions = actions();
     let compiled = compile(text, "fuzz.wf", &actions, &Options::default());
     inside(text, &compiled.diagnostics)?;
+    inside(text, &compiled.not_carried_out)?;
     let again = compile(text, "fuzz.wf", &actions, &Options::default());
     if again.diagnostics != compiled.diagnostics || again.plan != compiled.plan {
         return Err("checked twice, it is not the same".to_owned());
     }
-    let refused = compiled.diagnostics.iter().any(Diagnostic::is_error);
+    let refused = compiled.diagnostics.iter().any(Diagnostic::is_error) || !compiled.not_carried_out.is_empty();
     match &compiled.plan {
         Some(_) if refused => Err("there is a plan in spite of errors".to_owned()),
-        None if !refused => Err("there is no plan and no error".to_owned()),
+        None if !refused => Err("there is no plan and no reason".to_owned()),
         Some(plan) => match Plan::decode(&plan.encode()) {
             Ok(decoded) if decoded == *plan => Ok(()),
             Ok(_) => Err("the plan is another one after decoding".to_owned()),

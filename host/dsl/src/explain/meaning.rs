@@ -46,7 +46,7 @@ pub(super) fn page(code: Code) -> Option<Words> {
             "call a  if a.ok { call b }",
         ),
         Code::NotCarriedOut => (
-            "The language has this, this version does not carry it out yet. Nothing is ignored silently, so the file is refused.",
+            "The language has this and `check` checks it in full, but this version does not carry it out yet. Nothing is ignored silently: `run` refuses the file and names each such construct.",
             "call fs.list { params { root = \".\" }  timeout_in_queue = 1m }",
             "call fs.list { params { root = \".\" }  timeout_total = 1m }",
         ),
