@@ -359,9 +359,9 @@ pub(crate) fn status_sign(status: cofferdam_engine::RunStatus) -> Sign {
     use cofferdam_engine::RunStatus;
     match status {
         RunStatus::Running => Sign::Run,
-        RunStatus::Interrupted => Sign::Wait,
+        RunStatus::Interrupted | RunStatus::Waiting | RunStatus::Paused => Sign::Wait,
         RunStatus::Completed => Sign::Ok,
         RunStatus::Failed => Sign::Fail,
-        RunStatus::Cancelled => Sign::Stop,
+        RunStatus::Cancelled | RunStatus::Killed => Sign::Stop,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::event::Recorded;
 use crate::id::{Generation, RunId, Version};
+use crate::inbox::Answer;
 use crate::time::Timestamp;
 use crate::value::Blob;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ pub struct Append {
     pub events: Vec<Recorded>,
     /// The state of the run afterwards.
     pub row: RunRow,
+    /// What the run says to messages of its inbox: they are answered by this append or not at all.
+    pub answers: Vec<Answer>,
 }
 
 impl Append {
@@ -47,22 +50,31 @@ pub enum RunStatus {
     Running,
     /// A host let go of it in good order; it can be resumed.
     Interrupted,
+    /// It waits for a decision, a signal or a time, and nothing of it is under way.
+    Waiting,
+    /// Somebody asked it to pause, and nothing of it is under way.
+    Paused,
     /// It ended well.
     Completed,
     /// It ended with a failure.
     Failed,
     /// It ended because somebody asked for it.
     Cancelled,
+    /// It was ended at once, without its `always` blocks.
+    Killed,
 }
 
 impl RunStatus {
     /// All statuses.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Running,
         Self::Interrupted,
+        Self::Waiting,
+        Self::Paused,
         Self::Completed,
         Self::Failed,
         Self::Cancelled,
+        Self::Killed,
     ];
 
     /// Returns the word for this status.
@@ -70,9 +82,12 @@ impl RunStatus {
         match self {
             Self::Running => "running",
             Self::Interrupted => "interrupted",
+            Self::Waiting => "waiting",
+            Self::Paused => "paused",
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Killed => "killed",
         }
     }
 
@@ -84,8 +99,16 @@ impl RunStatus {
     /// Returns whether nothing can happen in the run any more.
     pub fn is_final(self) -> bool {
         match self {
-            Self::Running | Self::Interrupted => false,
-            Self::Completed | Self::Failed | Self::Cancelled => true,
+            Self::Running | Self::Interrupted | Self::Waiting | Self::Paused => false,
+            Self::Completed | Self::Failed | Self::Cancelled | Self::Killed => true,
+        }
+    }
+
+    /// Returns whether the run goes on some day, but nobody works on it: it holds no task, no memory and no owner.
+    pub fn is_parked(self) -> bool {
+        match self {
+            Self::Interrupted | Self::Waiting | Self::Paused => true,
+            Self::Running | Self::Completed | Self::Failed | Self::Cancelled | Self::Killed => false,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod event;
 pub mod expr;
 pub mod failure;
 pub mod id;
+pub mod inbox;
 pub mod input;
 pub mod inputs;
 pub mod plan;
@@ -27,6 +28,7 @@ pub use expr::{
 };
 pub use failure::{Failure, FailureClass};
 pub use id::{Digest, Fence, Generation, Occurrence, RunId, StepPath, Version};
+pub use inbox::{Answer, Message, MessageId, Request, Verdict};
 pub use input::{AttemptOutcome, Input, Rejected, Report, Situation, Start};
 pub use plan::Plan;
 pub use result::{StepResult, StepStatus};

@@ -118,5 +118,6 @@ fn step(run: RunId, version: u64) -> Append {
             wake_at: None,
             version: Version(version + 2),
         },
+        answers: Vec::new(),
     }
 }

@@ -134,6 +134,7 @@ pub fn append(run: RunId, generation: u64, version: u64, status: RunStatus, even
             version: Version(version + events.len() as u64),
         },
         events,
+        answers: Vec::new(),
     }
 }
 

@@ -108,7 +108,8 @@ fn refused(short: &str, purpose: &Purpose, error: ClaimError) -> Failure {
                 RunStatus::Completed => "completed",
                 RunStatus::Failed => "failed",
                 RunStatus::Cancelled => "was cancelled",
-                RunStatus::Running | RunStatus::Interrupted => "is under way",
+                RunStatus::Killed => "was killed",
+                RunStatus::Running | RunStatus::Interrupted | RunStatus::Waiting | RunStatus::Paused => "is under way",
             };
             Failure::new(Exit::Refused, format!("run {short} {word}; there is nothing to {what}"))
                 .code("CF0722")

@@ -142,6 +142,7 @@ impl<'a> Transition<'a> {
             expected: self.expected,
             events: self.events,
             row: self.run.row(),
+            answers: Vec::new(),
         };
         Decision::Staged(Staged { run: self.run, append })
     }

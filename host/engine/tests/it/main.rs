@@ -8,6 +8,7 @@ mod conditions;
 mod encoding;
 mod failures;
 mod hosts;
+mod inbox;
 mod loops;
 mod retries;
 mod size;

@@ -117,7 +117,13 @@ pub(crate) fn update_run(
                 EVENT_ENCODING,
             ])?,
         // The host lets go of the run.
-        RunStatus::Interrupted | RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled => db
+        RunStatus::Interrupted
+        | RunStatus::Waiting
+        | RunStatus::Paused
+        | RunStatus::Completed
+        | RunStatus::Failed
+        | RunStatus::Cancelled
+        | RunStatus::Killed => db
             .prepare_cached(
                 "UPDATE runs SET version = ?4, wake_at = ?5, updated_at = coalesce(?6, updated_at), needs_reader = max(needs_reader, ?7),
                                  status = ?8, owner = NULL, finished_at = ?9
