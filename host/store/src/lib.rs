@@ -12,10 +12,11 @@ pub mod reference;
 pub mod sqlite;
 pub mod statistics;
 pub mod ticket;
+pub mod urgency;
 
 pub use contradiction::contradiction;
 pub use error::{ClaimError, FindError, StoreError};
-pub use log::{Beginning, Pending, RunLog};
+pub use log::{Beginning, Pending, RunLog, Within};
 pub use log_line::{LogLevel, LogLine, LogLines, MAX_BYTES_PER_SECOND, MAX_LINES_PER_DELIVERY};
 pub use record::{Claim, Definition, HostId, NewRun, Owner, RunFilter, RunSummary};
 pub use reference::Reference;
@@ -24,3 +25,4 @@ pub use sqlite::error::OpenError;
 pub use sqlite::{Creation, SqliteLog, SqliteOptions};
 pub use statistics::Statistics;
 pub use ticket::{Fate, Position, Settler, Ticket};
+pub use urgency::Urgency;

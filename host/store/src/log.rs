@@ -5,6 +5,7 @@ use crate::log_line::{LogLine, LogLines};
 use crate::record::{Claim, Definition, HostId, NewRun, RunFilter, RunSummary};
 use crate::statistics::Statistics;
 use crate::ticket::Ticket;
+use crate::urgency::Urgency;
 use cofferdam_engine::{Append, Recorded, RunId, StepPath, Writer};
 use std::future::Future;
 use std::pin::Pin;
@@ -30,6 +31,13 @@ pub trait RunLog: Send + Sync {
     /// Never blocks on the disk. After an append of a run was fenced or failed, all later ones of that generation
     /// share its fate unseen; the way on is [`RunLog::claim`].
     fn hand_over(&self, append: Append) -> Ticket;
+
+    /// Does what [`RunLog::hand_over`] does, but may wait as long as `urgency` allows, to make more durable with one
+    /// flush. The order stays that of the calls: what is urgent takes along all that was handed over before it.
+    fn hand_over_within(&self, append: Append, urgency: Urgency) -> Ticket {
+        let _ = urgency;
+        self.hand_over(append)
+    }
 
     /// Makes this host the one that drives `run`, in a new generation, unless another host that is alive does.
     ///
@@ -96,5 +104,27 @@ impl Writer for Beginning<'_> {
 
     fn hand_over(&self, append: Append) -> Ticket {
         self.log.begin(self.run.clone(), append)
+    }
+}
+
+/// The writer for appends of which the urgency is known.
+#[derive(Clone, Copy)]
+pub struct Within<'a> {
+    log: &'a dyn RunLog,
+    urgency: Urgency,
+}
+
+impl<'a> Within<'a> {
+    /// Returns the writer that hands over to `log` with `urgency`.
+    pub fn new(log: &'a dyn RunLog, urgency: Urgency) -> Self {
+        Self { log, urgency }
+    }
+}
+
+impl Writer for Within<'_> {
+    type Ticket = Ticket;
+
+    fn hand_over(&self, append: Append) -> Ticket {
+        self.log.hand_over_within(append, self.urgency)
     }
 }

@@ -31,9 +31,11 @@ use crate::sqlite::notes::Notes;
 use crate::sqlite::queue::{Order, Queue};
 use crate::sqlite::read::Archive;
 use crate::sqlite::readers::{Readers, ReadersStart};
+use crate::sqlite::write::Encoded;
 use crate::sqlite::writer::Writer;
 use crate::statistics::Statistics;
 use crate::ticket::{Fate, Position, Ticket};
+use crate::urgency::Urgency;
 use cofferdam_engine::{Append, Recorded, RunId, StepPath};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
@@ -212,6 +214,16 @@ impl RunLog for SqliteLog {
     fn hand_over(&self, append: Append) -> Ticket {
         let (settler, ticket) = Ticket::open();
         self.order(Order::Append(append.into(), settler), ticket)
+    }
+
+    fn hand_over_within(&self, append: Append, urgency: Urgency) -> Ticket {
+        let (settler, ticket) = Ticket::open();
+        let encoded = Encoded::from(append);
+        let bytes = encoded.bytes();
+        match self.queue.push_within(Order::Append(encoded, settler), urgency, bytes) {
+            Ok(()) => ticket,
+            Err(reason) => Ticket::settled(Fate::Failed(reason)),
+        }
     }
 
     fn claim(&self, run: RunId) -> Pending<Result<Claim, ClaimError>> {

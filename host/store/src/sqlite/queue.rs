@@ -4,11 +4,12 @@ use crate::error::{ClaimError, StoreError};
 use crate::record::NewRun;
 use crate::sqlite::write::Encoded;
 use crate::ticket::Settler;
+use crate::urgency::Urgency;
 use cofferdam_engine::{Generation, RunId, Version};
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Something for the writer to do.
@@ -51,10 +52,22 @@ impl Gathering {
     }
 }
 
+/// What may wait in the queue in bytes of events; beyond it the writer goes on whatever the urgency (rule B2).
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// What the writer took from the queue.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) orders: VecDeque<Order>,
+    /// How many of them somebody waits for.
+    pub(crate) awaited: usize,
+}
+
 /// The queue of the writer.
 ///
 /// It has no bound of its own: handing over must not wait, and a run waits for the ticket of a barrier before it goes
 /// on, so that there are at most as many appends as runs being driven times what one decides between two barriers.
+/// What nobody waits for stays here until it is due, so that much of it becomes durable with one flush.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -66,21 +79,43 @@ struct State {
     orders: VecDeque<Order>,
     /// With fewer orders than these the writer need not be woken.
     wanted: usize,
+    /// When the first of the orders must be worked off.
+    due: Option<Instant>,
+    /// Whether the writer waits until then.
+    dozes: bool,
+    awaited: usize,
+    bytes: usize,
     noted: bool,
     closed: Option<Arc<StoreError>>,
 }
 
 impl Queue {
-    /// Adds an order, or returns why nothing is taken any more.
+    /// Adds an order that somebody waits for, or returns why nothing is taken any more.
     pub(crate) fn push(&self, order: Order) -> Result<(), Arc<StoreError>> {
+        self.push_within(order, Urgency::Now, 0)
+    }
+
+    /// Adds an order of so many bytes that must be worked off as soon as `urgency` says.
+    pub(crate) fn push_within(&self, order: Order, urgency: Urgency, bytes: usize) -> Result<(), Arc<StoreError>> {
+        let due = Instant::now() + urgency.patience();
         let mut state = self.lock();
         if let Some(reason) = &state.closed {
             return Err(Arc::clone(reason));
         }
+        let earlier = state.due.is_none_or(|other| due < other);
+        if earlier {
+            state.due = Some(due);
+        }
+        state.bytes += bytes;
+        state.awaited += usize::from(urgency == Urgency::Now);
         state.orders.push_back(order);
-        let enough = state.orders.len() >= state.wanted;
+        let wake = if state.dozes {
+            earlier || state.bytes > MOST_BYTES
+        } else {
+            state.orders.len() >= state.wanted
+        };
         drop(state);
-        if enough {
+        if wake {
             self.changed.notify_one();
         }
         Ok(())
@@ -99,10 +134,11 @@ impl Queue {
     ///
     /// Once there is something, it waits for more as `gathering` says: those who were answered by the last batch come
     /// back one by one, and without it the first of them would be committed alone while all others queue up behind it.
-    pub(crate) fn take(&self, gathering: Gathering) -> Option<VecDeque<Order>> {
+    pub(crate) fn take(&self, gathering: Gathering) -> Option<Taken> {
         let mut state = self.lock();
         loop {
-            if !state.orders.is_empty() {
+            let wait = state.wait();
+            if !state.orders.is_empty() && wait.is_zero() {
                 // Waking it for each order would cost more than gathering gains.
                 state.wanted = gathering.expected;
                 let few = |state: &mut State| state.orders.len() < gathering.expected && state.closed.is_none();
@@ -112,15 +148,31 @@ impl Queue {
                     .unwrap_or_else(PoisonError::into_inner);
                 state = gathered;
                 state.wanted = 0;
-            }
-            if !state.orders.is_empty() || state.noted {
                 state.noted = false;
-                return Some(mem::take(&mut state.orders));
+                state.due = None;
+                state.bytes = 0;
+                return Some(Taken {
+                    orders: mem::take(&mut state.orders),
+                    awaited: mem::take(&mut state.awaited),
+                });
             }
-            if state.closed.is_some() {
-                return None;
+            if mem::take(&mut state.noted) {
+                return Some(Taken::default());
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            if state.orders.is_empty() {
+                if state.closed.is_some() {
+                    return None;
+                }
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            } else {
+                state.dozes = true;
+                let (woken, _) = self
+                    .changed
+                    .wait_timeout(state, wait)
+                    .unwrap_or_else(PoisonError::into_inner);
+                state = woken;
+                state.dozes = false;
+            }
         }
     }
 
@@ -140,5 +192,16 @@ impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code that can panic runs under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Returns for how long what is queued may go on waiting.
+    fn wait(&self) -> Duration {
+        if self.closed.is_some() || self.bytes > MOST_BYTES {
+            return Duration::ZERO;
+        }
+        self.due
+            .map_or(Duration::ZERO, |due| due.saturating_duration_since(Instant::now()))
     }
 }

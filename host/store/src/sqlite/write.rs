@@ -160,6 +160,15 @@ impl From<Append> for Encoded {
     }
 }
 
+impl Encoded {
+    /// Returns how many bytes the events and their large values have.
+    pub(crate) fn bytes(&self) -> usize {
+        let events: usize = self.events.iter().map(Vec::len).sum();
+        let blobs: u64 = self.append.blobs().map(|blob| blob.size).sum();
+        events + usize::try_from(blobs).unwrap_or(usize::MAX / 2)
+    }
+}
+
 /// Adds the events of `appends`, in order.
 pub(crate) fn insert_events<'a>(
     db: &Connection,

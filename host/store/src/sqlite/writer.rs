@@ -11,7 +11,7 @@ use crate::sqlite::driven::Driven;
 use crate::sqlite::error::from_sqlite;
 use crate::sqlite::liveness::{self, HostLock};
 use crate::sqlite::notes::Notes;
-use crate::sqlite::queue::{Gathering, Granted, Order, Queue};
+use crate::sqlite::queue::{Gathering, Granted, Order, Queue, Taken};
 use crate::sqlite::write;
 use crate::ticket::Position;
 use cofferdam_engine::{RunId, Timestamp};
@@ -62,12 +62,12 @@ impl Writer {
         let _abandon = Abandon(Arc::clone(&self.queue));
         let mut db = db;
         let mut gathering = Gathering::default();
-        while let Some(orders) = self.queue.take(gathering) {
-            let (count, began) = (orders.len(), Instant::now());
+        while let Some(Taken { orders, awaited }) = self.queue.take(gathering) {
+            let began = Instant::now();
             // First, so that a line noted before an append was handed over can be read when the append is durable.
             self.write_notes(&mut db);
             self.work_off(&mut db, orders);
-            gathering = Gathering::after(count, began.elapsed());
+            gathering = Gathering::after(awaited, began.elapsed());
             self.checkpoints.between_batches(&mut db, &self.counters);
         }
         self.write_notes(&mut db);

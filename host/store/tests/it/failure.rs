@@ -1,6 +1,6 @@
 //! What becomes of appends when the database does not do its part.
 
-use cofferdam_store::{Fate, RunLog, SqliteLog, StoreError};
+use cofferdam_store::{Fate, RunLog, SqliteLog, StoreError, Urgency};
 use cofferdam_testkit::conformance::{answer, first, new_run, step};
 use std::path::Path;
 use std::sync::Arc;
@@ -146,6 +146,53 @@ fn a_step_is_one_flush_and_log_lines_are_none() {
         (41, 41, 40)
     );
     assert!(statistics.bytes > 41 * 4096, "{statistics:?}");
+}
+
+// row Q02
+#[test]
+fn what_nobody_waits_for_shares_the_flush_of_what_follows() {
+    let directory = TempDir::new().unwrap();
+    let log = crate::open(directory.path(), "a");
+    begin(&log, 0..1);
+    let run = new_run(0).id;
+    let began = std::time::Instant::now();
+    let quiet: Vec<_> = (1..=100)
+        .map(|version| log.hand_over_within(step(run, 1, version), Urgency::Later))
+        .collect();
+    assert!(log.hand_over(step(run, 1, 101)).wait().position().is_some());
+    // One for the beginning, one for all of these; a machine that stalls adds one for every 200 ms.
+    let flushes = log.statistics().flushes;
+    let stalls = u64::try_from(began.elapsed().as_millis() / 200).unwrap();
+    assert!(flushes <= 2 + stalls, "{flushes} flushes");
+    // What was handed over before something urgent is durable with it.
+    assert!(
+        quiet
+            .iter()
+            .all(|ticket| ticket.try_fate().is_some_and(|fate| fate.position().is_some()))
+    );
+    // By themselves they become durable all the same.
+    assert!(
+        log.hand_over_within(step(run, 1, 102), Urgency::Later)
+            .wait()
+            .position()
+            .is_some()
+    );
+    assert!(
+        log.hand_over_within(step(run, 1, 103), Urgency::Soon)
+            .wait()
+            .position()
+            .is_some()
+    );
+}
+
+#[test]
+fn what_waits_is_written_when_the_log_is_closed() {
+    let directory = TempDir::new().unwrap();
+    let log = crate::open(directory.path(), "a");
+    begin(&log, 0..1);
+    let handed = log.hand_over_within(step(new_run(0).id, 1, 1), Urgency::Later);
+    drop(log);
+    assert!(handed.wait().position().is_some());
 }
 
 #[test]
