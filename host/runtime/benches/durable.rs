@@ -6,7 +6,8 @@
 //! floor (`host/store/benches/shared/floor.rs`) is one thread that writes rows: what engine and shell cost by themselves.
 //! A step is the end of one attempt and the start of the next, two events and the row of the run. The host has the threads of the command line. Numbers are
 //! medians of the rounds after one that does not count, ratios are taken within a round. `idle` leaves the processor
-//! alone while the disk works, `busy` keeps one core busy meanwhile.
+//! alone while the disk works, `busy` keeps one core busy meanwhile. Quiet steps are the same steps with actions that nothing
+//! outside can notice; both are driven in turn within a round.
 
 #![expect(clippy::print_stdout, reason = "printing is what this program is for")]
 
@@ -28,7 +29,7 @@ use cofferdam_runtime::{
 };
 use cofferdam_store::{RunLog, Statistics};
 use cofferdam_testkit::plan_builder::{Step, call, workflow};
-use cofferdam_wasm::{Effective, Limits, Sandbox, SandboxOptions, Usage};
+use cofferdam_wasm::{EffectClass, Effective, Limits, Sandbox, SandboxOptions, Usage};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,7 @@ struct Work {
     script: Vec<Vec<Append>>,
     /// What every step enters; none returns its parameters at once.
     component: Option<PreparedAction>,
+    class: EffectClass,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -71,6 +73,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         table.row("share of the floor", &format!("{share:.2}"));
         drop(busy);
     }
+    for (regime, steps, least) in [("idle", 1_000, 1.0), ("busy", 1_000, 4.0), ("busy", 10_000, 4.0)] {
+        let busy = (regime == "busy").then(Busy::begin);
+        table.section(&format!(
+            "1 run of {steps} steps one after the other, quiet against effectful, {regime}"
+        ));
+        let pairs = Work::new(steps, 1, 64).compare(&Work::new(steps, 1, 64).quiet(), 3, &control, guests.handle())?;
+        show_pairs(&mut table, f64::from(steps), &pairs, least);
+        drop(busy);
+    }
+    table.section("256 runs of 20 steps at the same time, quiet against effectful");
+    let pairs = Work::new(20, 256, 64).compare(&Work::new(20, 256, 64).quiet(), 5, &control, guests.handle())?;
+    show_pairs(&mut table, 256.0 * 20.0, &pairs, 1.0);
     let component = control.block_on(component())?;
     // 64 attempts at a time is what a host is configured with; with 256 no run waits for another one's attempt. The floor
     // enters and commits by so many as well.
@@ -111,6 +125,45 @@ fn runtime(name: &str, threads: usize) -> std::io::Result<Runtime> {
         .build()
 }
 
+/// What the same work took with attempts of either class, in one round.
+struct Pair {
+    effectful: (Duration, Statistics),
+    quiet: (Duration, Statistics),
+}
+
+/// Shows how much faster quiet steps are, and how often they wait for the disk.
+fn show_pairs(table: &mut Table, steps: f64, pairs: &[Pair], least: f64) {
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / steps;
+    let effectful = median(pairs.iter().map(|pair| each(pair.effectful.0)));
+    let quiet = median(pairs.iter().map(|pair| each(pair.quiet.0)));
+    table.row(
+        "an effectful step",
+        &format!("{effectful:.1} us, {:.0}/s", 1e6 / effectful),
+    );
+    table.row("a quiet step", &format!("{quiet:.1} us, {:.0}/s", 1e6 / quiet));
+    let times = median(
+        pairs
+            .iter()
+            .map(|pair| pair.effectful.0.as_secs_f64() / pair.quiet.0.as_secs_f64()),
+    );
+    table.bar(
+        "quiet, times as fast",
+        &format!("{times:.2}"),
+        &format!(">= {least}"),
+        times >= least,
+    );
+    let worst = pairs
+        .iter()
+        .map(|pair| pair.quiet.1.flushes as f64 - pair.quiet.0.as_secs_f64() / 0.2)
+        .fold(0.0, f64::max);
+    table.bar(
+        "flushes of quiet steps, beyond one in 200 ms",
+        &format!("{worst:.1}"),
+        "<= 2",
+        worst <= 2.0,
+    );
+}
+
 struct Round {
     host: Duration,
     floor: Duration,
@@ -138,7 +191,38 @@ impl Work {
             runs,
             attempts,
             script,
+            class: EffectClass::Effectful,
         }
+    }
+
+    /// The same work with attempts that nothing outside can notice.
+    fn quiet(mut self) -> Self {
+        self.class = EffectClass::Quiet;
+        self
+    }
+
+    /// Drives quiet and effectful runs in turn, and returns the rounds of each.
+    fn compare(
+        &self,
+        quiet: &Self,
+        rounds: usize,
+        control: &Runtime,
+        guests: &Handle,
+    ) -> Result<Vec<Pair>, Box<dyn Error>> {
+        (0..=rounds)
+            .map(|_| {
+                let drive = |work: &Self| -> Result<_, Box<dyn Error>> {
+                    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+                    let (took, done, _) = control.block_on(work.drive(directory.path(), guests.clone()))?;
+                    Ok((took, done))
+                };
+                Ok(Pair {
+                    effectful: drive(self)?,
+                    quiet: drive(quiet)?,
+                })
+            })
+            .skip(1)
+            .collect()
     }
 
     fn measure(&self, rounds: usize, control: &Runtime, guests: &Handle) -> Result<Vec<Round>, Box<dyn Error>> {
@@ -192,7 +276,7 @@ impl Work {
 
     fn executor(&self) -> Arc<dyn Executor> {
         let Some(action) = &self.component else {
-            return Arc::new(Scripted);
+            return Arc::new(Scripted(self.class));
         };
         let reference = ActionReference {
             plugin: "text".to_owned(),
@@ -305,9 +389,13 @@ impl Executor for Sandboxed {
 }
 
 /// Returns the parameters of every attempt as its result, at once.
-struct Scripted;
+struct Scripted(EffectClass);
 
 impl Executor for Scripted {
+    fn class(&self, _: &ActionReference) -> EffectClass {
+        self.0
+    }
+
     fn enter(&self, entry: Entry) -> Execution {
         Box::pin(async move {
             Executed {

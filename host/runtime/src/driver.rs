@@ -1,17 +1,17 @@
 //! What keeps one run going: it decides on inputs, hands over, and performs what has become durable.
 
 use crate::clock;
-use crate::executor::{Entry, Executed, Executor};
+use crate::executor::{DurableProof, Entry, Executed, Executor};
 use crate::observer::{Notice, Observer};
 use crate::permits::{Permits, Taken};
-use cofferdam_engine::plan::Plan;
+use cofferdam_engine::plan::{NodeKind, Plan};
 use cofferdam_engine::run::MAX_EVENTS_PER_DECISION;
 use cofferdam_engine::{
-    AttemptOutcome, Decision, EffectChange, FailureClass, Fence, Generation, Input, Orphan, Recorded, Rejected, Report,
-    Run, Situation,
+    Append, AttemptOutcome, Decision, EffectChange, Event, FailureClass, Fence, Generation, Input, Orphan, Recorded,
+    Rejected, Report, Run, RunStatus, Situation, StepPath,
 };
-use cofferdam_store::{Claim, ClaimError, Fate, RunLog, StoreError, Ticket};
-use cofferdam_wasm::CancelFlag;
+use cofferdam_store::{Claim, ClaimError, Fate, Position, RunLog, StoreError, Ticket, Urgency, Within};
+use cofferdam_wasm::{CancelFlag, EffectClass};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,9 @@ use tracing::Instrument as _;
 
 /// How often in a row a run is rebuilt from its log after failed appends before its driver gives up.
 const MAX_REBUILDS: u32 = 3;
+
+/// How many events of a run may be decided and not yet on disk; beyond it the run waits for the log (rule B2).
+const MAX_EVENTS_AHEAD: usize = 1_024;
 
 /// What a run is driven with; shared by all runs of a host.
 pub(crate) struct Surroundings {
@@ -74,6 +77,8 @@ pub enum Driven {
 
 /// A report with the delivery that it is of, kept until what it led to is durable.
 struct Answered {
+    /// Whether the delivery could be noticed outside: losing the report would repeat that.
+    effectful: bool,
     /// The generation that started the delivery, which an adoption in between does not change.
     generation: Generation,
     fence: Fence,
@@ -106,8 +111,12 @@ struct Flight {
     abort: AbortHandle,
     cancel: CancelFlag,
     step: String,
+    effectful: bool,
     _permit: Option<Taken>,
 }
+
+/// How a delivery of a generation ended.
+type Finished = (Generation, Fence, Executed);
 
 pub(crate) struct Driver {
     surroundings: Arc<Surroundings>,
@@ -121,7 +130,9 @@ pub(crate) struct Driver {
     /// Permits for attempts that are decided and not yet durable.
     reserved: BTreeMap<Fence, Taken>,
     flights: BTreeMap<Fence, Flight>,
-    tasks: JoinSet<(Fence, Executed)>,
+    tasks: JoinSet<Finished>,
+    /// Whether quiet attempts wait for the disk too: until this process has seen something of the run become durable.
+    cautious: bool,
     draining: Option<Instant>,
     /// Steps whose guests stopped when they were asked to.
     stopped: Vec<String>,
@@ -131,7 +142,7 @@ pub(crate) struct Driver {
 /// What the driver waits for, turned into one thing to handle.
 enum Wake {
     Settled(Fate),
-    Executed(Fence, Box<Executed>),
+    Executed(Generation, Fence, Box<Executed>),
     /// The task of an attempt was stopped, or panicked.
     Broken(tokio::task::Id),
     Control(Control),
@@ -158,6 +169,7 @@ impl Driver {
             reserved: BTreeMap::new(),
             flights: BTreeMap::new(),
             tasks: JoinSet::new(),
+            cautious: true,
             draining: None,
             stopped: Vec::new(),
             rebuilds: 0,
@@ -173,19 +185,24 @@ impl Driver {
     ) -> Result<Run, Rejected> {
         let (mut permits, situation) = self.situation(&run);
         match run.decide(&self.plan, input, situation) {
-            Ok(decision) => Ok(self.settle_decision(decision, &mut permits, log, Vec::new())),
+            Ok(decision) => Ok(self.settle_decision(decision, &mut permits, Some(log), Vec::new())),
             Err((_, rejected)) => Err(rejected),
         }
     }
 
     /// Takes a claimed run over.
-    pub(crate) fn adopt(&mut self, claim: &Claim, alive: &BTreeSet<Fence>) -> Result<Run, DriveError> {
+    pub(crate) fn adopt(&mut self, claim: &Claim) -> Result<Run, DriveError> {
         let orphan = Orphan::restore(claim.run, &self.plan, &claim.events).map_err(DriveError::Unrestorable)?;
+        Ok(self.take_over(orphan, claim.generation, &BTreeSet::new()))
+    }
+
+    fn take_over(&mut self, orphan: Orphan, generation: Generation, alive: &BTreeSet<Fence>) -> Run {
+        // What took the host down may be a quiet attempt, of which nothing would be recorded (rule B5).
+        self.cautious = true;
         let (mut permits, situation) = self.situation(orphan.look());
         let host = self.surroundings.log.host().to_string();
-        let decision = orphan.adopt(&self.plan, claim.generation, &host, alive, situation);
-        let surroundings = Arc::clone(&self.surroundings);
-        Ok(self.settle_decision(decision, &mut permits, &*surroundings.log, Vec::new()))
+        let decision = orphan.adopt(&self.plan, generation, &host, alive, situation);
+        self.settle_decision(decision, &mut permits, NO_WRITER, Vec::new())
     }
 
     /// Drives the run until it has ended, the host lets go of it, or another one has it.
@@ -201,9 +218,9 @@ impl Driver {
             }
             let wake = self.wait(&run).await;
             run = match wake {
-                Wake::Settled(Fate::Durable(_)) => {
+                Wake::Settled(Fate::Durable(position)) => {
                     self.rebuilds = 0;
-                    self.perform(&run);
+                    self.perform(&run, position);
                     run
                 }
                 Wake::Settled(Fate::Fenced) => {
@@ -211,17 +228,18 @@ impl Driver {
                     return Err(DriveError::Fenced);
                 }
                 Wake::Settled(Fate::Failed(error)) => self.rebuild(run, error).await?,
-                Wake::Executed(fence, executed) => self.report(run, fence, *executed),
+                Wake::Executed(generation, fence, executed) => self.report(run, generation, fence, *executed),
                 Wake::Broken(task) => {
                     // Nobody waits for an attempt that was stopped; one that is still waited for panicked.
                     let broken = self
                         .flights
                         .iter()
                         .find(|(_, flight)| flight.abort.id() == task)
-                        .map(|(fence, _)| *fence);
+                        .map(|(fence, flight)| (flight.generation, *fence));
                     match broken {
-                        Some(fence) => self.report(
+                        Some((generation, fence)) => self.report(
                             run,
+                            generation,
                             fence,
                             Executed::host_fault("the host panicked while it carried the attempt out"),
                         ),
@@ -264,7 +282,7 @@ impl Driver {
             fate = async { match ticket { Some(ticket) => ticket.await, None => std::future::pending().await } } => Wake::Settled(fate),
             Some(control) = self.control.recv() => Wake::Control(control),
             Some(joined) = self.tasks.join_next_with_id() => match joined {
-                Ok((_, (fence, executed))) => Wake::Executed(fence, Box::new(executed)),
+                Ok((_, (generation, fence, executed))) => Wake::Executed(generation, fence, Box::new(executed)),
                 Err(error) => Wake::Broken(error.id()),
             },
             () = self.surroundings.permits.freed(), if wants_permits => Wake::Tick,
@@ -303,10 +321,7 @@ impl Driver {
     fn decide(&mut self, run: Run, input: Input, answered: Vec<Answered>) -> Run {
         let (mut permits, situation) = self.situation(&run);
         match run.decide(&self.plan, input, situation) {
-            Ok(decision) => {
-                let surroundings = Arc::clone(&self.surroundings);
-                self.settle_decision(decision, &mut permits, &*surroundings.log, answered)
-            }
+            Ok(decision) => self.settle_decision(decision, &mut permits, NO_WRITER, answered),
             Err((run, rejected)) => {
                 tracing::debug!(run = %run.id(), %rejected, "an input was refused");
                 *run
@@ -314,43 +329,107 @@ impl Driver {
         }
     }
 
-    fn settle_decision<W>(&mut self, decision: Decision, permits: &mut Taken, log: &W, answered: Vec<Answered>) -> Run
+    /// Hands a decision over, to `begin` if that is given, and enters the quiet attempts that it starts.
+    fn settle_decision<W>(
+        &mut self,
+        decision: Decision,
+        permits: &mut Taken,
+        begin: Option<&W>,
+        answered: Vec<Answered>,
+    ) -> Run
     where
-        W: cofferdam_engine::Writer<Ticket = Ticket> + ?Sized,
+        W: cofferdam_engine::Writer<Ticket = Ticket>,
     {
-        match decision {
-            Decision::Unchanged(run) => run,
-            Decision::Staged(staged) => {
-                let events = staged.append().events.clone();
-                let (mut run, ticket) = staged.hand_over(log);
-                let changes = run.take_changes();
-                for change in &changes {
-                    if let EffectChange::Appeared(fence) = change
-                        && let Some(permit) = permits.split()
-                    {
-                        self.reserved.insert(*fence, permit);
-                    }
-                }
-                self.pending.push_back(Pending {
-                    ticket,
-                    events,
-                    changes,
-                    answered,
-                });
-                run
+        let staged = match decision {
+            Decision::Unchanged(run) => return run,
+            Decision::Staged(staged) => staged,
+        };
+        let events = staged.append().events.clone();
+        let urgency = self.urgency(staged.append(), &answered);
+        let (mut run, ticket) = match begin {
+            Some(begin) => staged.hand_over(begin),
+            None => staged.hand_over(&Within::new(&*self.surroundings.log, urgency)),
+        };
+        let mut changes = run.take_changes();
+        for change in &changes {
+            if let EffectChange::Appeared(fence) = change
+                && let Some(permit) = permits.split()
+            {
+                self.reserved.insert(*fence, permit);
             }
+        }
+        if !self.cautious && self.events_ahead() + events.len() <= MAX_EVENTS_AHEAD {
+            changes.retain(|change| !self.enter_ahead(&run, change));
+        }
+        self.pending.push_back(Pending {
+            ticket,
+            events,
+            changes,
+            answered,
+        });
+        run
+    }
+
+    /// Returns how soon an append must be durable.
+    fn urgency(&self, append: &Append, answered: &[Answered]) -> Urgency {
+        let is_awaited = self.cautious
+            || append.row.status != RunStatus::Running
+            || !append.answers.is_empty()
+            // The next decision of a run that stopped at the bound waits for this one.
+            || append.events.len() >= MAX_EVENTS_PER_DECISION
+            || self.events_ahead() + append.events.len() > MAX_EVENTS_AHEAD;
+        let starts = append.events.iter().filter_map(|recorded| match &recorded.event {
+            Event::AttemptStarted { at, .. } => Some(&at.step),
+            _ => None,
+        });
+        if is_awaited
+            || starts
+                .map(|step| self.class_of(step))
+                .any(|class| class == EffectClass::Effectful)
+        {
+            Urgency::Now
+        } else if answered.iter().any(|answered| answered.effectful) {
+            Urgency::Soon
+        } else {
+            Urgency::Later
         }
     }
 
+    fn events_ahead(&self) -> usize {
+        self.pending.iter().map(|pending| pending.events.len()).sum()
+    }
+
+    fn class_of(&self, step: &StepPath) -> EffectClass {
+        match self.plan.find(step).map(|node| &self.plan.node(node).kind) {
+            Some(NodeKind::Call(call)) => self.surroundings.executor.class(&call.action),
+            _ => EffectClass::Effectful,
+        }
+    }
+
+    /// Enters an attempt whose start is not on disk yet, if it is quiet; returns whether it did.
+    fn enter_ahead(&mut self, run: &Run, change: &EffectChange) -> bool {
+        let EffectChange::Appeared(fence) = change else {
+            return false;
+        };
+        let quiet = run
+            .effect(&self.plan, *fence)
+            .is_some_and(|attempt| self.surroundings.executor.class(&attempt.action) == EffectClass::Quiet);
+        if quiet {
+            self.start(run, *fence, None);
+        }
+        quiet
+    }
+
     /// Does what the oldest pending append, which is durable now, asks for.
-    fn perform(&mut self, run: &Run) {
+    fn perform(&mut self, run: &Run, position: Position) {
         let Some(pending) = self.pending.pop_front() else {
             return;
         };
+        self.cautious &= !pending.events.iter().any(|recorded| shows_progress(&recorded.event));
         self.observer.notice(Notice::Durable(&pending.events));
         for change in pending.changes {
             match change {
-                EffectChange::Appeared(fence) => self.start(run, fence),
+                EffectChange::Appeared(fence) => self.start(run, fence, Some(DurableProof::of(position))),
                 EffectChange::Ended(fence) => {
                     self.reserved.remove(&fence);
                     if let Some(flight) = self.flights.remove(&fence) {
@@ -361,7 +440,7 @@ impl Driver {
         }
     }
 
-    fn start(&mut self, run: &Run, fence: Fence) {
+    fn start(&mut self, run: &Run, fence: Fence, proof: Option<DurableProof>) {
         let permit = self.reserved.remove(&fence);
         // What was decided since may have ended the attempt before it began.
         let Some(attempt) = run.effect(&self.plan, fence) else {
@@ -373,10 +452,12 @@ impl Driver {
         let at = attempt.at.clone();
         let generation = attempt.generation;
         let (action, number, delivery) = (attempt.action.clone(), attempt.number, attempt.delivery);
+        let effectful = self.surroundings.executor.class(&action) == EffectClass::Effectful;
         let entry = Entry {
             run: run.id(),
             workflow: Arc::clone(&self.workflow),
             attempt,
+            proof,
             cancel: cancel.clone(),
             observer: Arc::clone(&observer),
         };
@@ -399,7 +480,7 @@ impl Driver {
                     usage: &executed.usage,
                     denied: &executed.denied,
                 });
-                (fence, executed)
+                (generation, fence, executed)
             },
             &self.surroundings.guests,
         );
@@ -410,12 +491,21 @@ impl Driver {
                 abort,
                 cancel,
                 step,
+                effectful,
                 _permit: permit,
             },
         );
     }
 
-    fn report(&mut self, run: Run, fence: Fence, executed: Executed) -> Run {
+    fn report(&mut self, run: Run, generation: Generation, fence: Fence, executed: Executed) -> Run {
+        // Numbers of deliveries that were thrown away are given again in the next generation (rule C3).
+        if self
+            .flights
+            .get(&fence)
+            .is_none_or(|flight| flight.generation != generation)
+        {
+            return run;
+        }
         let Some(flight) = self.flights.remove(&fence) else {
             return run;
         };
@@ -427,6 +517,7 @@ impl Driver {
             return run;
         }
         let answered = Answered {
+            effectful: flight.effectful,
             generation: flight.generation,
             fence,
             executed,
@@ -459,14 +550,30 @@ impl Driver {
                 return Err(DriveError::Reclaim(error));
             }
         };
-        // Attempts that are under way here go on, and reports whose answer was not written are decided again.
+        let orphan = Orphan::restore(claim.run, &self.plan, &claim.events).map_err(DriveError::Unrestorable)?;
+        // Attempts that are under way here go on if their start is recorded; the others never were. Reports whose answer
+        // was not written are decided again.
+        let recorded: BTreeSet<Fence> = orphan
+            .look()
+            .effects(&self.plan)
+            .iter()
+            .map(|attempt| attempt.fence)
+            .collect();
+        self.flights.retain(|fence, flight| {
+            let kept = recorded.contains(fence);
+            if !kept {
+                flight.abort.abort();
+            }
+            kept
+        });
         let alive = self
             .flights
             .keys()
             .copied()
             .chain(answered.iter().map(|answered| answered.fence))
+            .filter(|fence| recorded.contains(fence))
             .collect();
-        let mut run = self.adopt(&claim, &alive)?;
+        let mut run = self.take_over(orphan, claim.generation, &alive);
         for answered in answered {
             run = self.decide(run, answered.input(), vec![answered]);
         }
@@ -498,4 +605,19 @@ impl Driver {
         }
         self.reserved.clear();
     }
+}
+
+/// Says that a decision goes to the log of the host as all but the first of a run do.
+const NO_WRITER: Option<&Within<'static>> = None;
+
+/// Returns whether an event shows that the run got on since this process has it.
+fn shows_progress(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::RunStarted { .. }
+            | Event::AttemptFailed { .. }
+            | Event::StepCompleted { .. }
+            | Event::StepFailed { .. }
+            | Event::RunFinished { .. }
+    )
 }

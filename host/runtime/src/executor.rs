@@ -1,8 +1,10 @@
 //! How an attempt is carried out: the port to the sandbox, and to scripted actions in tests.
 
 use crate::observer::Observer;
+use cofferdam_engine::plan::ActionReference;
 use cofferdam_engine::{Attempt, AttemptOutcome, Failure, FailureClass, Metrics, RunId};
-use cofferdam_wasm::{CancelFlag, DeniedCall, Usage};
+use cofferdam_store::Position;
+use cofferdam_wasm::{CancelFlag, DeniedCall, EffectClass, Usage};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,10 +17,28 @@ pub struct Entry {
     pub workflow: Arc<str>,
     /// What is to be done.
     pub attempt: Attempt,
+    /// That its start is on disk; none for an attempt that was entered ahead of that, which must be quiet.
+    pub proof: Option<DurableProof>,
     /// Asks the guest to stop; dropping the future stops it.
     pub cancel: CancelFlag,
     /// Hears what the guest says.
     pub observer: Arc<dyn Observer>,
+}
+
+/// Shows that the start of a delivery, and all that was decided before it, is on disk. Only the driver makes one, from
+/// the fate of the append that holds the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DurableProof(Position);
+
+impl DurableProof {
+    pub(crate) fn of(position: Position) -> Self {
+        Self(position)
+    }
+
+    /// Returns how far the log had come.
+    pub fn position(self) -> Position {
+        self.0
+    }
 }
 
 /// How a delivery ended.
@@ -55,6 +75,15 @@ pub type Execution = Pin<Box<dyn Future<Output = Executed> + Send>>;
 
 /// Carries attempts out.
 pub trait Executor: Send + Sync {
+    /// Returns whether anything outside can notice that an attempt at `action` runs. What is quiet is entered before its
+    /// start is on disk and may be thrown away unseen; an executor that does not know says that it is effectful.
+    fn class(&self, action: &ActionReference) -> EffectClass {
+        let _ = action;
+        EffectClass::Effectful
+    }
+
     /// Carries out one delivery. Polled on the runtime of the guests; dropped to stop it.
+    ///
+    /// Must not enter anything effectful without [`Entry::proof`].
     fn enter(&self, entry: Entry) -> Execution;
 }

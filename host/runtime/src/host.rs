@@ -8,7 +8,7 @@ use crate::permits::Permits;
 use cofferdam_engine::plan::{Plan, UnreadablePlan};
 use cofferdam_engine::{Data, Input, Run, RunId, Start};
 use cofferdam_store::{Beginning, Claim, ClaimError, Definition, NewRun, RunLog};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -166,7 +166,7 @@ impl Host {
         let plan = Arc::new(Plan::decode(&claim.definition.plan)?);
         let (control, receiver) = control_channel();
         let mut driver = Driver::new(Arc::clone(&self.surroundings), plan, observer, receiver);
-        let run = driver.adopt(&claim, &BTreeSet::new())?;
+        let run = driver.adopt(&claim)?;
         let run = first(&mut driver, run);
         let task = tokio::spawn(driver.drive(run));
         Ok(Driving {

@@ -11,7 +11,7 @@ mod sandbox_executor;
 
 pub use clock::now;
 pub use driver::{DriveError, Driven};
-pub use executor::{Entry, Executed, Execution, Executor};
+pub use executor::{DurableProof, Entry, Executed, Execution, Executor};
 pub use host::{Controller, Driving, Host, Request, ResumeError};
 pub use observer::{Notice, Observer, Unobserved};
 pub use sandbox_executor::{PreparedAction, SandboxExecutor};

@@ -55,6 +55,12 @@ impl SandboxExecutor {
 }
 
 impl Executor for SandboxExecutor {
+    fn class(&self, action: &ActionReference) -> EffectClass {
+        // One that is not there fails without touching anything.
+        self.prepared(action)
+            .map_or(EffectClass::Quiet, |prepared| prepared.grants.class())
+    }
+
     fn enter(&self, entry: Entry) -> Execution {
         let reference = &entry.attempt.action;
         let Some(prepared) = self.prepared(reference) else {
@@ -78,8 +84,14 @@ impl Executor for SandboxExecutor {
         {
             return Box::pin(std::future::ready(would_run(&entry)));
         }
+        if prepared.grants.class() == EffectClass::Effectful && entry.proof.is_none() {
+            return Box::pin(std::future::ready(Executed::host_fault(
+                "an effectful action was to be entered before its start was recorded",
+            )));
+        }
         Box::pin(async move {
             let Entry {
+                proof: _,
                 run,
                 workflow,
                 attempt,

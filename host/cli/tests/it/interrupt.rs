@@ -14,7 +14,7 @@ const LONG: &str = r#"workflow long edition 1 {
     call look { use = fs.grep  params { files = (steps.files.output.files)  pattern = "TODO" } }
     set { n = (vars.n + 1) }
     if (vars.n == 20) {
-      call go { use = fs.stat  params { path = "go" }  retry { attempts = 1000  backoff = 100ms  factor = 1  never = [] } }
+      call go { use = fs.read  params { path = "go" }  retry { attempts = 1000  backoff = 100ms  factor = 1  never = [] } }
     }
   }
   call last { use = text.join  params { items = ["the", "end"]  separator = " " } }

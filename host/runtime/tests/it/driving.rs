@@ -1,12 +1,12 @@
 //! Runs are driven to their end, let go of, taken up again, and survive a log that fails.
 
-use cofferdam_engine::plan::Plan;
+use cofferdam_engine::plan::{ActionReference, Plan};
 use cofferdam_engine::{AttemptOutcome, Data, Event, Failure, FailureClass, Metrics, RunId, RunStatus};
 use cofferdam_runtime::{Driven, Driving, Entry, Executed, Execution, Executor, Host, Request, Unobserved};
 use cofferdam_store::{HostId, RunLog};
 use cofferdam_testkit::memory_log::{Failure as LogFailure, MemoryLog};
 use cofferdam_testkit::plan_builder::{call, parallel, workflow};
-use cofferdam_wasm::Usage;
+use cofferdam_wasm::{EffectClass, Usage};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,10 +33,24 @@ impl Script {
 struct Actions(Arc<Script>);
 
 impl Executor for Actions {
+    fn class(&self, action: &ActionReference) -> EffectClass {
+        if action.action == "quiet" {
+            EffectClass::Quiet
+        } else {
+            EffectClass::Effectful
+        }
+    }
+
     fn enter(&self, entry: Entry) -> Execution {
         let script = Arc::clone(&self.0);
         let step = entry.attempt.at.step.to_string();
         Box::pin(async move {
+            if entry.attempt.action.action != "quiet" {
+                assert!(
+                    entry.proof.is_some(),
+                    "{step} was entered before its start was recorded"
+                );
+            }
             script
                 .entered
                 .lock()
@@ -204,6 +218,73 @@ async fn a_report_outlives_the_append_that_was_to_record_it() {
         .filter(|recorded| matches!(recorded.event, Event::StepCompleted { .. }))
         .count();
     assert_eq!(completed, 2);
+}
+
+/// Waits until as many guests were entered, and lets everything that could follow by itself happen.
+async fn entered(script: &Script, count: usize) -> Vec<String> {
+    while script.entered().len() < count {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    script.entered().into_iter().map(|(step, ..)| step).collect()
+}
+
+#[tokio::test]
+async fn quiet_attempts_run_ahead_of_the_log_and_effectful_ones_wait_for_it() {
+    let memory = Arc::new(MemoryLog::new(host("a")));
+    let log: Arc<dyn RunLog> = Arc::clone(&memory) as Arc<dyn RunLog>;
+    let script = Arc::new(Script::default());
+    let quiet = |name| call(name).action("quiet");
+    let plan = workflow([
+        quiet("gate"),
+        quiet("second"),
+        quiet("third"),
+        call("mail"),
+        quiet("last"),
+    ])
+    .plan();
+    let (_host, driving) = start(&log, &script, 4, plan);
+    assert_eq!(entered(&script, 1).await, ["gate"]);
+    memory.hold();
+    script.gate.notify_one();
+    // Nothing of this is on disk; the mail has not been sent.
+    assert_eq!(entered(&script, 3).await, ["gate", "second", "third"]);
+    assert_eq!(kinds(&log, "step.completed").await, 0);
+    memory.release();
+    assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Completed);
+    assert_eq!(entered(&script, 5).await, ["gate", "second", "third", "mail", "last"]);
+}
+
+#[tokio::test]
+async fn what_ran_ahead_of_a_log_that_failed_is_thrown_away_and_done_again() {
+    let memory = Arc::new(MemoryLog::new(host("a")));
+    let log: Arc<dyn RunLog> = Arc::clone(&memory) as Arc<dyn RunLog>;
+    let script = Arc::new(Script::default());
+    let quiet = |name| call(name).action("quiet");
+    let plan = workflow([quiet("gate"), quiet("second"), quiet("third"), call("mail")]).plan();
+    let (_host, driving) = start(&log, &script, 4, plan);
+    assert_eq!(entered(&script, 1).await, ["gate"]);
+    memory.hold();
+    script.gate.notify_one();
+    assert_eq!(entered(&script, 3).await, ["gate", "second", "third"]);
+    memory.lose_held();
+    memory.release();
+    assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Completed);
+    // The report of `gate`, whose start was recorded, was kept; the others never were.
+    let expected = [
+        ("gate", 1, 1),
+        ("second", 1, 1),
+        ("third", 1, 1),
+        ("second", 1, 1),
+        ("third", 1, 1),
+        ("mail", 1, 1),
+    ];
+    let entered: Vec<(String, u32, u32)> = script.entered();
+    let entered: Vec<(&str, u32, u32)> = entered.iter().map(|(step, n, d)| (step.as_str(), *n, *d)).collect();
+    assert_eq!(entered, expected);
+    assert_eq!(kinds(&log, "step.completed").await, 4);
 }
 
 #[tokio::test]
