@@ -33,6 +33,8 @@ pub(crate) struct Surroundings {
     pub(crate) executor: Arc<dyn Executor>,
     pub(crate) permits: Permits,
     pub(crate) guests: Handle,
+    /// How long a guest that is to stop may go on, if it can be noticed outside.
+    pub(crate) grace: Duration,
 }
 
 /// What can be asked of a run that is being driven.
@@ -130,6 +132,10 @@ pub(crate) struct Driver {
     /// Permits for attempts that are decided and not yet durable.
     reserved: BTreeMap<Fence, Taken>,
     flights: BTreeMap<Fence, Flight>,
+    /// Guests that were asked to stop, with the end of their grace; the run waits for their results no more.
+    leaving: BTreeMap<(Generation, Fence), (Flight, Instant)>,
+    /// What starts when these have left: cleaning up must not meet a guest that is still at work.
+    delayed: Vec<(Fence, DurableProof)>,
     tasks: JoinSet<Finished>,
     /// Whether quiet attempts wait for the disk too: until this process has seen something of the run become durable.
     cautious: bool,
@@ -148,6 +154,7 @@ enum Wake {
     Control(Control),
     Tick,
     DrainOver,
+    GraceOver,
 }
 
 impl Driver {
@@ -168,6 +175,8 @@ impl Driver {
             pending: VecDeque::new(),
             reserved: BTreeMap::new(),
             flights: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            delayed: Vec::new(),
             tasks: JoinSet::new(),
             cautious: true,
             draining: None,
@@ -208,7 +217,7 @@ impl Driver {
     /// Drives the run until it has ended, the host lets go of it, or another one has it.
     pub(crate) async fn drive(mut self, mut run: Run) -> Result<Driven, DriveError> {
         loop {
-            if self.pending.is_empty() && run.status().is_final() {
+            if self.pending.is_empty() && self.leaving.is_empty() && run.status().is_final() {
                 self.stop_all();
                 return Ok(Driven::Ended(Box::new(run)));
             }
@@ -228,9 +237,15 @@ impl Driver {
                     return Err(DriveError::Fenced);
                 }
                 Wake::Settled(Fate::Failed(error)) => self.rebuild(run, error).await?,
+                Wake::Executed(generation, fence, _) if self.leaving.remove(&(generation, fence)).is_some() => {
+                    self.start_delayed(&run);
+                    run
+                }
                 Wake::Executed(generation, fence, executed) => self.report(run, generation, fence, *executed),
                 Wake::Broken(task) => {
                     // Nobody waits for an attempt that was stopped; one that is still waited for panicked.
+                    self.leaving.retain(|_, (flight, _)| flight.abort.id() != task);
+                    self.start_delayed(&run);
                     let broken = self
                         .flights
                         .iter()
@@ -254,6 +269,11 @@ impl Driver {
                 }
                 Wake::Tick => self.decide(run, Input::Tick, Vec::new()),
                 Wake::DrainOver => return self.let_go(run).await,
+                Wake::GraceOver => {
+                    self.end_grace();
+                    self.start_delayed(&run);
+                    run
+                }
             };
         }
     }
@@ -274,6 +294,7 @@ impl Driver {
             .map(|at| if self.flights.is_empty() { Instant::now() } else { at });
         // Nothing is decided on top of the end of a drain, and the end waits for what was handed over.
         let drain = drain.filter(|_| self.pending.is_empty());
+        let grace = self.leaving.values().map(|(_, until)| *until).min();
         let wants_permits = run.wants_permits() && self.draining.is_none();
         let far = Instant::now() + Duration::from_secs(86_400);
         let ticket = self.pending.front_mut().map(|pending| &mut pending.ticket);
@@ -287,6 +308,7 @@ impl Driver {
             },
             () = self.surroundings.permits.freed(), if wants_permits => Wake::Tick,
             () = tokio::time::sleep_until(drain.unwrap_or(far)), if drain.is_some() => Wake::DrainOver,
+            () = tokio::time::sleep_until(grace.unwrap_or(far)), if grace.is_some() => Wake::GraceOver,
             () = tokio::time::sleep_until(deadline.unwrap_or(far)), if deadline.is_some() => Wake::Tick,
         }
     }
@@ -358,7 +380,8 @@ impl Driver {
                 self.reserved.insert(*fence, permit);
             }
         }
-        if !self.cautious && self.events_ahead() + events.len() <= MAX_EVENTS_AHEAD {
+        let is_bounded = self.events_ahead() + events.len() <= MAX_EVENTS_AHEAD;
+        if !self.cautious && is_bounded && !self.is_stopping(&changes) {
             changes.retain(|change| !self.enter_ahead(&run, change));
         }
         self.pending.push_back(Pending {
@@ -406,6 +429,16 @@ impl Driver {
         }
     }
 
+    /// Returns whether guests that can be noticed outside are being stopped, or will be by `changes`.
+    fn is_stopping(&self, changes: &[EffectChange]) -> bool {
+        let decided = self.pending.iter().flat_map(|pending| &pending.changes).chain(changes);
+        let mut ended = decided.filter_map(|change| match change {
+            EffectChange::Ended(fence) => self.flights.get(fence),
+            EffectChange::Appeared(_) => None,
+        });
+        !self.leaving.is_empty() || ended.any(|flight| flight.effectful)
+    }
+
     /// Enters an attempt whose start is not on disk yet, if it is quiet; returns whether it did.
     fn enter_ahead(&mut self, run: &Run, change: &EffectChange) -> bool {
         let EffectChange::Appeared(fence) = change else {
@@ -429,13 +462,47 @@ impl Driver {
         self.observer.notice(Notice::Durable(&pending.events));
         for change in pending.changes {
             match change {
-                EffectChange::Appeared(fence) => self.start(run, fence, Some(DurableProof::of(position))),
+                EffectChange::Appeared(fence) => self.delayed.push((fence, DurableProof::of(position))),
                 EffectChange::Ended(fence) => {
                     self.reserved.remove(&fence);
                     if let Some(flight) = self.flights.remove(&fence) {
-                        flight.abort.abort();
+                        self.stop(fence, flight);
                     }
                 }
+            }
+        }
+        self.start_delayed(run);
+    }
+
+    /// Stops a guest: one that can be noticed outside is asked first.
+    fn stop(&mut self, fence: Fence, flight: Flight) {
+        let grace = self.surroundings.grace;
+        if flight.effectful && !grace.is_zero() {
+            flight.cancel.ask();
+            self.leaving
+                .insert((flight.generation, fence), (flight, Instant::now() + grace));
+        } else {
+            flight.abort.abort();
+        }
+    }
+
+    /// Stops the guests whose grace is over.
+    fn end_grace(&mut self) {
+        let now = Instant::now();
+        self.leaving.retain(|_, (flight, until)| {
+            let stays = *until > now;
+            if !stays {
+                flight.abort.abort();
+            }
+            stays
+        });
+    }
+
+    /// Starts what is on disk, once no guest that is to stop is still at work.
+    fn start_delayed(&mut self, run: &Run) {
+        if self.leaving.is_empty() {
+            for (fence, proof) in std::mem::take(&mut self.delayed) {
+                self.start(run, fence, Some(proof));
             }
         }
     }
@@ -537,6 +604,7 @@ impl Driver {
         tracing::warn!(run = %run.id(), %error, "the log failed; the run is taken up again from what is recorded");
         let answered: Vec<Answered> = self.pending.drain(..).flat_map(|pending| pending.answered).collect();
         self.reserved.clear();
+        self.delayed.clear();
         let id = run.id();
         drop(run);
         let claim = match self.surroundings.log.claim(id).await {
@@ -600,7 +668,10 @@ impl Driver {
     }
 
     fn stop_all(&mut self) {
-        for (_, flight) in std::mem::take(&mut self.flights) {
+        let leaving = std::mem::take(&mut self.leaving)
+            .into_values()
+            .map(|(flight, _)| flight);
+        for flight in std::mem::take(&mut self.flights).into_values().chain(leaving) {
             flight.abort.abort();
         }
         self.reserved.clear();

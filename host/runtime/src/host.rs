@@ -15,6 +15,9 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+/// How long a guest that is asked to stop may go on.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+
 /// Drives runs on one log with one executor. Clones are the same host.
 #[derive(Clone)]
 pub struct Host {
@@ -73,6 +76,29 @@ impl Host {
                 executor,
                 permits,
                 guests,
+                grace: DEFAULT_GRACE,
+            }),
+        }
+    }
+
+    /// Returns the host with another grace for guests that are to stop and can be noticed outside; others are stopped at
+    /// once. For a host that drives nothing yet.
+    #[must_use]
+    pub fn with_grace(self, grace: Duration) -> Self {
+        let Surroundings {
+            log,
+            executor,
+            permits,
+            guests,
+            ..
+        } = &*self.surroundings;
+        Self {
+            surroundings: Arc::new(Surroundings {
+                log: Arc::clone(log),
+                executor: Arc::clone(executor),
+                permits: permits.clone(),
+                guests: guests.clone(),
+                grace,
             }),
         }
     }

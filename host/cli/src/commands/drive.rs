@@ -8,13 +8,13 @@ use crate::station::Station;
 use crate::talk::{DIM, Look, Sign, print, say};
 use crate::watch::Watcher;
 use cofferdam_engine::RunId;
-use cofferdam_runtime::{Driven, Driving};
+use cofferdam_runtime::{DEFAULT_GRACE, Driven, Driving};
 use cofferdam_store::{Definition, RunLog};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long guests may take to stop after ctrl-c.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = DEFAULT_GRACE;
 /// How often the live tree is drawn.
 const FRAME: Duration = Duration::from_millis(100);
 

@@ -60,6 +60,13 @@ impl Executor for Actions {
             script.most.fetch_max(now, Ordering::SeqCst);
             if step.starts_with("gate") {
                 script.gate.notified().await;
+            } else if step.starts_with("polite") {
+                while !entry.cancel.is_asked() {
+                    tokio::task::yield_now().await;
+                }
+                script.entered.lock().unwrap().push((format!("{step} leaves"), 0, 0));
+            } else if step.starts_with("stubborn") {
+                std::future::pending::<()>().await;
             } else {
                 tokio::task::yield_now().await;
             }
@@ -310,6 +317,32 @@ async fn a_host_that_lost_the_run_stops() {
     assert_eq!(error.to_string(), "another host took the run over");
     assert_eq!(kinds(&log, "attempt.started").await, events_before);
     assert_eq!(kinds(&log, "step.completed").await, 0);
+}
+
+// row I05, row I07
+#[tokio::test]
+async fn a_guest_that_can_be_noticed_leaves_before_the_clean_up_begins() {
+    for (step, expected) in [
+        ("polite", vec!["polite", "polite leaves", "always/cleanup"]),
+        // One that does not listen is stopped after its grace.
+        ("stubborn", vec!["stubborn", "always/cleanup"]),
+    ] {
+        let log: Arc<dyn RunLog> = Arc::new(MemoryLog::new(host("a")));
+        let script = Arc::new(Script::default());
+        let plan = workflow([call(step)]).always([call("cleanup").action("quiet")]).plan();
+        let host = Host::new(
+            Arc::clone(&log),
+            Arc::new(Actions(Arc::clone(&script))),
+            4,
+            Handle::current(),
+        );
+        let host = host.with_grace(Duration::from_millis(if step == "polite" { 60_000 } else { 20 }));
+        let driving = host.start(RunId::from_bits(7), request(plan), Arc::new(Unobserved));
+        assert_eq!(entered(&script, 1).await, [step]);
+        driving.cancel("enough").await;
+        assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Cancelled);
+        assert_eq!(entered(&script, expected.len()).await, expected);
+    }
 }
 
 #[tokio::test]
