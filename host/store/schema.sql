@@ -41,6 +41,22 @@ CREATE TABLE hosts (
     started_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE inbox (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    run         INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    by          TEXT NOT NULL,
+    key         TEXT,
+    encoding    INTEGER NOT NULL,
+    request     TEXT NOT NULL,
+    answer      TEXT,
+    answered_at INTEGER
+) STRICT;
+
+CREATE UNIQUE INDEX inbox_by_key ON inbox (run, key) WHERE key IS NOT NULL;
+
+CREATE INDEX inbox_unanswered ON inbox (run) WHERE answer IS NULL;
+
 CREATE TABLE logs (
     number     INTEGER PRIMARY KEY,
     run        INTEGER NOT NULL,

@@ -237,6 +237,7 @@ impl Driver {
                     return Err(DriveError::Fenced);
                 }
                 Wake::Settled(Fate::Failed(error)) => self.rebuild(run, error).await?,
+                Wake::Settled(Fate::InboxNotEmpty) => self.rebuild(run, Arc::new(StoreError::InboxNotEmpty)).await?,
                 Wake::Executed(generation, fence, _) if self.leaving.remove(&(generation, fence)).is_some() => {
                     self.start_delayed(&run);
                     run
@@ -658,6 +659,7 @@ impl Driver {
                 Fate::Durable(_) => self.observer.notice(Notice::Durable(&pending.events)),
                 Fate::Fenced => return Err(DriveError::Fenced),
                 // Without the record the run looks as after a crash, from which it can be resumed just as well.
+                Fate::InboxNotEmpty => return Err(DriveError::Log(Arc::new(StoreError::InboxNotEmpty))),
                 Fate::Failed(error) => return Err(DriveError::Log(error)),
             }
         }

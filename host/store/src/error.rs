@@ -1,7 +1,7 @@
 //! Why a log did not do what it was asked to.
 
 use crate::record::HostId;
-use cofferdam_engine::{RunId, RunStatus};
+use cofferdam_engine::{MessageId, RunId, RunStatus};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -54,6 +54,9 @@ pub enum StoreError {
         /// What does not fit.
         detail: &'static str,
     },
+    /// A run was about to end or to be parked while something was asked of it.
+    #[error("a message of the run has no answer yet")]
+    InboxNotEmpty,
     /// The log failed so often in a row that it takes nothing more.
     #[error("the log gave up after repeated failures; restart the host")]
     GaveUp(#[source] Arc<StoreError>),
@@ -141,6 +144,51 @@ pub enum ClaimError {
     },
     /// The log could not read or write.
     #[error("run {run} could not be claimed")]
+    Store {
+        /// The run.
+        run: RunId,
+        /// Why.
+        #[source]
+        source: Arc<StoreError>,
+    },
+}
+
+/// Why a run was not told something. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    /// There is no such run.
+    #[error("run {0} does not exist")]
+    NotFound(RunId),
+    /// The run has ended and answers nothing more.
+    #[error("run {run} has ended: {}", status.word())]
+    Ended {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        status: RunStatus,
+    },
+    /// Another message has this key.
+    #[error("run {run} was sent something else as `{key}` already")]
+    KeyTaken {
+        /// The run.
+        run: RunId,
+        /// The key.
+        key: String,
+        /// The message that has it.
+        message: MessageId,
+    },
+    /// The request is too long.
+    #[error("what run {run} is sent has {bytes} bytes, of at most {most}")]
+    TooLong {
+        /// The run.
+        run: RunId,
+        /// How long it is, encoded.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
+    /// The log could not write.
+    #[error("run {run} could not be sent anything")]
     Store {
         /// The run.
         run: RunId,

@@ -5,6 +5,7 @@
 
 pub mod contradiction;
 pub mod error;
+pub mod inbox;
 pub mod log;
 pub mod log_line;
 pub mod record;
@@ -15,7 +16,8 @@ pub mod ticket;
 pub mod urgency;
 
 pub use contradiction::contradiction;
-pub use error::{ClaimError, FindError, StoreError};
+pub use error::{ClaimError, FindError, PostError, StoreError};
+pub use inbox::{Inbox, MAX_REQUEST_BYTES, NewMessage, Posted, needs_all_answered};
 pub use log::{Beginning, Pending, RunLog, Within};
 pub use log_line::{LogLevel, LogLine, LogLines, MAX_BYTES_PER_SECOND, MAX_LINES_PER_DELIVERY};
 pub use record::{Claim, Definition, HostId, NewRun, Owner, RunFilter, RunSummary};

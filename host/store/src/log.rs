@@ -1,14 +1,17 @@
 //! What the runtime asks of a log: the port that the SQLite log and the memory log of the tests implement.
 
-use crate::error::{ClaimError, FindError, StoreError};
+use crate::error::{ClaimError, FindError, PostError, StoreError};
+use crate::inbox::{Inbox, NewMessage, Posted};
 use crate::log_line::{LogLine, LogLines};
 use crate::record::{Claim, Definition, HostId, NewRun, RunFilter, RunSummary};
 use crate::statistics::Statistics;
 use crate::ticket::Ticket;
 use crate::urgency::Urgency;
-use cofferdam_engine::{Append, Recorded, RunId, StepPath, Writer};
+use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Verdict, Writer};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// An answer that is on its way. It makes progress on threads of the log and needs no particular runtime.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -28,8 +31,12 @@ pub trait RunLog: Send + Sync {
 
     /// Makes `append` durable if its run still has the generation and version that it was decided for.
     ///
-    /// Never blocks on the disk. After an append of a run was fenced or failed, all later ones of that generation
-    /// share its fate unseen; the way on is [`RunLog::claim`].
+    /// Never blocks on the disk. After an append of a run was not written, all later ones of that generation share its
+    /// fate unseen; the way on is [`RunLog::claim`]. An append whose status is not running lets go of the run: the same
+    /// transaction takes it from this host, and the generation takes nothing more.
+    ///
+    /// Its answers become durable with it. An answer to a message that is answered already is fenced; an append that
+    /// ends the run, or leaves it waiting or paused, ends as `Fate::InboxNotEmpty` while a message is unanswered.
     fn hand_over(&self, append: Append) -> Ticket;
 
     /// Does what [`RunLog::hand_over`] does, but may wait as long as `urgency` allows, to make more durable with one
@@ -43,6 +50,22 @@ pub trait RunLog: Send + Sync {
     ///
     /// A host may claim what it drives itself; that is how it starts afresh after a failed append.
     fn claim(&self, run: RunId) -> Pending<Result<Claim, ClaimError>>;
+
+    /// Puts `message` into the inbox of its run; it is durable when its number is returned.
+    ///
+    /// Sending it again with the same key returns the number that it got first, also when the run has ended since.
+    fn post(&self, message: NewMessage) -> Pending<Result<MessageId, PostError>>;
+
+    /// Returns what the run said to a message; none while it has not, and for a message that is unknown.
+    fn answer(&self, message: MessageId) -> Pending<Result<Option<Verdict>, StoreError>>;
+
+    /// Returns the messages of `inbox` that are not answered, oldest first. One look costs as much as there are
+    /// unanswered messages, however many runs and answered messages there are.
+    fn unanswered(&self, inbox: Inbox) -> Pending<Result<Vec<Posted>, StoreError>>;
+
+    /// Returns what is notified when a message has arrived for any run. One from this process notifies at once; for those of
+    /// other processes it may be late, so that whoever waits looks by itself now and then.
+    fn arrivals(&self) -> Arc<Notify>;
 
     /// Returns what is known about `run`.
     fn run(&self, run: RunId) -> Pending<Result<Option<RunSummary>, StoreError>>;

@@ -1,6 +1,6 @@
 //! What a log keeps about a run beside its events.
 
-use cofferdam_engine::{Digest, Generation, Recorded, RunId, RunStatus, Timestamp, Version};
+use cofferdam_engine::{Digest, Generation, Message, Recorded, RunId, RunStatus, Timestamp, Version};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -138,4 +138,6 @@ pub struct Claim {
     pub definition: Definition,
     /// All its events, large values filled in.
     pub events: Vec<Recorded>,
+    /// What is asked of it and not answered yet, oldest first.
+    pub messages: Vec<Message>,
 }

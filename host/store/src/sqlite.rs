@@ -8,6 +8,7 @@ mod counters;
 mod directory;
 mod driven;
 pub(crate) mod error;
+mod inbox;
 mod liveness;
 mod migration;
 mod notes;
@@ -17,7 +18,8 @@ mod readers;
 mod write;
 mod writer;
 
-use crate::error::{ClaimError, FindError, StoreError};
+use crate::error::{ClaimError, FindError, PostError, StoreError};
+use crate::inbox::{Inbox, NewMessage, Posted};
 use crate::log::{Pending, RunLog};
 use crate::log_line::{LogLine, LogLines};
 use crate::record::{Claim, Definition, HostId, NewRun, RunFilter, RunSummary};
@@ -26,6 +28,7 @@ use crate::sqlite::connection::Durability;
 use crate::sqlite::counters::Counters;
 use crate::sqlite::driven::Driven;
 use crate::sqlite::error::OpenError;
+use crate::sqlite::inbox::Letter;
 use crate::sqlite::migration::MIGRATIONS;
 use crate::sqlite::notes::Notes;
 use crate::sqlite::queue::{Order, Queue};
@@ -36,13 +39,13 @@ use crate::sqlite::writer::Writer;
 use crate::statistics::Statistics;
 use crate::ticket::{Fate, Position, Ticket};
 use crate::urgency::Urgency;
-use cofferdam_engine::{Append, Recorded, RunId, StepPath};
+use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Verdict};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// Whether opening a log that is not there makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +77,7 @@ pub struct SqliteLog {
     queue: Arc<Queue>,
     notes: Arc<Notes>,
     counters: Arc<Counters>,
+    arrivals: Arc<Notify>,
     readers: Readers,
     threads: Vec<JoinHandle<()>>,
 }
@@ -110,6 +114,7 @@ impl SqliteLog {
         })?;
         let queue = Arc::new(Queue::default());
         let notes = Arc::new(Notes::new(Instant::now()));
+        let arrivals = Arc::new(Notify::new());
         let writer = Writer {
             path: path.clone(),
             directory: directory.clone(),
@@ -118,6 +123,7 @@ impl SqliteLog {
             queue: Arc::clone(&queue),
             notes: Arc::clone(&notes),
             counters: Arc::clone(&counters),
+            arrivals: Arc::clone(&arrivals),
             checkpoints,
             driven: Driven::default(),
             lock: None,
@@ -138,6 +144,7 @@ impl SqliteLog {
             queue,
             notes,
             counters,
+            arrivals,
             readers,
             threads: vec![writer, checkpointer],
         })
@@ -268,8 +275,42 @@ impl RunLog for SqliteLog {
                 version: granted.version,
                 definition,
                 events,
+                messages: granted.messages,
             })
         })
+    }
+
+    fn post(&self, message: NewMessage) -> Pending<Result<MessageId, PostError>> {
+        let run = message.run;
+        let (answer, posted) = oneshot::channel();
+        let ordered = Letter::seal(message).and_then(|letter| {
+            let order = Order::Post(letter, answer);
+            self.queue
+                .push(order)
+                .map_err(|source| PostError::Store { run, source })
+        });
+        Box::pin(async move {
+            ordered?;
+            posted.await.unwrap_or_else(|_| {
+                Err(PostError::Store {
+                    run,
+                    source: Arc::new(StoreError::WriterGone),
+                })
+            })
+        })
+    }
+
+    fn answer(&self, message: MessageId) -> Pending<Result<Option<Verdict>, StoreError>> {
+        self.ask(move |archive, db| inbox::answer(db, &archive.path, message))
+    }
+
+    fn unanswered(&self, inbox: Inbox) -> Pending<Result<Vec<Posted>, StoreError>> {
+        let host = self.host.clone();
+        self.ask(move |archive, db| inbox::unanswered(db, &archive.path, inbox, &host))
+    }
+
+    fn arrivals(&self) -> Arc<Notify> {
+        Arc::clone(&self.arrivals)
     }
 
     fn run(&self, run: RunId) -> Pending<Result<Option<RunSummary>, StoreError>> {

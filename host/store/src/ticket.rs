@@ -18,6 +18,9 @@ pub enum Fate {
     Durable(Position),
     /// Another incarnation of the run is at work, or the run has ended; nothing was written.
     Fenced,
+    /// It would have ended or parked the run while something is asked of it that it has not answered; nothing was written.
+    /// After claiming the run again it decides with the messages at hand.
+    InboxNotEmpty,
     /// Nothing was written, or it is unknown whether it was; only claiming the run again tells.
     Failed(Arc<StoreError>),
 }
@@ -27,7 +30,7 @@ impl Fate {
     pub fn position(&self) -> Option<Position> {
         match self {
             Self::Durable(position) => Some(*position),
-            Self::Fenced | Self::Failed(_) => None,
+            Self::Fenced | Self::InboxNotEmpty | Self::Failed(_) => None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What every log must do: one list of checks that the log on disk and the log in memory both pass.
 
+mod inbox;
+
 use cofferdam_engine::{
     Append, Data, Digest, Ending, Event, Generation, Occurrence, Recorded, RunId, RunRow, RunStatus, StepPath,
     StepReference, Timestamp, Value, Version,
@@ -20,8 +22,10 @@ pub type Open<'a> = &'a dyn Fn(&str) -> Arc<dyn RunLog>;
 /// A check with its name.
 pub type Check = (&'static str, fn(Open<'_>));
 
-/// The checks by name.
-pub const CHECKS: &[Check] = &[
+/// All lists of checks by name.
+const LISTS: [&[Check]; 2] = [CHECKS, inbox::CHECKS];
+
+const CHECKS: &[Check] = &[
     ("a run begins with its first events", a_run_begins_with_its_first_events),
     ("appends are durable in order", appends_are_durable_in_order),
     (
@@ -77,8 +81,9 @@ pub const CHECKS: &[Check] = &[
 /// # Panics
 /// If any fails, after all were run.
 pub fn suite<O: Fn(&str) -> Arc<dyn RunLog>>(fresh: impl Fn() -> O) {
-    let failed: Vec<&str> = CHECKS
-        .iter()
+    let failed: Vec<&str> = LISTS
+        .into_iter()
+        .flatten()
         .filter(|(_, check)| {
             let open = fresh();
             catch_unwind(AssertUnwindSafe(|| check(&open))).is_err()

@@ -1,15 +1,19 @@
 //! A log that keeps everything in memory, fails when told to, and otherwise behaves like the one on disk.
 
-use cofferdam_engine::{Append, Digest, Generation, Recorded, RunId, RunStatus, StepPath, Timestamp, Version};
+use cofferdam_engine::{
+    Answer, Append, Digest, Generation, Message, MessageId, Recorded, Request, RunId, RunStatus, StepPath, Timestamp,
+    Verdict, Version,
+};
 use cofferdam_store::{
-    Claim, ClaimError, Definition, Fate, FindError, HostId, LogLine, LogLines, MAX_LINES_PER_DELIVERY, NewRun, Owner,
-    Pending, Position, Reference, RunFilter, RunLog, RunSummary, Settler, Statistics, StoreError, Ticket,
-    contradiction,
+    Claim, ClaimError, Definition, Fate, FindError, HostId, Inbox, LogLine, LogLines, MAX_LINES_PER_DELIVERY,
+    MAX_REQUEST_BYTES, NewMessage, NewRun, Owner, Pending, Position, PostError, Posted, Reference, RunFilter, RunLog,
+    RunSummary, Settler, Statistics, StoreError, Ticket, contradiction, needs_all_answered,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use tokio::sync::Notify;
 
 /// One host's view of a log in memory. Dropping it is the death of the host.
 #[derive(Debug)]
@@ -17,6 +21,7 @@ pub struct MemoryLog {
     host: HostId,
     shared: Arc<Mutex<Shared>>,
     own: Mutex<Own>,
+    arrivals: Arc<Notify>,
 }
 
 /// What all hosts of a log see.
@@ -27,6 +32,18 @@ struct Shared {
     order: Vec<RunId>,
     alive: BTreeSet<HostId>,
     position: u64,
+    /// The n-th one has the number n + 1.
+    inbox: Vec<Letter>,
+    /// What is notified of a new message, for each host.
+    arrivals: Vec<Weak<Notify>>,
+}
+
+#[derive(Debug)]
+struct Letter {
+    run: RunId,
+    key: Option<String>,
+    message: Message,
+    verdict: Option<Verdict>,
 }
 
 #[derive(Debug)]
@@ -79,11 +96,17 @@ impl MemoryLog {
     }
 
     fn seen_by(host: HostId, shared: Arc<Mutex<Shared>>) -> Self {
-        lock(&shared).alive.insert(host.clone());
+        let arrivals = Arc::new(Notify::new());
+        {
+            let mut shared = lock(&shared);
+            shared.alive.insert(host.clone());
+            shared.arrivals.push(Arc::downgrade(&arrivals));
+        }
         Self {
             host,
             shared,
             own: Mutex::default(),
+            arrivals,
         }
     }
 
@@ -152,7 +175,7 @@ impl MemoryLog {
         let fate = self.write_admitted(&mut shared, &mut own, new, append);
         if fate.position().is_none() {
             own.driven.insert(run, (generation, Some(fate.clone())));
-        } else if status.is_final() {
+        } else if status != RunStatus::Running {
             own.driven.remove(&run);
         }
         fate
@@ -170,6 +193,9 @@ impl MemoryLog {
         if present != Some((append.generation, append.expected)) {
             return Fate::Fenced;
         }
+        if let Some(refused) = shared.refuses(&append) {
+            return refused;
+        }
         let failure = own.failures.pop_front();
         match failure {
             Some(Failure::NotWritten) => return failed(full()),
@@ -181,6 +207,11 @@ impl MemoryLog {
         }
         let events = append.events.len() as u64;
         shared.position += events;
+        for Answer { message, verdict } in append.answers.iter().cloned() {
+            if let Some(letter) = shared.letter(message) {
+                letter.verdict = Some(verdict);
+            }
+        }
         if let Some(run) = shared.runs.get_mut(&append.run) {
             run.apply(append);
         }
@@ -257,7 +288,86 @@ impl Shared {
             version: stored.version,
             definition: stored.new.definition.clone(),
             events: stored.events.clone(),
+            messages: unanswered(&self.inbox, run)
+                .map(|letter| letter.message.clone())
+                .collect(),
         })
+    }
+
+    fn letter(&mut self, message: MessageId) -> Option<&mut Letter> {
+        let index = usize::try_from(message.0).ok()?.checked_sub(1)?;
+        self.inbox.get_mut(index)
+    }
+
+    /// Returns the fate of an append that does not fit the inbox of its run.
+    fn refuses(&self, append: &Append) -> Option<Fate> {
+        let mut left: BTreeSet<MessageId> = unanswered(&self.inbox, append.run)
+            .map(|letter| letter.message.id)
+            .collect();
+        if !append.answers.iter().all(|answer| left.remove(&answer.message)) {
+            return Some(Fate::Fenced);
+        }
+        (needs_all_answered(append.row.status) && !left.is_empty()).then_some(Fate::InboxNotEmpty)
+    }
+
+    fn post(&mut self, new: NewMessage) -> Result<MessageId, PostError> {
+        let NewMessage {
+            run,
+            at,
+            by,
+            key,
+            request,
+        } = new;
+        let bytes = encoded_length(&request);
+        if bytes > MAX_REQUEST_BYTES {
+            let most = MAX_REQUEST_BYTES;
+            return Err(PostError::TooLong { run, bytes, most });
+        }
+        let stored = self.runs.get(&run).ok_or(PostError::NotFound(run))?;
+        if let Some(key) = &key
+            && let Some(sent) = self
+                .inbox
+                .iter()
+                .find(|letter| letter.run == run && letter.key.as_ref() == Some(key))
+        {
+            let message = sent.message.id;
+            if sent.message.request == request {
+                return Ok(message);
+            }
+            let key = key.clone();
+            return Err(PostError::KeyTaken { run, key, message });
+        }
+        if stored.status.is_final() {
+            let status = stored.status;
+            return Err(PostError::Ended { run, status });
+        }
+        let id = MessageId(self.inbox.len() as u64 + 1);
+        self.inbox.push(Letter {
+            run,
+            key,
+            message: Message { id, at, by, request },
+            verdict: None,
+        });
+        for arrivals in self.arrivals.iter().filter_map(Weak::upgrade) {
+            arrivals.notify_one();
+        }
+        Ok(id)
+    }
+
+    fn unanswered(&self, inbox: Inbox, host: &HostId) -> Vec<Posted> {
+        let of_host = |run: RunId| self.runs.get(&run).is_some_and(|run| run.owner.as_ref() == Some(host));
+        self.inbox
+            .iter()
+            .filter(|letter| letter.verdict.is_none())
+            .filter(|letter| match inbox {
+                Inbox::OfThisHost => of_host(letter.run),
+                Inbox::Of(run) => letter.run == run,
+            })
+            .map(|letter| Posted {
+                run: letter.run,
+                message: letter.message.clone(),
+            })
+            .collect()
     }
 
     fn find(&self, text: &str) -> Result<RunId, FindError> {
@@ -384,6 +494,23 @@ impl RunLog for MemoryLog {
         ready(claimed)
     }
 
+    fn post(&self, message: NewMessage) -> Pending<Result<MessageId, PostError>> {
+        ready(lock(&self.shared).post(message))
+    }
+
+    fn answer(&self, message: MessageId) -> Pending<Result<Option<Verdict>, StoreError>> {
+        let mut shared = lock(&self.shared);
+        ready(Ok(shared.letter(message).and_then(|letter| letter.verdict.clone())))
+    }
+
+    fn unanswered(&self, inbox: Inbox) -> Pending<Result<Vec<Posted>, StoreError>> {
+        ready(Ok(lock(&self.shared).unanswered(inbox, &self.host)))
+    }
+
+    fn arrivals(&self) -> Arc<Notify> {
+        Arc::clone(&self.arrivals)
+    }
+
     fn run(&self, run: RunId) -> Pending<Result<Option<RunSummary>, StoreError>> {
         let shared = lock(&self.shared);
         ready(Ok(shared.runs.get(&run).map(|run| run.summary(&shared.alive))))
@@ -436,6 +563,16 @@ impl RunLog for MemoryLog {
     fn statistics(&self) -> Statistics {
         lock(&self.own).statistics
     }
+}
+
+fn unanswered(inbox: &[Letter], run: RunId) -> impl Iterator<Item = &Letter> {
+    inbox
+        .iter()
+        .filter(move |letter| letter.run == run && letter.verdict.is_none())
+}
+
+fn encoded_length(request: &Request) -> usize {
+    serde_json::to_string(request).map_or(usize::MAX, |text| text.len())
 }
 
 fn ready<T: Send + 'static>(answer: T) -> Pending<T> {

@@ -2,14 +2,16 @@
 
 use crate::contradiction::contradiction;
 use crate::error::StoreError;
+use crate::inbox::needs_all_answered;
 use crate::record::{HostId, NewRun};
 use crate::sqlite::driven::Driven;
 use crate::sqlite::error::from_sqlite;
+use crate::sqlite::inbox;
 use crate::sqlite::write::{self, Encoded, RunNumber};
 use crate::ticket::{Fate, Position, Settler};
-use cofferdam_engine::{Append, Generation, RunId};
+use cofferdam_engine::{Append, Generation, MessageId, RunId, RunStatus, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,7 +70,7 @@ pub(crate) struct Written {
     fitting: Vec<(Settler, Position)>,
     /// What did not fit, and is told so whatever becomes of the transaction.
     refused: Vec<(Settler, Fate)>,
-    ended: bool,
+    let_go: bool,
     pub(crate) events: u64,
 }
 
@@ -83,7 +85,7 @@ impl Written {
                 .into_iter()
                 .map(|(_, settler)| (settler, fate.clone()))
                 .collect(),
-            ended: false,
+            let_go: false,
             events: 0,
         }
     }
@@ -104,8 +106,8 @@ impl Written {
 
     /// Tells everybody, after the transaction was committed.
     pub(crate) fn committed(self, driven: &mut Driven) {
-        // A run that ended takes nothing more; the entry is what would take it.
-        if self.ended {
+        // A run that this host let go of takes nothing more from it; the entry is what would take it.
+        if self.let_go {
             driven.remove(self.run);
         }
         for (settler, position) in self.fitting {
@@ -136,6 +138,8 @@ pub(crate) struct Scribe<'a> {
     pub(crate) driven: &'a mut Driven,
     /// Where appends without events are said to be.
     pub(crate) latest: Position,
+    /// When answers are given.
+    pub(crate) now: Timestamp,
 }
 
 impl Scribe<'_> {
@@ -213,7 +217,7 @@ impl Scribe<'_> {
     /// Writes the appends of `chain` from the first on that fit each other.
     fn add(&self, db: &Connection, number: RunNumber, chain: &Chain) -> Result<Attempt, StoreError> {
         let fail = |error| from_sqlite(self.path, error);
-        let (fitting, rest) = fitting(chain);
+        let (fitting, rest) = fitting(chain, || inbox::waiting(db, number)).map_err(fail)?;
         let appends = &chain.appends[..fitting];
         let (Some((first, _)), Some((last, _))) = (appends.first(), appends.last()) else {
             return Ok(Attempt::Refused(rest.unwrap_or(Fate::Fenced)));
@@ -237,6 +241,9 @@ impl Scribe<'_> {
         } else {
             self.latest
         };
+        for answer in appends.iter().flat_map(|(encoded, _)| &encoded.append.answers) {
+            inbox::keep_answer(db, number, answer, self.now).map_err(fail)?;
+        }
         Ok(Attempt::Fits(Rest { fitting, fate: rest }, position))
     }
 
@@ -244,9 +251,9 @@ impl Scribe<'_> {
         let (run, generation) = (chain.run, chain.generation);
         let mut appends = chain.appends;
         let unfit = appends.split_off(rest.fitting);
-        let ended = appends
+        let let_go = appends
             .last()
-            .is_some_and(|(encoded, _)| encoded.append.row.status.is_final());
+            .is_some_and(|(encoded, _)| encoded.append.row.status != RunStatus::Running);
         let events: u64 = appends
             .iter()
             .map(|(encoded, _)| encoded.append.events.len() as u64)
@@ -270,7 +277,7 @@ impl Scribe<'_> {
             generation,
             fitting,
             refused: unfit.into_iter().map(|(_, settler)| (settler, fate.clone())).collect(),
-            ended,
+            let_go,
             events,
         }
     }
@@ -287,22 +294,39 @@ struct Rest {
     fate: Option<Fate>,
 }
 
-/// Returns how many appends of `chain` fit each other, and what becomes of the others.
-fn fitting(chain: &Chain) -> (usize, Option<Fate>) {
+/// Returns how many appends of `chain` fit each other and the inbox, and what becomes of the others. `waiting` reads which
+/// messages have no answer; most chains do not need it.
+fn fitting(
+    chain: &Chain,
+    waiting: impl FnOnce() -> rusqlite::Result<BTreeSet<MessageId>>,
+) -> rusqlite::Result<(usize, Option<Fate>)> {
+    let (mut waiting, mut left) = (Some(waiting), BTreeSet::new());
     let mut before: Option<&Append> = None;
     for (index, (Encoded { append, .. }, _)) in chain.appends.iter().enumerate() {
         if let Some(before) = before
-            && (append.expected != before.row.version || before.row.status.is_final())
+            && (append.expected != before.row.version || before.row.status != RunStatus::Running)
         {
-            return (index, Some(Fate::Fenced));
+            return Ok((index, Some(Fate::Fenced)));
         }
         if let Some(detail) = contradiction(append) {
             let error = StoreError::Malformed { run: chain.run, detail };
-            return (index, Some(Fate::Failed(Arc::new(error))));
+            return Ok((index, Some(Fate::Failed(Arc::new(error)))));
+        }
+        let needs_all = needs_all_answered(append.row.status);
+        if (needs_all || !append.answers.is_empty())
+            && let Some(read) = waiting.take()
+        {
+            left = read()?;
+        }
+        if !append.answers.iter().all(|answer| left.remove(&answer.message)) {
+            return Ok((index, Some(Fate::Fenced)));
+        }
+        if needs_all && !left.is_empty() {
+            return Ok((index, Some(Fate::InboxNotEmpty)));
         }
         before = Some(append);
     }
-    (chain.appends.len(), None)
+    Ok((chain.appends.len(), None))
 }
 
 fn exists(db: &Connection, run: RunId) -> rusqlite::Result<bool> {

@@ -1,8 +1,10 @@
 //! How a run gets a new owner: one transaction that raises its generation.
 
 use crate::error::{ClaimError, StoreError};
+use crate::inbox::Inbox;
 use crate::record::HostId;
 use crate::sqlite::error::{damaged, from_sqlite};
+use crate::sqlite::inbox;
 use crate::sqlite::liveness;
 use crate::sqlite::queue::Granted;
 use crate::sqlite::write::{self, RunNumber};
@@ -62,8 +64,13 @@ impl Claimant<'_> {
         let generation = Generation(candidate.generation.0 + 1);
         write::take_over(db, candidate.number, generation, self.host)
             .map_err(|error| failed(from_sqlite(self.path, error)))?;
-        let version = candidate.version;
-        Ok((candidate.number, Granted { generation, version }))
+        let messages = inbox::unanswered(db, self.path, Inbox::Of(run), self.host).map_err(failed)?;
+        let granted = Granted {
+            generation,
+            version: candidate.version,
+            messages: messages.into_iter().map(|posted| posted.message).collect(),
+        };
+        Ok((candidate.number, granted))
     }
 
     /// Returns the refusal for a log that failed.

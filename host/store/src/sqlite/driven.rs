@@ -7,7 +7,7 @@ use cofferdam_engine::{Generation, RunId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The runs that this host began or claimed and that have not ended.
+/// The runs that this host began or claimed and has not let go of.
 #[derive(Debug, Default)]
 pub(crate) struct Driven {
     runs: HashMap<RunId, Incarnation>,
@@ -24,6 +24,7 @@ struct Incarnation {
 enum State {
     Whole,
     Fenced,
+    InboxNotEmpty,
     Failed(Arc<StoreError>),
 }
 
@@ -47,6 +48,7 @@ impl Driven {
             Some(incarnation) if incarnation.generation == generation => match &incarnation.state {
                 State::Whole => Ok(incarnation.number),
                 State::Fenced => Err(Fate::Fenced),
+                State::InboxNotEmpty => Err(Fate::InboxNotEmpty),
                 State::Failed(error) => Err(Fate::Failed(Arc::clone(error))),
             },
             Some(_) | None => Err(Fate::Fenced),
@@ -58,6 +60,7 @@ impl Driven {
         let state = match fate {
             Fate::Durable(_) => return,
             Fate::Fenced => State::Fenced,
+            Fate::InboxNotEmpty => State::InboxNotEmpty,
             Fate::Failed(error) => State::Failed(Arc::clone(error)),
         };
         if let Some(incarnation) = self.runs.get_mut(&run)
@@ -67,7 +70,7 @@ impl Driven {
         }
     }
 
-    /// Forgets `run`, which has ended or was never begun; nothing more is taken for it.
+    /// Forgets `run`, which this host has let go of; nothing more is taken for it.
     pub(crate) fn remove(&mut self, run: RunId) {
         self.runs.remove(&run);
     }

@@ -15,10 +15,16 @@ pub(crate) struct Migration {
 }
 
 /// All migrations; the n-th one leads to format n.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "event_log",
-    sql: include_str!("../../migrations/0001_event_log.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "event_log",
+        sql: include_str!("../../migrations/0001_event_log.sql"),
+    },
+    Migration {
+        name: "inbox",
+        sql: include_str!("../../migrations/0002_inbox.sql"),
+    },
+];
 
 /// Refuses a database that is not ours or that a later release wrote. Changes nothing.
 pub(crate) fn inspect(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<(), OpenError> {

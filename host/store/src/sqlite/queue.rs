@@ -1,11 +1,12 @@
 //! What waits for the writer, in the order in which it was asked for.
 
-use crate::error::{ClaimError, StoreError};
+use crate::error::{ClaimError, PostError, StoreError};
 use crate::record::NewRun;
+use crate::sqlite::inbox::Letter;
 use crate::sqlite::write::Encoded;
 use crate::ticket::Settler;
 use crate::urgency::Urgency;
-use cofferdam_engine::{Generation, RunId, Version};
+use cofferdam_engine::{Generation, Message, MessageId, RunId, Version};
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -21,13 +22,16 @@ pub(crate) enum Order {
     Append(Encoded, Settler),
     /// Take a run over.
     Claim(RunId, oneshot::Sender<Result<Granted, ClaimError>>),
+    /// Put a message into an inbox.
+    Post(Letter, oneshot::Sender<Result<MessageId, PostError>>),
 }
 
 /// A run that was taken over.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Granted {
     pub(crate) generation: Generation,
     pub(crate) version: Version,
+    pub(crate) messages: Vec<Message>,
 }
 
 /// For how much and how long the writer waits once there is something to do.

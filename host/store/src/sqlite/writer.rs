@@ -1,6 +1,6 @@
 //! The one thread that writes: takes what is queued and commits it together.
 
-use crate::error::{ClaimError, StoreError};
+use crate::error::{ClaimError, PostError, StoreError};
 use crate::record::HostId;
 use crate::sqlite::batch::{Chain, Chains, Scribe, Written, execute};
 use crate::sqlite::checkpoint::Checkpoints;
@@ -9,25 +9,33 @@ use crate::sqlite::connection::{self, Durability};
 use crate::sqlite::counters::Counters;
 use crate::sqlite::driven::Driven;
 use crate::sqlite::error::from_sqlite;
+use crate::sqlite::inbox::Letter;
 use crate::sqlite::liveness::{self, HostLock};
 use crate::sqlite::notes::Notes;
 use crate::sqlite::queue::{Gathering, Granted, Order, Queue, Taken};
 use crate::sqlite::write;
 use crate::ticket::Position;
-use cofferdam_engine::{RunId, Timestamp};
+use cofferdam_engine::{MessageId, RunId, Timestamp};
 use rusqlite::{Connection, OpenFlags};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Notify, oneshot};
 
 /// How long a batch may hold the lock before it commits; a second process waits this long at most (rule C11: 20 ms,
 /// less what the last chain and the commit take).
 const LONGEST_BATCH: Duration = Duration::from_millis(15);
 
+/// The most messages that are posted in one transaction: each is a few look-ups and a row, far below [`LONGEST_BATCH`].
+const MOST_POSTS: usize = 256;
+
 /// Failed transactions in a row after which nothing more is taken (rule C5).
 const MOST_FAILURES: u32 = 3;
+
+/// A message on its way, and who waits for its number.
+type Post = (Letter, oneshot::Sender<Result<MessageId, PostError>>);
 
 /// All that the thread works with.
 pub(crate) struct Writer {
@@ -38,6 +46,8 @@ pub(crate) struct Writer {
     pub(crate) queue: Arc<Queue>,
     pub(crate) notes: Arc<Notes>,
     pub(crate) counters: Arc<Counters>,
+    /// Notified when a message was posted.
+    pub(crate) arrivals: Arc<Notify>,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) driven: Driven,
     pub(crate) lock: Option<HostLock>,
@@ -75,8 +85,17 @@ impl Writer {
 
     fn work_off(&mut self, db: &mut Connection, orders: VecDeque<Order>) {
         let mut chains = Chains::default();
+        let mut posts: Vec<Post> = Vec::new();
         for order in orders {
+            if !matches!(order, Order::Post(..)) {
+                self.post(db, std::mem::take(&mut posts));
+            }
             match order {
+                Order::Post(letter, answer) => {
+                    // What was handed over before it is durable before it.
+                    self.write_chains(db, chains.take());
+                    posts.push((letter, answer));
+                }
                 Order::Begin(run, append, settler) => chains.push(Some(run), append, settler),
                 Order::Append(append, settler) => chains.push(None, append, settler),
                 Order::Claim(run, answer) => {
@@ -89,6 +108,7 @@ impl Writer {
             }
         }
         self.write_chains(db, chains.take());
+        self.post(db, posts);
     }
 
     fn write_chains(&mut self, db: &mut Connection, mut chains: VecDeque<Chain>) {
@@ -135,6 +155,7 @@ impl Writer {
             host: &self.host,
             driven: &mut self.driven,
             latest: self.latest,
+            now: now(),
         };
         while let Some(chain) = chains.pop_front() {
             match scribe.write(db, chain) {
@@ -195,6 +216,56 @@ impl Writer {
                 Err(refusal)
             }
         }
+    }
+
+    /// Puts messages into their inboxes. Whoever does no more than this is not known as a host.
+    fn post(&mut self, db: &mut Connection, mut posts: Vec<Post>) {
+        while !posts.is_empty() {
+            let later = posts.split_off(posts.len().min(MOST_POSTS));
+            let together = std::mem::replace(&mut posts, later);
+            match self.post_together(db, &together) {
+                Ok(answers) => {
+                    self.failures = 0;
+                    if answers.iter().any(Result::is_ok) {
+                        self.arrivals.notify_one();
+                    }
+                    for ((_, answer), posted) in together.into_iter().zip(answers) {
+                        // The message is there whether or not somebody waits for its number.
+                        let _ = answer.send(posted);
+                    }
+                }
+                Err(error) => {
+                    self.recover(db, &error);
+                    for (letter, answer) in together {
+                        let source = Arc::clone(&error);
+                        let run = letter.run();
+                        let _ = answer.send(Err(PostError::Store { run, source }));
+                    }
+                }
+            }
+        }
+    }
+
+    fn post_together(
+        &self,
+        db: &Connection,
+        posts: &[Post],
+    ) -> Result<Vec<Result<MessageId, PostError>>, Arc<StoreError>> {
+        let fail = |error| Arc::new(from_sqlite(&self.path, error));
+        execute(db, "BEGIN IMMEDIATE").map_err(fail)?;
+        let mut answers = Vec::with_capacity(posts.len());
+        for (letter, _) in posts {
+            let posted = letter.post(db, &self.path);
+            // Some errors, a full disk among them, may take the whole transaction along.
+            if let Err(PostError::Store { source, .. }) = &posted
+                && db.is_autocommit()
+            {
+                return Err(Arc::clone(source));
+            }
+            answers.push(posted);
+        }
+        execute(db, "COMMIT").map_err(fail)?;
+        Ok(answers)
     }
 
     fn claim_failed(&mut self, db: &mut Connection, run: RunId, error: StoreError) -> ClaimError {
