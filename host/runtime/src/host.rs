@@ -1,7 +1,7 @@
 //! The host as a library: starts runs, takes them up again, and drives each in a task of its own.
 
 use crate::clock;
-use crate::driver::{Control, DriveError, Driven, Driver, Surroundings};
+use crate::driver::{Control, DEFAULT_GRACE, DriveError, Driven, Driver, Surroundings};
 use crate::executor::Executor;
 use crate::observer::Observer;
 use crate::permits::Permits;
@@ -14,9 +14,6 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-
-/// How long a guest that is asked to stop may go on.
-pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
 
 /// Drives runs on one log with one executor. Clones are the same host.
 #[derive(Clone)]

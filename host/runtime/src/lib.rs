@@ -10,8 +10,8 @@ mod permits;
 mod sandbox_executor;
 
 pub use clock::now;
-pub use driver::{DriveError, Driven};
+pub use driver::{DEFAULT_GRACE, DriveError, Driven};
 pub use executor::{DurableProof, Entry, Executed, Execution, Executor};
-pub use host::{Controller, DEFAULT_GRACE, Driving, Host, Request, ResumeError};
+pub use host::{Controller, Driving, Host, Request, ResumeError};
 pub use observer::{Notice, Observer, Unobserved};
 pub use sandbox_executor::{PreparedAction, SandboxExecutor};
