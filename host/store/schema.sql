@@ -39,7 +39,7 @@ CREATE TABLE hosts (
     pid        INTEGER NOT NULL,
     boot       TEXT NOT NULL,
     started_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+, lease_end INTEGER) STRICT, WITHOUT ROWID;
 
 CREATE TABLE inbox (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -95,10 +95,12 @@ CREATE TABLE runs (
     wake_at      INTEGER,
     updated_at   INTEGER NOT NULL,
     finished_at  INTEGER
-) STRICT;
+, due_at INTEGER) STRICT;
+
+CREATE INDEX runs_by_owner ON runs (owner) WHERE owner IS NOT NULL;
 
 CREATE INDEX runs_by_workflow ON runs (workflow, number);
 
-CREATE INDEX runs_to_wake ON runs (wake_at) WHERE owner IS NULL AND wake_at IS NOT NULL;
+CREATE INDEX runs_due ON runs (due_at) WHERE due_at IS NOT NULL;
 
 CREATE INDEX runs_unfinished ON runs (number) WHERE finished_at IS NULL;

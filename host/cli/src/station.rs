@@ -12,7 +12,7 @@ use cofferdam_runtime::PreparedAction;
 use cofferdam_runtime::configuration::{
     ActionGrants, Configuration, Durability, Overrides, Problems, Project, TrustError, TrustStore, user_state_directory,
 };
-use cofferdam_store::{Creation, Durability as Flush, HostId, RunLog, SqliteLog, SqliteOptions};
+use cofferdam_store::{Creation, Durability as Flush, HostId, LeaseTerms, RunLog, SqliteLog, SqliteOptions};
 use cofferdam_wasm::{
     Action, Copies, Origin, Plugin, PluginSource, Registry, Sandbox, SandboxOptions, Sources, effective,
 };
@@ -149,6 +149,7 @@ impl Station {
                 Durability::Process => Flush::Process,
             },
             creation: Creation::IfMissing,
+            lease: LeaseTerms::default(),
         };
         match SqliteLog::open(options) {
             Ok(log) => Ok(Arc::new(log)),

@@ -7,7 +7,7 @@ use cofferdam_engine::{
     Timestamp, Value, Version,
 };
 use cofferdam_store::{
-    Creation, Definition, Durability, Fate, HostId, NewRun, RunLog, SqliteLog, SqliteOptions, Ticket,
+    Creation, Definition, Durability, Fate, HostId, LeaseTerms, NewRun, RunLog, SqliteLog, SqliteOptions, Ticket,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
@@ -34,6 +34,7 @@ fn measure(directory: &Path, in_flight: u128) -> Result<(), Box<dyn Error>> {
         host: HostId::parse("floor").ok_or("the host has a name")?,
         durability: Durability::Full,
         creation: Creation::IfMissing,
+        lease: LeaseTerms::default(),
     })?;
     let mut open: VecDeque<(RunId, u64, Ticket)> = (0..in_flight)
         .map(|number| {
@@ -44,7 +45,7 @@ fn measure(directory: &Path, in_flight: u128) -> Result<(), Box<dyn Error>> {
     let began = Instant::now();
     let mut steps = 0_u64;
     while let Some((run, version, ticket)) = open.pop_front() {
-        if let fate @ (Fate::Failed(_) | Fate::Fenced) = ticket.wait() {
+        if let fate @ (Fate::Failed(_) | Fate::Fenced | Fate::InboxNotEmpty) = ticket.wait() {
             return Err(format!("a step was not written: {fate:?}").into());
         }
         steps += 1;

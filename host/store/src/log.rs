@@ -2,12 +2,14 @@
 
 use crate::error::{ClaimError, FindError, PostError, StoreError};
 use crate::inbox::{Inbox, NewMessage, Posted};
+use crate::lease::Lease;
 use crate::log_line::{LogLine, LogLines};
 use crate::record::{Claim, Definition, HostId, NewRun, RunFilter, RunSummary};
+use crate::runnable::Runnable;
 use crate::statistics::Statistics;
 use crate::ticket::Ticket;
 use crate::urgency::Urgency;
-use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Verdict, Writer};
+use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Timestamp, Verdict, Writer};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -50,6 +52,18 @@ pub trait RunLog: Send + Sync {
     ///
     /// A host may claim what it drives itself; that is how it starts afresh after a failed append.
     fn claim(&self, run: RunId) -> Pending<Result<Claim, ClaimError>>;
+
+    /// Returns the lease under which this host drives runs now: none is held until it begins or claims the first one.
+    ///
+    /// What is driven under a lease that was lost takes nothing more; what is claimed afterwards is under another one.
+    fn lease(&self) -> Lease;
+
+    /// Returns up to `limit` runs that nobody drives and that should be at `now`, those that could go on for longest first:
+    /// their host is lost, or they wait and are due, or something is asked of them. What only waits costs nothing.
+    fn claimable(&self, now: Timestamp, limit: usize) -> Pending<Result<Vec<Runnable>, StoreError>>;
+
+    /// Returns the exact time at which the next run that nobody drives is due; none while none waits for a time.
+    fn next_wake(&self) -> Pending<Result<Option<Timestamp>, StoreError>>;
 
     /// Puts `message` into the inbox of its run; it is durable when its number is returned.
     ///

@@ -9,26 +9,32 @@ mod directory;
 mod driven;
 pub(crate) mod error;
 mod inbox;
+mod keeper;
 mod liveness;
 mod migration;
 mod notes;
 mod queue;
 mod read;
 mod readers;
+mod runnable;
 mod write;
 mod writer;
 
 use crate::error::{ClaimError, FindError, PostError, StoreError};
 use crate::inbox::{Inbox, NewMessage, Posted};
+use crate::lease::{Lease, LeaseTerms};
 use crate::log::{Pending, RunLog};
 use crate::log_line::{LogLine, LogLines};
 use crate::record::{Claim, Definition, HostId, NewRun, RunFilter, RunSummary};
+use crate::runnable::Runnable;
 use crate::sqlite::checkpoint::{CheckpointStart, Checkpoints};
 use crate::sqlite::connection::Durability;
 use crate::sqlite::counters::Counters;
 use crate::sqlite::driven::Driven;
 use crate::sqlite::error::OpenError;
 use crate::sqlite::inbox::Letter;
+use crate::sqlite::keeper::Holding;
+use crate::sqlite::liveness::Liveness;
 use crate::sqlite::migration::MIGRATIONS;
 use crate::sqlite::notes::Notes;
 use crate::sqlite::queue::{Order, Queue};
@@ -39,7 +45,7 @@ use crate::sqlite::writer::Writer;
 use crate::statistics::Statistics;
 use crate::ticket::{Fate, Position, Ticket};
 use crate::urgency::Urgency;
-use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Verdict};
+use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Timestamp, Verdict};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,6 +73,8 @@ pub struct SqliteOptions {
     pub durability: Durability,
     /// Whether a missing log is made.
     pub creation: Creation,
+    /// How long other hosts wait for this one when it is silent; the same for all hosts of a log.
+    pub lease: LeaseTerms,
 }
 
 /// A log in a SQLite file. Dropping it writes what was handed over and lets go of what it drove.
@@ -78,6 +86,9 @@ pub struct SqliteLog {
     notes: Arc<Notes>,
     counters: Arc<Counters>,
     arrivals: Arc<Notify>,
+    holding: Arc<Holding>,
+    /// Ends after all other threads: the lease is kept while they work.
+    keeper: Option<JoinHandle<()>>,
     readers: Readers,
     threads: Vec<JoinHandle<()>>,
 }
@@ -115,6 +126,8 @@ impl SqliteLog {
         let queue = Arc::new(Queue::default());
         let notes = Arc::new(Notes::new(Instant::now()));
         let arrivals = Arc::new(Notify::new());
+        let liveness = Liveness::new(&directory, options.lease.clock.clone());
+        let holding = Arc::new(Holding::new(options.lease));
         let writer = Writer {
             path: path.clone(),
             directory: directory.clone(),
@@ -127,6 +140,8 @@ impl SqliteLog {
             checkpoints,
             driven: Driven::default(),
             lock: None,
+            liveness: liveness.clone(),
+            holding: Arc::clone(&holding),
             registered: false,
             latest,
             failures: 0,
@@ -135,16 +150,22 @@ impl SqliteLog {
             .name("log-writer".to_owned())
             .spawn(move || writer.run(db))
             .map_err(OpenError::Threads)?;
+        let keeper = keeper::start(Arc::clone(&holding), &path, options.host.clone()).map_err(|error| {
+            queue.close(Arc::new(StoreError::WriterGone));
+            OpenError::Threads(error)
+        })?;
         Ok(Self {
             host: options.host,
             archive: Archive {
                 path: path.into(),
-                directory: directory.into(),
+                liveness,
             },
             queue,
             notes,
             counters,
             arrivals,
+            holding,
+            keeper: Some(keeper),
             readers,
             threads: vec![writer, checkpointer],
         })
@@ -189,6 +210,10 @@ impl Drop for SqliteLog {
         for thread in self.threads.drain(..) {
             // A writer that panicked has failed its tickets, which is how others know.
             let _ = thread.join();
+        }
+        self.holding.close();
+        if let Some(keeper) = self.keeper.take() {
+            let _ = keeper.join();
         }
         self.leave_one_file();
     }
@@ -278,6 +303,19 @@ impl RunLog for SqliteLog {
                 messages: granted.messages,
             })
         })
+    }
+
+    fn lease(&self) -> Lease {
+        self.holding.lease()
+    }
+
+    fn claimable(&self, now: Timestamp, limit: usize) -> Pending<Result<Vec<Runnable>, StoreError>> {
+        let host = self.host.clone();
+        self.ask(move |archive, db| archive.claimable(db, &host, now, limit))
+    }
+
+    fn next_wake(&self) -> Pending<Result<Option<Timestamp>, StoreError>> {
+        self.ask(Archive::next_wake)
     }
 
     fn post(&self, message: NewMessage) -> Pending<Result<MessageId, PostError>> {

@@ -1,6 +1,7 @@
 //! What every log must do: one list of checks that the log on disk and the log in memory both pass.
 
 mod inbox;
+mod ownership;
 
 use cofferdam_engine::{
     Append, Data, Digest, Ending, Event, Generation, Occurrence, Recorded, RunId, RunRow, RunStatus, StepPath,
@@ -23,7 +24,7 @@ pub type Open<'a> = &'a dyn Fn(&str) -> Arc<dyn RunLog>;
 pub type Check = (&'static str, fn(Open<'_>));
 
 /// All lists of checks by name.
-const LISTS: [&[Check]; 2] = [CHECKS, inbox::CHECKS];
+const LISTS: [&[Check]; 3] = [CHECKS, inbox::CHECKS, ownership::CHECKS];
 
 const CHECKS: &[Check] = &[
     ("a run begins with its first events", a_run_begins_with_its_first_events),

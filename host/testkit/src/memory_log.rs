@@ -5,9 +5,9 @@ use cofferdam_engine::{
     Verdict, Version,
 };
 use cofferdam_store::{
-    Claim, ClaimError, Definition, Fate, FindError, HostId, Inbox, LogLine, LogLines, MAX_LINES_PER_DELIVERY,
-    MAX_REQUEST_BYTES, NewMessage, NewRun, Owner, Pending, Position, PostError, Posted, Reference, RunFilter, RunLog,
-    RunSummary, Settler, Statistics, StoreError, Ticket, contradiction, needs_all_answered,
+    Claim, ClaimError, Definition, Fate, FindError, HostId, Inbox, Lease, LogLine, LogLines, MAX_LINES_PER_DELIVERY,
+    MAX_REQUEST_BYTES, NewMessage, NewRun, Owner, Pending, Position, PostError, Posted, Reason, Reference, RunFilter,
+    RunLog, RunSummary, Runnable, Settler, Statistics, StoreError, Ticket, contradiction, needs_all_answered,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future;
@@ -54,6 +54,8 @@ struct Stored {
     generation: Generation,
     version: Version,
     owner: Option<HostId>,
+    /// Since when it runs without an owner because a lease was lost.
+    released_at: Option<Timestamp>,
     updated_at: Timestamp,
     finished_at: Option<Timestamp>,
     events: Vec<Recorded>,
@@ -68,6 +70,7 @@ struct Own {
     driven: BTreeMap<RunId, (Generation, Option<Fate>)>,
     statistics: Statistics,
     failures: VecDeque<Failure>,
+    lease: Option<Lease>,
     holding: bool,
     held: VecDeque<(Option<NewRun>, Append, Settler)>,
 }
@@ -141,7 +144,39 @@ impl MemoryLog {
     /// Ends the life of this host: others may claim its runs.
     pub fn die(&self) {
         self.lose_held();
-        lock(&self.shared).alive.remove(&self.host);
+        self.lose_lease();
+    }
+
+    /// Makes this host one that was silent for longer than its lease: others may claim its runs, and it may not go on with
+    /// them before it has claimed them again.
+    pub fn lose_lease(&self) {
+        let mut shared = lock(&self.shared);
+        let mut own = lock(&self.own);
+        shared.alive.remove(&self.host);
+        for (_, fate) in own.driven.values_mut() {
+            *fate = Some(Fate::Fenced);
+        }
+        if let Some(lease) = own.lease.take() {
+            lease.give_up();
+        }
+    }
+
+    /// Has a lease from now on, if there was none.
+    fn hold_lease(&self, shared: &mut Shared, own: &mut Own) {
+        if own.lease.is_some() {
+            return;
+        }
+        own.lease = Some(Lease::for_ever());
+        shared.alive.insert(self.host.clone());
+        // What it drove under a lease that it lost is anybody's.
+        for run in shared
+            .runs
+            .values_mut()
+            .filter(|run| run.owner.as_ref() == Some(&self.host))
+        {
+            run.owner = None;
+            run.released_at = Some(run.updated_at);
+        }
     }
 
     fn take(&self, new: Option<NewRun>, append: Append) -> Ticket {
@@ -165,6 +200,7 @@ impl MemoryLog {
             if let Some(error) = shared.refusal(new.as_ref()) {
                 return failed(error);
             }
+            self.hold_lease(&mut shared, &mut own);
             own.driven.insert(run, (Generation(1), None));
         }
         match own.driven.get(&run) {
@@ -250,6 +286,7 @@ impl Shared {
             generation: Generation(1),
             version: Version(0),
             owner: Some(host),
+            released_at: None,
             updated_at: new.created_at,
             finished_at: None,
             events: Vec::new(),
@@ -282,6 +319,7 @@ impl Shared {
         }
         stored.generation.0 += 1;
         stored.owner = Some(host.clone());
+        stored.released_at = None;
         Ok(Claim {
             run,
             generation: stored.generation,
@@ -352,6 +390,33 @@ impl Shared {
             arrivals.notify_one();
         }
         Ok(id)
+    }
+
+    fn claimable(&self, host: &HostId, now: Timestamp, limit: usize) -> Vec<Runnable> {
+        let mut found: Vec<Runnable> = self
+            .runs
+            .values()
+            .filter_map(|stored| {
+                let run = stored.new.id;
+                let asked = || unanswered(&self.inbox, run).map(|letter| letter.message.at).min();
+                let (since, reason) = match &stored.owner {
+                    Some(owner) if owner != host && !self.alive.contains(owner) => {
+                        (stored.updated_at, Reason::HostLost)
+                    }
+                    Some(_) => return None,
+                    None => match (stored.due_at().filter(|due| *due <= now), asked()) {
+                        (Some(due), Some(asked)) if asked < due => (asked, Reason::Asked),
+                        (Some(due), _) => (due, Reason::Due),
+                        (None, Some(asked)) => (asked, Reason::Asked),
+                        (None, None) => return None,
+                    },
+                };
+                Some(Runnable { run, since, reason })
+            })
+            .collect();
+        found.sort_by_key(|runnable| runnable.since);
+        found.truncate(limit);
+        found
     }
 
     fn unanswered(&self, inbox: Inbox, host: &HostId) -> Vec<Posted> {
@@ -430,6 +495,12 @@ impl Stored {
         self.events.extend(append.events);
     }
 
+    /// Returns when the run is to be taken up by whoever looks.
+    fn due_at(&self) -> Option<Timestamp> {
+        let waits = self.owner.is_none() && matches!(self.status, RunStatus::Waiting | RunStatus::Paused);
+        self.released_at.or(self.wake_at.filter(|_| waits))
+    }
+
     fn summary(&self, alive: &BTreeSet<HostId>) -> RunSummary {
         let plan: Digest = self.new.definition.digest;
         RunSummary {
@@ -487,11 +558,27 @@ impl RunLog for MemoryLog {
     }
 
     fn claim(&self, run: RunId) -> Pending<Result<Claim, ClaimError>> {
-        let claimed = lock(&self.shared).claim(run, &self.host);
+        let mut shared = lock(&self.shared);
+        let mut own = lock(&self.own);
+        self.hold_lease(&mut shared, &mut own);
+        let claimed = shared.claim(run, &self.host);
         if let Ok(claim) = &claimed {
-            lock(&self.own).driven.insert(run, (claim.generation, None));
+            own.driven.insert(run, (claim.generation, None));
         }
         ready(claimed)
+    }
+
+    fn lease(&self) -> Lease {
+        lock(&self.own).lease.clone().unwrap_or_else(Lease::none)
+    }
+
+    fn claimable(&self, now: Timestamp, limit: usize) -> Pending<Result<Vec<Runnable>, StoreError>> {
+        ready(Ok(lock(&self.shared).claimable(&self.host, now, limit)))
+    }
+
+    fn next_wake(&self) -> Pending<Result<Option<Timestamp>, StoreError>> {
+        let shared = lock(&self.shared);
+        ready(Ok(shared.runs.values().filter_map(Stored::due_at).min()))
     }
 
     fn post(&self, message: NewMessage) -> Pending<Result<MessageId, PostError>> {

@@ -4,7 +4,7 @@ use crate::project::Project;
 use cofferdam_dsl::{Actions, Options};
 use cofferdam_engine::RunId;
 use cofferdam_runtime::{Host, Request, SandboxExecutor, Unobserved};
-use cofferdam_store::{Creation, Durability, HostId, RunLog, SqliteLog, SqliteOptions};
+use cofferdam_store::{Creation, Durability, HostId, LeaseTerms, RunLog, SqliteLog, SqliteOptions};
 use insta::assert_snapshot;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,6 +73,7 @@ fn an_ending_that_several_runs_have_names_them() {
         host: HostId::parse("test").expect("a name"),
         durability: Durability::Process,
         creation: Creation::IfMissing,
+        lease: LeaseTerms::default(),
     };
     let log: Arc<dyn RunLog> = Arc::new(SqliteLog::open(options).expect("the state"));
     let newest = runtime.block_on(log.find("last")).expect("a run").bits();

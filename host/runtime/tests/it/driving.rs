@@ -419,6 +419,7 @@ fn threads_at_most(runs: u32, steps: u32) -> usize {
                 host: host("a"),
                 durability: cofferdam_store::Durability::Process,
                 creation: cofferdam_store::Creation::IfMissing,
+                lease: cofferdam_store::LeaseTerms::default(),
             })
             .unwrap(),
         );

@@ -7,7 +7,7 @@
 //! no future and no decision.
 
 use cofferdam_engine::{Append, EVENT_ENCODING};
-use cofferdam_store::{Creation, Durability, HostId, SqliteLog, SqliteOptions};
+use cofferdam_store::{Creation, Durability, HostId, LeaseTerms, SqliteLog, SqliteOptions};
 use rusqlite::{Connection, Statement, params};
 use std::error::Error;
 use std::path::Path;
@@ -140,6 +140,7 @@ pub(crate) fn open(path: &Path) -> Result<SqliteLog, Box<dyn Error>> {
         host: HostId::parse("bench").ok_or("the host has a name")?,
         durability: Durability::Full,
         creation: Creation::IfMissing,
+        lease: LeaseTerms::default(),
     })?;
     Ok(log)
 }

@@ -5,7 +5,7 @@ use crate::inbox::Inbox;
 use crate::record::HostId;
 use crate::sqlite::error::{damaged, from_sqlite};
 use crate::sqlite::inbox;
-use crate::sqlite::liveness;
+use crate::sqlite::liveness::{HostRow, Liveness};
 use crate::sqlite::queue::Granted;
 use crate::sqlite::write::{self, RunNumber};
 use cofferdam_engine::{EVENT_ENCODING, Generation, RunId, RunStatus, Version};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// Who claims, and where.
 pub(crate) struct Claimant<'a> {
     pub(crate) path: &'a Path,
-    pub(crate) directory: &'a Path,
+    pub(crate) liveness: &'a Liveness,
     pub(crate) host: &'a HostId,
 }
 
@@ -27,7 +27,7 @@ struct Candidate {
     version: Version,
     needs_reader: u32,
     owner: Option<String>,
-    pid: Option<u32>,
+    owner_row: HostRow,
 }
 
 impl Claimant<'_> {
@@ -56,8 +56,8 @@ impl Claimant<'_> {
         if let Some(owner) = &candidate.owner {
             let host = HostId::parse(owner)
                 .ok_or_else(|| failed(damaged(self.path, format!("run {run} has a host that cannot be"))))?;
-            if host != *self.host && liveness::is_alive(self.directory, &host) {
-                let pid = candidate.pid.unwrap_or_default();
+            if host != *self.host && self.liveness.is_alive(&host, &candidate.owner_row) {
+                let pid = candidate.owner_row.pid.unwrap_or_default();
                 return Err(ClaimError::Owned { run, host, pid });
             }
         }
@@ -84,7 +84,8 @@ impl Claimant<'_> {
 
 fn candidate(db: &Connection, run: RunId) -> rusqlite::Result<Option<Candidate>> {
     db.prepare_cached(
-        "SELECT runs.number, runs.status, runs.generation, runs.version, runs.needs_reader, runs.owner, hosts.pid
+        "SELECT runs.number, runs.status, runs.generation, runs.version, runs.needs_reader, runs.owner, hosts.pid,
+                hosts.boot, hosts.lease_end
          FROM runs LEFT JOIN hosts ON hosts.id = runs.owner WHERE runs.id = ?1",
     )?
     .query_row([write::id_bytes(run)], |row| {
@@ -95,7 +96,11 @@ fn candidate(db: &Connection, run: RunId) -> rusqlite::Result<Option<Candidate>>
             version: Version(row.get(3)?),
             needs_reader: row.get(4)?,
             owner: row.get(5)?,
-            pid: row.get(6)?,
+            owner_row: HostRow {
+                pid: row.get(6)?,
+                boot: row.get(7)?,
+                lease_end: row.get(8)?,
+            },
         })
     })
     .optional()

@@ -70,6 +70,13 @@ impl Driven {
         }
     }
 
+    /// Breaks off all incarnations, whose lease was lost.
+    pub(crate) fn break_off_all(&mut self) {
+        for incarnation in self.runs.values_mut() {
+            incarnation.state = State::Fenced;
+        }
+    }
+
     /// Forgets `run`, which this host has let go of; nothing more is taken for it.
     pub(crate) fn remove(&mut self, run: RunId) {
         self.runs.remove(&run);

@@ -1,10 +1,56 @@
-//! Which hosts are alive: a process holds a lock on a file named after its host, and the lock goes with the process.
+//! Which hosts are alive: a process holds a lock on a file named after its host, and the lock goes with the process; one that
+//! has its lock and is silent for longer than its lease counts as gone, too.
 
+use crate::boot_clock::BootClock;
 use crate::error::StoreError;
 use crate::record::HostId;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Tells which hosts are alive.
+#[derive(Clone, Debug)]
+pub(crate) struct Liveness {
+    directory: Arc<Path>,
+    boot: Arc<str>,
+    clock: BootClock,
+}
+
+/// What the row of a host says about its life.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HostRow {
+    pub(crate) pid: Option<u32>,
+    pub(crate) boot: Option<String>,
+    /// In milliseconds since boot.
+    pub(crate) lease_end: Option<u64>,
+}
+
+impl Liveness {
+    /// Returns what tells the life of the hosts below the state directory.
+    pub(crate) fn new(directory: &Path, clock: BootClock) -> Self {
+        Self {
+            directory: directory.into(),
+            boot: boot().into(),
+            clock,
+        }
+    }
+
+    /// Returns what tells this boot of the machine from others; empty where the system does not say.
+    pub(crate) fn boot(&self) -> &str {
+        &self.boot
+    }
+
+    /// Returns whether `host` is alive: its process is there and its lease has not run out. In doubt it is.
+    pub(crate) fn is_alive(&self, host: &HostId, row: &HostRow) -> bool {
+        let silent = row.boot.as_deref() == Some(&*self.boot)
+            && row
+                .lease_end
+                .is_some_and(|end| Duration::from_millis(end) <= self.clock.now());
+        !silent && has_lock(&self.directory, host)
+    }
+}
 
 /// The lock of this host; taken before its name first appears in the database.
 #[derive(Debug)]
@@ -38,8 +84,8 @@ impl Drop for HostLock {
     }
 }
 
-/// Returns whether the process of `host` is alive. In doubt it is.
-pub(crate) fn is_alive(directory: &Path, host: &HostId) -> bool {
+/// Returns whether the process of `host` holds its lock. In doubt it does.
+fn has_lock(directory: &Path, host: &HostId) -> bool {
     match File::open(path_of(directory, host)) {
         Err(error) => error.kind() != io::ErrorKind::NotFound,
         // Shared, so that two processes that ask at the same time do not take each other for the host.
@@ -50,8 +96,7 @@ pub(crate) fn is_alive(directory: &Path, host: &HostId) -> bool {
     }
 }
 
-/// Returns what tells this boot of the machine from others; empty where the system does not say.
-pub(crate) fn boot() -> String {
+fn boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(|_| String::new(), |text| text.trim().to_owned())
 }
 
@@ -62,19 +107,46 @@ fn path_of(directory: &Path, host: &HostId) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::boot_clock::ManualClock;
 
+    // row K09
     #[test]
     fn a_host_lives_as_long_as_its_lock() {
         let directory = tempfile::tempdir().unwrap();
+        let liveness = Liveness::new(directory.path(), BootClock::default());
+        let row = HostRow::default();
         let host = HostId::parse("host-1").unwrap();
-        assert!(!is_alive(directory.path(), &host));
+        assert!(!liveness.is_alive(&host, &row));
         let lock = HostLock::take(directory.path(), &host).unwrap();
-        assert!(is_alive(directory.path(), &host));
+        assert!(liveness.is_alive(&host, &row));
         assert!(matches!(
             HostLock::take(directory.path(), &host),
             Err(StoreError::HostLock { .. })
         ));
         drop(lock);
-        assert!(!is_alive(directory.path(), &host));
+        assert!(!liveness.is_alive(&host, &row));
+    }
+
+    #[test]
+    fn a_silent_host_lives_as_long_as_its_lease_of_this_boot() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(Duration::from_secs(100));
+        let liveness = Liveness::new(directory.path(), clock.clock());
+        let host = HostId::parse("host-1").unwrap();
+        let _lock = HostLock::take(directory.path(), &host).unwrap();
+        let row = HostRow {
+            pid: Some(1),
+            boot: Some(liveness.boot().to_owned()),
+            lease_end: Some(130_000),
+        };
+        assert!(liveness.is_alive(&host, &row));
+        clock.advance(Duration::from_secs(30));
+        assert!(!liveness.is_alive(&host, &row));
+        // What another boot counted says nothing about now.
+        let other_boot = HostRow {
+            boot: Some("another".to_owned()),
+            ..row
+        };
+        assert!(liveness.is_alive(&host, &other_boot));
     }
 }

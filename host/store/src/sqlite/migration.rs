@@ -24,6 +24,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "inbox",
         sql: include_str!("../../migrations/0002_inbox.sql"),
     },
+    Migration {
+        name: "leases",
+        sql: include_str!("../../migrations/0003_leases.sql"),
+    },
 ];
 
 /// Refuses a database that is not ours or that a later release wrote. Changes nothing.

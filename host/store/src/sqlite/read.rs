@@ -5,7 +5,7 @@ use crate::log_line::{LogLevel, LogLine, LogLines};
 use crate::record::{Definition, HostId, Owner, RunFilter, RunSummary};
 use crate::reference::{LEAST_DIGITS, Reference};
 use crate::sqlite::error::{damaged, from_sqlite};
-use crate::sqlite::liveness;
+use crate::sqlite::liveness::{HostRow, Liveness};
 use crate::sqlite::write::{id_bytes, occurrence_from};
 use cofferdam_engine::{Data, Digest, Event, Generation, Recorded, RunId, RunStatus, StepPath, Timestamp, Version};
 use rusqlite::types::Value as Column;
@@ -21,12 +21,13 @@ const CANDIDATES: usize = 8;
 #[derive(Clone, Debug)]
 pub(crate) struct Archive {
     pub(crate) path: Arc<Path>,
-    pub(crate) directory: Arc<Path>,
+    pub(crate) liveness: Liveness,
 }
 
 const SUMMARY: &str =
     "SELECT runs.id, runs.workflow, definitions.plan_digest, runs.status, runs.wake_at, runs.generation,
-    runs.version, runs.owner, hosts.pid, runs.created_at, runs.updated_at, runs.finished_at, runs.caller_id, runs.labels
+    runs.version, runs.owner, hosts.pid, runs.created_at, runs.updated_at, runs.finished_at, runs.caller_id, runs.labels,
+    hosts.boot, hosts.lease_end
     FROM runs JOIN definitions ON definitions.number = runs.definition LEFT JOIN hosts ON hosts.id = runs.owner";
 
 impl Archive {
@@ -98,9 +99,9 @@ impl Archive {
                 let host =
                     HostId::parse(&owner).ok_or_else(|| self.damaged(format!("run {id} has a host that cannot be")))?;
                 Some(Owner {
-                    alive: liveness::is_alive(&self.directory, &host),
+                    alive: self.liveness.is_alive(&host, &columns.owner_row),
                     host,
-                    pid: columns.pid.unwrap_or_default(),
+                    pid: columns.owner_row.pid.unwrap_or_default(),
                 })
             }
         };
@@ -315,7 +316,7 @@ struct RunColumns {
     generation: u64,
     version: u64,
     owner: Option<String>,
-    pid: Option<u32>,
+    owner_row: HostRow,
     created_at: i64,
     updated_at: i64,
     finished_at: Option<i64>,
@@ -334,7 +335,11 @@ impl RunColumns {
             generation: row.get(5)?,
             version: row.get(6)?,
             owner: row.get(7)?,
-            pid: row.get(8)?,
+            owner_row: HostRow {
+                pid: row.get(8)?,
+                boot: row.get(14)?,
+                lease_end: row.get(15)?,
+            },
             created_at: row.get(9)?,
             updated_at: row.get(10)?,
             finished_at: row.get(11)?,

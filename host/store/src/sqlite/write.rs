@@ -9,6 +9,7 @@ use cofferdam_engine::{
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Result, ToSql, params, params_from_iter};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 /// A run as the database numbers it: short, since every event has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,11 +21,67 @@ impl ToSql for RunNumber {
     }
 }
 
-/// Makes the name of this host known.
-pub(crate) fn insert_host(db: &Connection, host: &HostId, boot: &str, started_at: Timestamp) -> Result<()> {
-    db.prepare_cached("INSERT OR IGNORE INTO hosts (id, pid, boot, started_at) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![host.as_str(), std::process::id(), boot, started_at.as_millis()])
+/// Makes this host known, with a lease until `end`.
+pub(crate) fn begin_lease(
+    db: &Connection,
+    host: &HostId,
+    boot: &str,
+    started_at: Timestamp,
+    end: Duration,
+) -> Result<()> {
+    db.prepare_cached(
+        "INSERT INTO hosts (id, pid, boot, started_at, lease_end) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (id) DO UPDATE SET lease_end = excluded.lease_end",
+    )?
+    .execute(params![
+        host.as_str(),
+        std::process::id(),
+        boot,
+        started_at.as_millis(),
+        since_boot(end),
+    ])
+    .map(drop)
+}
+
+/// Forgets hosts whose lease has run out and that no run names. One that is only silent loses its lease by it for good.
+pub(crate) fn forget_lost_hosts(db: &Connection, boot: &str, now: Duration) -> Result<()> {
+    db.prepare_cached(
+        "DELETE FROM hosts WHERE (boot <> ?1 OR coalesce(lease_end, 0) <= ?2)
+             AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.owner = hosts.id)",
+    )?
+    .execute(params![boot, since_boot(now)])
+    .map(drop)
+}
+
+/// Prolongs the lease of this host until `end`, unless it ran out before `now`. Returns whether it had not.
+pub(crate) fn renew_lease(db: &Connection, host: &HostId, now: Duration, end: Duration) -> Result<bool> {
+    db.prepare_cached("UPDATE hosts SET lease_end = ?3 WHERE id = ?1 AND lease_end > ?2")?
+        .execute(params![host.as_str(), since_boot(now), since_boot(end)])
+        .map(|changed| changed == 1)
+}
+
+/// Lets go of all runs of a host that lost its lease without another host having taken them: whoever looks takes them.
+pub(crate) fn release_runs(db: &Connection, host: &HostId, now: Timestamp) -> Result<()> {
+    db.prepare_cached("UPDATE runs SET owner = NULL, due_at = ?2 WHERE owner = ?1")?
+        .execute(params![host.as_str(), now.as_millis()])
         .map(drop)
+}
+
+/// Ends the lease of this host, and forgets the host unless a run still names it.
+pub(crate) fn leave(db: &Connection, host: &HostId) -> Result<()> {
+    let forgotten = db
+        .prepare_cached("DELETE FROM hosts WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE owner = ?1)")?
+        .execute([host.as_str()])?;
+    if forgotten == 0 {
+        db.prepare_cached("UPDATE hosts SET lease_end = 0 WHERE id = ?1")?
+            .execute([host.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Returns how the database holds a time since boot.
+fn since_boot(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Stores what a run executes, if no run executes the same, and returns its number.
@@ -126,7 +183,7 @@ pub(crate) fn update_run(
         | RunStatus::Killed => db
             .prepare_cached(
                 "UPDATE runs SET version = ?4, wake_at = ?5, updated_at = coalesce(?6, updated_at), needs_reader = max(needs_reader, ?7),
-                                 status = ?8, owner = NULL, finished_at = ?9
+                                 status = ?8, owner = NULL, finished_at = ?9, due_at = ?10
                  WHERE number = ?1 AND generation = ?2 AND version = ?3",
             )?
             .execute(params![
@@ -139,9 +196,23 @@ pub(crate) fn update_run(
                 EVENT_ENCODING,
                 row.status.word(),
                 at.filter(|_| row.status.is_final()),
+                due_at(row).map(Timestamp::as_millis),
             ])?,
     };
     Ok(changed == 1)
+}
+
+/// Returns when a run that nobody owns is to be taken up: those that wait, when their time has come.
+fn due_at(row: RunRow) -> Option<Timestamp> {
+    match row.status {
+        RunStatus::Waiting | RunStatus::Paused => row.wake_at,
+        RunStatus::Running
+        | RunStatus::Interrupted
+        | RunStatus::Completed
+        | RunStatus::Failed
+        | RunStatus::Cancelled
+        | RunStatus::Killed => None,
+    }
 }
 
 /// An append whose events are as the database holds them. Whoever hands an append over encodes it, so that the one thread
@@ -247,7 +318,7 @@ pub(crate) fn insert_blob(db: &Connection, blob: &Blob) -> Result<()> {
 
 /// Makes `host` the owner of a run in a new generation.
 pub(crate) fn take_over(db: &Connection, run: RunNumber, generation: Generation, host: &HostId) -> Result<()> {
-    db.prepare_cached("UPDATE runs SET generation = ?2, owner = ?3 WHERE number = ?1")?
+    db.prepare_cached("UPDATE runs SET generation = ?2, owner = ?3, due_at = NULL WHERE number = ?1")?
         .execute(params![run, generation.0, host.as_str()])
         .map(drop)
 }

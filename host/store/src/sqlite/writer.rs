@@ -10,7 +10,8 @@ use crate::sqlite::counters::Counters;
 use crate::sqlite::driven::Driven;
 use crate::sqlite::error::from_sqlite;
 use crate::sqlite::inbox::Letter;
-use crate::sqlite::liveness::{self, HostLock};
+use crate::sqlite::keeper::{Due, Holding};
+use crate::sqlite::liveness::{HostLock, Liveness};
 use crate::sqlite::notes::Notes;
 use crate::sqlite::queue::{Gathering, Granted, Order, Queue, Taken};
 use crate::sqlite::write;
@@ -51,6 +52,8 @@ pub(crate) struct Writer {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) driven: Driven,
     pub(crate) lock: Option<HostLock>,
+    pub(crate) liveness: Liveness,
+    pub(crate) holding: Arc<Holding>,
     /// Whether the row of this host is in the database.
     pub(crate) registered: bool,
     pub(crate) latest: Position,
@@ -81,6 +84,22 @@ impl Writer {
             self.checkpoints.between_batches(&mut db, &self.counters);
         }
         self.write_notes(&mut db);
+        self.leave(&mut db);
+    }
+
+    /// Ends the lease, so that others need not ask the system whether this host is alive.
+    fn leave(&mut self, db: &mut Connection) {
+        if !self.registered {
+            return;
+        }
+        let left = self.without_waiting(db, |db| {
+            execute(db, "BEGIN IMMEDIATE")?;
+            write::leave(db, &self.host)?;
+            execute(db, "COMMIT")
+        });
+        if let Err(error) = left {
+            tracing::debug!(%error, "the lease ends with the process");
+        }
     }
 
     fn work_off(&mut self, db: &mut Connection, orders: VecDeque<Order>) {
@@ -142,13 +161,15 @@ impl Writer {
         chains: &mut VecDeque<Chain>,
         batch: &mut Vec<Written>,
     ) -> Result<(), Arc<StoreError>> {
-        let fail = |path: &PathBuf, error| Arc::new(from_sqlite(path, error));
-        if let Err(error) = self.start(db) {
-            // Without a transaction nothing can be written: the first chain fails for all, the others try anew.
-            let error = Arc::new(error);
-            batch.extend(chains.pop_front().map(|chain| Written::lost(chain, &error)));
-            return Err(error);
-        }
+        let due = match self.start(db) {
+            Ok(due) => due,
+            Err(error) => {
+                // Without a transaction nothing can be written: the first chain fails for all, the others try anew.
+                let error = Arc::new(error);
+                batch.extend(chains.pop_front().map(|chain| Written::lost(chain, &error)));
+                return Err(error);
+            }
+        };
         let began = Instant::now();
         let mut scribe = Scribe {
             path: &self.path,
@@ -170,42 +191,69 @@ impl Writer {
             }
         }
         let latest = scribe.latest;
-        execute(db, "COMMIT").map_err(|error| fail(&self.path, error))?;
+        self.commit(db, due).map_err(Arc::new)?;
         self.latest = latest;
-        self.registered = true;
         Ok(())
     }
 
-    /// Opens a transaction in which this host is known.
-    fn start(&mut self, db: &Connection) -> Result<(), StoreError> {
+    fn commit(&mut self, db: &Connection, due: Due) -> Result<(), StoreError> {
+        execute(db, "COMMIT").map_err(|error| from_sqlite(&self.path, error))?;
+        self.registered = true;
+        self.holding.committed(due);
+        Ok(())
+    }
+
+    /// Opens a transaction in which this host is known and has a lease.
+    fn start(&mut self, db: &Connection) -> Result<Due, StoreError> {
         let fail = |error| from_sqlite(&self.path, error);
         if self.lock.is_none() {
             self.lock = Some(HostLock::take(&self.directory, &self.host)?);
         }
         execute(db, "BEGIN IMMEDIATE").map_err(fail)?;
-        if !self.registered {
-            write::insert_host(db, &self.host, &liveness::boot(), now()).map_err(fail)?;
+        let mut due = self.holding.due();
+        if let Due::Renewal { now, end } = due {
+            match write::renew_lease(db, &self.host, now, end) {
+                Ok(true) => {}
+                Ok(false) => {
+                    // It ran out for the others, so that nothing may follow it.
+                    self.holding.lease().give_up();
+                    due = self.holding.due();
+                }
+                Err(error) if !db.is_autocommit() => {
+                    tracing::warn!(host = %self.host, %error, "the lease was not renewed; it is tried again");
+                    due = Due::Nothing;
+                }
+                Err(error) => return Err(fail(error)),
+            }
         }
-        Ok(())
+        if let Due::Beginning { now: begins, end } = due {
+            if self.registered {
+                // What was driven under the lost lease is another host's, or anybody's who claims it again.
+                self.driven.break_off_all();
+                write::release_runs(db, &self.host, now()).map_err(fail)?;
+            }
+            write::forget_lost_hosts(db, self.liveness.boot(), begins).map_err(fail)?;
+            write::begin_lease(db, &self.host, self.liveness.boot(), now(), end).map_err(fail)?;
+        }
+        Ok(due)
     }
 
     fn claim(&mut self, db: &mut Connection, run: RunId) -> Result<Granted, ClaimError> {
-        if let Err(error) = self.start(db) {
-            return Err(self.claim_failed(db, run, error));
-        }
+        let due = match self.start(db) {
+            Ok(due) => due,
+            Err(error) => return Err(self.claim_failed(db, run, error)),
+        };
         let claimant = Claimant {
             path: &self.path,
-            directory: &self.directory,
+            liveness: &self.liveness,
             host: &self.host,
         };
         match claimant.claim(db, run) {
             Ok((number, granted)) => {
-                if let Err(error) = execute(db, "COMMIT") {
-                    let error = from_sqlite(&self.path, error);
+                if let Err(error) = self.commit(db, due) {
                     return Err(self.claim_failed(db, run, error));
                 }
                 self.failures = 0;
-                self.registered = true;
                 self.driven.insert(run, number, granted.generation);
                 Ok(granted)
             }

@@ -3,10 +3,11 @@
 mod conformance;
 mod crash;
 mod failure;
+mod lease;
 mod refusal;
 mod schema;
 
-use cofferdam_store::{Creation, Durability, HostId, SqliteLog, SqliteOptions};
+use cofferdam_store::{Creation, Durability, HostId, LeaseTerms, SqliteLog, SqliteOptions};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ fn options(directory: &Path, host: &str) -> SqliteOptions {
         host: HostId::parse(host).expect("tests name hosts by letters"),
         durability: Durability::Full,
         creation: Creation::IfMissing,
+        lease: LeaseTerms::default(),
     }
 }
 
