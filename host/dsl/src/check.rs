@@ -9,6 +9,8 @@ mod defaults;
 mod expression;
 mod inputs;
 mod kinds;
+mod known;
+mod members;
 mod meta;
 mod node;
 mod not_yet;
@@ -16,8 +18,10 @@ mod operands;
 mod parallel;
 mod retry;
 mod schema;
+mod schema_part;
 mod step_table;
 mod template;
+mod typing;
 mod unreachable;
 mod unused;
 mod value;
@@ -33,7 +37,7 @@ use crate::resolved::{Cleanup, Resolved, Step};
 use crate::source::{Source, Span};
 use cofferdam_engine::expr::ValueSource;
 use cofferdam_engine::plan::{InputDeclaration, Place};
-use kinds::Kind;
+use known::Known;
 pub(crate) use node::{attributes_of, key_of, word_of};
 use std::collections::BTreeMap;
 use step_table::{Scope, StepTable};
@@ -62,7 +66,7 @@ pub fn check(file: &File, source: &Source, catalog: &dyn Catalog, options: &Opti
         unknown_actions: BTreeMap::new(),
         validators: BTreeMap::new(),
         constant_steps: constant::STEPS_OF_FILE,
-        variable_kinds: BTreeMap::new(),
+        known_variables: BTreeMap::new(),
         read_variables: Uses::default(),
         read_inputs: Uses::default(),
         is_complete: true,
@@ -102,8 +106,8 @@ struct Checker<'a> {
     validators: BTreeMap<String, Option<schema::Validator>>,
     /// How many steps evaluations may still take.
     constant_steps: usize,
-    /// The kinds of the variables of which every value has one and the same.
-    variable_kinds: BTreeMap<&'a str, Kind>,
+    /// What is known about the variables of which every value has one and the same kind.
+    known_variables: BTreeMap<&'a str, Known>,
     read_variables: Uses,
     read_inputs: Uses,
     /// Whether every step and value so far has a meaning that can be carried out.

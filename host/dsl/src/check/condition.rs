@@ -22,7 +22,9 @@ impl<'a> Checker<'a> {
             ast::Test::Path(path) => self.old_form(path, scope),
             ast::Test::Expression(fragment) => {
                 let expression = self.expression(fragment, scope)?;
-                let kind = self.kind_of(expression.tree()).filter(|kind| *kind != Kind::Boolean);
+                let kind = self
+                    .kind_of(expression.tree(), scope)
+                    .filter(|kind| *kind != Kind::Boolean);
                 if let Some(kind) = kind {
                     let message = format!("a condition must be true or false, this is {}", kind.phrase());
                     self.error(Code::WrongValue, fragment.span, message);

@@ -93,9 +93,15 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        for mismatch in self.mismatches(located.expression.tree()) {
+        for mismatch in self.mismatches(located.expression.tree(), code, scope) {
             let span = located.span(&mismatch.range);
-            let mut diagnostic = Diagnostic::error(Code::WrongValue, span, mismatch.message).help(mismatch.help);
+            let mut diagnostic = Diagnostic::error(mismatch.code, span, mismatch.message);
+            if !mismatch.label.is_empty() {
+                diagnostic = diagnostic.label(mismatch.label);
+            }
+            if !mismatch.help.is_empty() {
+                diagnostic = diagnostic.help(mismatch.help);
+            }
             if let Some((range, replacement)) = mismatch.mend {
                 diagnostic = diagnostic.suggest(located.span(&range), replacement);
             }
@@ -262,44 +268,8 @@ impl<'a> Checker<'a> {
         }
         match (&*member.name, path.get(2)) {
             ("error", Some(part)) => unknown_member(part, ERROR_MEMBERS, &format!("{of}.error"), at),
-            ("output", Some(field)) => self.output_reference(step, field, at, scope),
             _ => None,
         }
-    }
-
-    /// Returns what is wrong with a field of an output that the action's schema does not know (LANGUAGE rule R21).
-    fn output_reference(
-        &self,
-        step: &Segment,
-        field: &Segment,
-        at: &Located<'_>,
-        scope: &Scope<'a>,
-    ) -> Option<Diagnostic> {
-        if field.optional {
-            return None;
-        }
-        let mut fields: Vec<String> = Vec::new();
-        for fact in self.steps.visible(&step.name, scope) {
-            use crate::catalog::Lookup;
-            let (Lookup::Found(entry) | Lookup::Fallback(entry)) = self.catalog.action(fact.action.as_deref()?) else {
-                return None;
-            };
-            fields.extend(super::schema::closed_properties(&entry.output)?);
-        }
-        if fields.is_empty() || fields.iter().any(|known| **known == *field.name) {
-            return None;
-        }
-        fields.sort_unstable();
-        fields.dedup();
-        let span = at.span(&field.range);
-        let message = format!("the output of `{}` has no `{}`", step.name, field.name);
-        let diagnostic = Diagnostic::error(Code::UnknownMember, span, message);
-        Some(match did_you_mean(&field.name, fields.iter().map(String::as_str)) {
-            Some(meant) => diagnostic
-                .label(format!("did you mean `{meant}`?"))
-                .suggest(span, meant),
-            None => diagnostic.help(format!("it has {}", fields.join(", "))),
-        })
     }
 
     /// Returns the finding that no step called `key` can have run where `scope` is.

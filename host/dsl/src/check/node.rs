@@ -97,7 +97,8 @@ impl<'a> Checker<'a> {
             NodeKind::Foreach(foreach) => {
                 self.probe(attributes, scope);
                 let item = super::attribute::value(attributes, "each").and_then(super::attribute::as_name);
-                let inside = scope.of_item(node.span, item.unwrap_or("item"));
+                let known = self.known_item(&foreach.block.attributes, scope);
+                let inside = scope.of_item(node.span, item.unwrap_or("item"), known);
                 self.nodes(&foreach.block.nodes, &inside);
                 (None, None)
             }

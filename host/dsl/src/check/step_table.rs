@@ -1,6 +1,7 @@
 //! Which steps a file has, and which of them can have run before a place in it.
 
 use super::defaults::Defaults;
+use super::known::Known;
 use crate::ast::{Attribute, AttributeValue, Block, CallTarget, File, ItemKind, Node, NodeKind, Value, ValueKind};
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,12 +14,21 @@ pub(super) struct Fact<'a> {
     pub(super) name: Span,
     /// Where the step begins.
     pub(super) at: u32,
+    /// The step; none if it is the action of a handler without a block.
+    pub(super) node: Option<&'a Node>,
     /// The name of the action that it calls, if it calls one.
     pub(super) action: Option<String>,
     /// Whether it calls a workflow, whose own steps can be asked for too.
     pub(super) is_workflow: bool,
     /// The innermost `foreach` around it: a scope of its own (LANGUAGE rule R40).
     foreach: Option<Span>,
+}
+
+impl<'a> Fact<'a> {
+    fn at(&mut self, node: &'a Node) {
+        self.at = node.span.start;
+        self.node = Some(node);
+    }
 }
 
 /// All steps with keys, in the order of the text, and the variables that `set` writes.
@@ -38,6 +48,8 @@ pub(super) struct Scope<'a> {
     foreach: Vec<Span>,
     /// The names of the items of those blocks.
     pub(super) items: Vec<&'a str>,
+    /// What is known about those items.
+    pub(super) known_items: Vec<(&'a str, Known)>,
     /// Whether the place is inside `on_fail { }` or `undo { }`.
     pub(super) in_handler: bool,
     /// Whether the place is inside a top-level `always`.
@@ -65,10 +77,11 @@ impl<'a> Scope<'a> {
     }
 
     /// Returns the scope of the body of a `foreach`.
-    pub(super) fn of_item(&self, foreach: Span, item: &'a str) -> Self {
+    pub(super) fn of_item(&self, foreach: Span, item: &'a str, known: Known) -> Self {
         let mut scope = self.clone();
         scope.foreach.push(foreach);
         scope.items.push(item);
+        scope.known_items.push((item, known));
         scope
     }
 
@@ -153,6 +166,7 @@ impl<'a> StepTable<'a> {
             key,
             name,
             at: name.start,
+            node: None,
             action: None,
             is_workflow: false,
             foreach,
@@ -162,12 +176,11 @@ impl<'a> StepTable<'a> {
     }
 
     fn node(&mut self, node: &'a Node, foreach: Option<Span>) {
-        let at = node.span.start;
         match &node.kind {
             NodeKind::Call(call) => {
                 let attributes = call.attributes.as_ref().map_or(&[][..], |list| &list.entries);
                 let fact = self.add(call.target.key(), call.target.span(), foreach);
-                fact.at = at;
+                fact.at(node);
                 fact.is_workflow = matches!(call.target, CallTarget::Workflow(_));
                 fact.action = super::call::action_name(&call.target, attributes).map(|(name, _)| name);
                 self.attributes(attributes, foreach);
@@ -183,32 +196,32 @@ impl<'a> StepTable<'a> {
             NodeKind::While(repeat) => self.block(&repeat.block, foreach),
             NodeKind::Do(block) => {
                 if let Some(name) = &block.name {
-                    self.add(&name.text, name.span, foreach).at = at;
+                    self.add(&name.text, name.span, foreach).at(node);
                 }
                 self.block(&block.block, foreach);
             }
             NodeKind::Parallel(parallel) => {
                 if let Some(name) = &parallel.name {
-                    self.add(&name.text, name.span, foreach).at = at;
+                    self.add(&name.text, name.span, foreach).at(node);
                 }
                 self.block(&parallel.block, foreach);
             }
             NodeKind::Gate(gate) => {
                 let name = gate.name.as_ref().unwrap_or(&gate.gate_kind);
-                self.add(&name.text, name.span, foreach).at = at;
+                self.add(&name.text, name.span, foreach).at(node);
                 self.attributes(&gate.attributes.entries, foreach);
             }
             NodeKind::Always(block) => self.block(block, foreach),
             NodeKind::Script(script) => {
-                self.add(&script.name.text, script.name.span, foreach).at = at;
+                self.add(&script.name.text, script.name.span, foreach).at(node);
                 self.attributes(&script.attributes.entries, foreach);
             }
             NodeKind::Wait(wait) => {
-                self.add(&wait.name.text, wait.name.span, foreach).at = at;
+                self.add(&wait.name.text, wait.name.span, foreach).at(node);
                 self.attributes(&wait.attributes.entries, foreach);
             }
             NodeKind::Foreach(repeat) => {
-                self.add(&repeat.name.text, repeat.name.span, foreach).at = at;
+                self.add(&repeat.name.text, repeat.name.span, foreach).at(node);
                 self.block(&repeat.block, Some(node.span));
             }
             NodeKind::Set(map) => self

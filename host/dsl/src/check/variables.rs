@@ -2,6 +2,8 @@
 
 use super::Checker;
 use super::kinds::Kind;
+use super::known::Known;
+use super::typing::Names;
 use crate::ast::{Entry, File, NodeKind, ValueKind};
 use crate::attributes::each_node;
 use crate::code::Code;
@@ -54,7 +56,7 @@ impl<'a> Checker<'a> {
         }
         self.assume_kinds(&written);
         for (name, all) in &written {
-            if !self.variable_kinds.contains_key(name) {
+            if !self.known_variables.contains_key(name) {
                 self.refuse_several_kinds(name, all);
             }
         }
@@ -70,17 +72,23 @@ impl<'a> Checker<'a> {
         in_order.sort_by_key(|(_, one)| one.entry.key.span.start);
         for (name, one) in &in_order {
             let is_first = written[name].first().is_some_and(|first| std::ptr::eq(first, *one));
-            if let (true, Some(kind)) = (is_first, self.kind_of_written(one)) {
-                self.variable_kinds.insert(name, kind);
+            if !is_first {
+                continue;
             }
+            let known = self.known_written(one);
+            match (written[name].len(), known.kind()) {
+                (_, None) => continue,
+                (1, Some(_)) => self.known_variables.insert(name, known),
+                (_, Some(kind)) => self.known_variables.insert(name, Known::Kind(kind)),
+            };
         }
         for _ in 0..PASSES {
             let mut is_stable = true;
             for (name, one) in &in_order {
-                if let Some(assumed) = self.variable_kinds.get(name).copied()
-                    && self.kind_of_written(one) != Some(assumed)
+                if let Some(assumed) = self.known_variables.get(name).and_then(Known::kind)
+                    && self.known_written(one).kind() != Some(assumed)
                 {
-                    self.variable_kinds.remove(name);
+                    self.known_variables.remove(name);
                     is_stable = false;
                 }
             }
@@ -88,17 +96,17 @@ impl<'a> Checker<'a> {
                 return;
             }
         }
-        self.variable_kinds.clear();
+        self.known_variables.clear();
     }
 
     fn refuse_several_kinds(&mut self, name: &str, all: &[Written<'a>]) {
         let Some((first, rest)) = all.split_first() else { return };
-        let Some(kind) = self.kind_of_written(first) else {
+        let Some(kind) = self.known_written(first).kind() else {
             return;
         };
         let other = rest
             .iter()
-            .find_map(|one| Some((one, self.kind_of_written(one).filter(|other| *other != kind)?)));
+            .find_map(|one| Some((one, self.known_written(one).kind().filter(|other| *other != kind)?)));
         let Some((one, other)) = other else { return };
         let message = format!("the variable `{name}` is {}, this is {}", kind.phrase(), other.phrase());
         let diagnostic = Diagnostic::error(Code::WrongValue, one.entry.value.span, message)
@@ -107,15 +115,21 @@ impl<'a> Checker<'a> {
         self.report(diagnostic);
     }
 
-    fn kind_of_written(&self, one: &Written<'_>) -> Option<Kind> {
-        match &one.entry.value.kind {
-            ValueKind::Text(_) | ValueKind::Code(_) | ValueKind::Duration(_) => Some(Kind::Text),
-            ValueKind::Number(_) => Some(Kind::Number),
-            ValueKind::Path(path) => matches!(path.single(), Some("true" | "false")).then_some(Kind::Boolean),
-            ValueKind::List(_) => Some(Kind::List),
-            ValueKind::Map(_) => Some(Kind::Map),
-            ValueKind::Expression(_) => self.kind_of(one.expression.as_ref()?.tree()),
-            ValueKind::Invalid => None,
-        }
+    fn known_written(&self, one: &Written<'_>) -> Known {
+        let kind = match &one.entry.value.kind {
+            ValueKind::Text(_) | ValueKind::Code(_) | ValueKind::Duration(_) => Kind::Text,
+            ValueKind::Number(_) => Kind::Number,
+            ValueKind::Path(path) if matches!(path.single(), Some("true" | "false")) => Kind::Boolean,
+            ValueKind::List(_) => Kind::List,
+            ValueKind::Map(_) => Kind::Map,
+            ValueKind::Expression(_) => {
+                let expression = one.expression.as_ref();
+                return expression.map_or(Known::Anything, |expression| {
+                    self.known(expression.tree(), Names::default())
+                });
+            }
+            ValueKind::Path(_) | ValueKind::Invalid => return Known::Anything,
+        };
+        Known::Kind(kind)
     }
 }

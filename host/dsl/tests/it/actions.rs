@@ -142,12 +142,10 @@ fn action(name: &str, params: &[(&str, Value)], required: &[&str], output: &[&st
         .iter()
         .map(|name| {
             let schema = match *name {
-                "files" => {
-                    let file = json!({ "path": { "type": "string" }, "size": { "type": "integer" } });
-                    json!({ "type": "array", "items": { "type": "object", "properties": file } })
-                }
+                "files" => json!({ "type": "array", "items": { "$ref": "#/$defs/File" } }),
+                "matches" => json!({ "anyOf": [{ "$ref": "#/$defs/Lines" }, { "type": "null" }] }),
                 "text" => json!({ "type": "string" }),
-                "count" => json!({ "type": ["integer", "null"] }),
+                "count" => json!({ "type": ["integer", "null"], "format": "uint", "minimum": 0 }),
                 _ => json!({}),
             };
             ((*name).to_owned(), schema)
@@ -161,7 +159,31 @@ fn action(name: &str, params: &[(&str, Value)], required: &[&str], output: &[&st
         output: if output.is_empty() {
             Value::Null
         } else {
-            json!({ "type": "object", "properties": fields })
+            // As the first-party plugins write it, whose schemas are made by schemars.
+            json!({
+                "$defs": {
+                    "Output": { "type": "object", "properties": fields },
+                    "File": {
+                        "type": "object",
+                        "properties": {
+                            "kind": { "$ref": "#/$defs/FileKind" },
+                            "owner": { "type": "object", "additionalProperties": { "type": "string" } },
+                            "path": { "type": "string" },
+                            "size": { "type": "integer" },
+                        },
+                        "required": ["path", "size"],
+                    },
+                    "FileKind": { "oneOf": [
+                        { "const": "file", "type": "string" },
+                        { "enum": ["directory", "link"], "type": "string" },
+                    ] },
+                    "Lines": { "type": "array", "items": { "oneOf": [
+                        { "type": "object", "properties": { "line": { "type": "string" } } },
+                        { "type": "object", "properties": { "bytes": { "type": "integer" } } },
+                    ] } },
+                },
+                "$ref": "#/$defs/Output",
+            })
         },
         ..ActionEntry::new(plugin, action, Digest::of(plugin.as_bytes()))
     }
