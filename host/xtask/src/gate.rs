@@ -2,7 +2,7 @@
 
 use crate::repository::Repository;
 use crate::stage::Stages;
-use crate::{demo, fuzz, host, kill, plugins, process, simulation, toolchain};
+use crate::{chaos, demo, fuzz, host, kill, plugins, process, simulation, toolchain};
 use anyhow::{Result, ensure};
 use std::process::Command;
 use std::time::Duration;
@@ -12,10 +12,12 @@ const MOST: Duration = Duration::from_secs(60 * 60);
 const SCHEDULES: &str = "2000";
 /// Seconds of random texts; longer campaigns are started by hand.
 const FUZZING: &str = "30";
+/// Hosts that are killed; more are killed by hand.
+const KILLS: usize = 20;
 
 /// Runs every stage, and prints their times. It stops at the first that fails.
 pub(crate) fn run(repository: &Repository) -> Result<()> {
-    let mut stages = Stages::new(12);
+    let mut stages = Stages::new(13);
     let result = run_stages(repository, &mut stages);
     println!("\nstages\n{}", stages.summary());
     result?;
@@ -35,8 +37,10 @@ fn run_stages(repository: &Repository, stages: &mut Stages) -> Result<()> {
     })?;
     stages.run("format", |_| {
         process::run(repository.cargo().args(["fmt", "--all", "--check"]))?;
-        process::run(plugins::cargo(repository, "fmt").args(["--all", "--", "--check"]))?;
-        said("host, SDK and plugins are formatted")
+        for mut cargo in plugins::cargo(repository, "fmt") {
+            process::run(cargo.args(["--all", "--", "--check"]))?;
+        }
+        said("host, SDK, plugins and test guests are formatted")
     })?;
     stages.run("clippy", |_| {
         let all = ["--workspace", "--all-targets"];
@@ -49,23 +53,17 @@ fn run_stages(repository: &Repository, stages: &mut Stages) -> Result<()> {
                 .args(all)
                 .args(deny),
         )?;
-        process::run(
-            plugins::cargo(repository, "clippy")
-                .arg("--quiet")
-                .args(locked())
-                .args(all)
-                .args(deny),
-        )?;
+        for mut cargo in plugins::cargo(repository, "clippy") {
+            process::run(cargo.arg("--quiet").args(locked()).args(all).args(deny))?;
+        }
         said("no warnings")
     })?;
     stages.run("plugins", |_| plugins::build(repository))?;
     stages.run("native", |_| {
-        process::run(
-            plugins::cargo(repository, "test")
-                .args(["--quiet", "--workspace"])
-                .args(locked()),
-        )?;
-        said("the plugins pass their own tests")
+        for mut cargo in plugins::cargo(repository, "test") {
+            process::run(cargo.args(["--quiet", "--workspace"]).args(locked()))?;
+        }
+        said("plugins and test guests pass their own tests")
     })?;
     stages.run("host", |heading| host::build(repository, heading))?;
     stages.run("tests", |_| tests(repository))?;
@@ -90,6 +88,7 @@ fn run_stages(repository: &Repository, stages: &mut Stages) -> Result<()> {
         simulation::once(repository, &["--schedules", SCHEDULES])
     })?;
     stages.run("fuzz", |_| fuzz::once(repository, &["--seconds", FUZZING]))?;
+    stages.run("chaos", |_| chaos::once(repository, KILLS))?;
     stages.run("demo", |_| {
         demo::demo(repository)?;
         kill::demo(repository)?;

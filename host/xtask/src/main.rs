@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod chaos;
 mod crates;
 mod demo;
 mod dist;
@@ -35,6 +36,8 @@ cargo xtask sim [--schedules N] [--seed S]
                                      runs the simulation of the core
 cargo xtask fuzz [--seconds N] [--seed S]
                                      throws random texts at the language
+cargo xtask chaos [--kills N] [--seed S]
+                                     kills hosts at random moments, and holds what a plugin saw against what is recorded
 cargo xtask bench [NAME..]           prints the measurements
 cargo xtask dist                     builds the binary that is given away
 
@@ -74,6 +77,7 @@ fn run() -> Result<()> {
         }
         ("sim", options) => simulation::run(&repository, options),
         ("fuzz", options) => fuzz::run(&repository, options),
+        ("chaos", options) => chaos::run(&repository, options),
         ("bench", names) => bench::run(&repository, names),
         ("dist", []) => dist::run(&repository),
         ("demo" | "test" | "setup" | "plugins" | "dist", rest) => {

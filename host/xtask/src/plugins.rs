@@ -22,26 +22,36 @@ pub(crate) fn build(repository: &Repository) -> Result<String> {
         manifest: "plugins/Cargo.toml",
         placed: repository.built_plugins(),
     };
-    let said = first_party.build(repository)?;
+    let (said, changed) = first_party.build(repository)?;
+    if changed {
+        announce(repository)?;
+    }
+    build_guests(repository)?;
+    Ok(said)
+}
+
+/// Builds the components that only tests use, and returns where they are.
+pub(crate) fn build_guests(repository: &Repository) -> Result<PathBuf> {
     let guests = Workspace {
         manifest: "tests/guests/Cargo.toml",
         placed: repository.target().join("guests"),
     };
-    if repository.root().join(guests.manifest).is_file() {
-        guests.build(repository)?;
-    }
-    Ok(said)
+    guests.build(repository)?;
+    Ok(guests.placed)
 }
 
-/// Returns a command of cargo over the workspace of the first-party plugins.
-pub(crate) fn cargo(repository: &Repository, verb: &str) -> Command {
-    let mut cargo = repository.cargo();
-    cargo.args([verb, "--manifest-path", "plugins/Cargo.toml"]);
-    cargo
+/// Returns a command of cargo over each workspace of components: that of the first-party plugins and that of the tests.
+pub(crate) fn cargo(repository: &Repository, verb: &str) -> [Command; 2] {
+    ["plugins/Cargo.toml", "tests/guests/Cargo.toml"].map(|manifest| {
+        let mut cargo = repository.cargo();
+        cargo.args([verb, "--manifest-path", manifest]);
+        cargo
+    })
 }
 
 impl Workspace {
-    fn build(&self, repository: &Repository) -> Result<String> {
+    /// Returns the sizes of the components, and whether one is new.
+    fn build(&self, repository: &Repository) -> Result<(String, bool)> {
         let names = self.components(repository)?;
         if names.is_empty() {
             bail!("`{}` has no member that is a component", self.manifest);
@@ -61,10 +71,7 @@ impl Workspace {
             sizes.push(format!("{name} {} KB", bytes.len().div_ceil(1000)));
         }
         changed |= self.remove_others(&names)?;
-        if changed {
-            self.announce(repository)?;
-        }
-        Ok(sizes.join(" · "))
+        Ok((sizes.join(" · "), changed))
     }
 
     /// Returns the file that cargo makes of each component, and what it is called here.
@@ -106,21 +113,21 @@ impl Workspace {
         }
         Ok(removed)
     }
+}
 
-    /// A host that was built before this directory was there does not look into it; its build script runs again when
-    /// it is newer.
-    fn announce(&self, repository: &Repository) -> Result<()> {
-        let script = repository.root().join("host/cli/build.rs");
-        if script.is_file() {
-            let file = fs::File::options()
-                .append(true)
-                .open(&script)
-                .context("cannot open the build script of the host")?;
-            file.set_modified(SystemTime::now())
-                .context("cannot touch the build script of the host")?;
-        }
-        Ok(())
+/// A host that was built before the directory of the plugins was there does not look into it; its build script runs again
+/// when it is newer.
+fn announce(repository: &Repository) -> Result<()> {
+    let script = repository.root().join("host/cli/build.rs");
+    if script.is_file() {
+        let file = fs::File::options()
+            .append(true)
+            .open(&script)
+            .context("cannot open the build script of the host")?;
+        file.set_modified(SystemTime::now())
+            .context("cannot touch the build script of the host")?;
     }
+    Ok(())
 }
 
 /// Writes `bytes` unless they are there already: what does not change is not built again. Returns whether it did.

@@ -1,0 +1,109 @@
+//! What do several hosts do to one run, or to one state?
+
+use super::dice::Dice;
+use super::oracles;
+use super::place::{Case, Place};
+use super::trial::Trial;
+use super::victim::Victim;
+use crate::process;
+use anyhow::{Context, Result, bail, ensure};
+use std::process::Command;
+
+/// Long enough for an effectful step to be interrupted in its middle, in milliseconds.
+const LONG: u64 = 60;
+/// What the command line returns when it refuses.
+const REFUSED: i32 = 5;
+/// How often a step's host may die before the step is given up.
+const DEATHS: usize = 5;
+
+/// Two processes resume the same run at the same moment: one gets it, the other is told.
+pub(super) fn heirs(place: &Place, case: &Case, dice: &mut Dice) -> Result<String> {
+    let mut trial = Trial::of(2);
+    let mut first = trial.start(place, case, LONG)?;
+    let lines = 1 + usize::try_from(dice.below(5))?;
+    written(&mut first, case, lines)?;
+    ensure!(trial.kill(place, case, first)?, "it ended too early");
+    let one = trial.start(place, case, LONG)?;
+    let other = trial.start(place, case, LONG)?;
+    let (one, other) = (one.end()?, other.end()?);
+    let (heir, refused) = if one.status.success() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    ensure!(heir.status.success(), "{heir}");
+    ensure!(refused.status.code() == Some(REFUSED), "{refused}");
+    ensure!(!refused.said("run taken over"), "both took the run over: {refused}");
+    oracles::judge(&trial.ended(place, case, &heir)?)?;
+    Ok("of two that resume at once, one gets the run and one is refused".to_owned())
+}
+
+/// Two processes drive a run each in the same state; one of them dies, which is nothing to the other.
+pub(super) fn neighbours(place: &Place, case: &Case, dice: &mut Dice) -> Result<String> {
+    let beside = case.beside(place, "neighbour")?;
+    let (mut dies, mut lives) = (Trial::of(2), Trial::of(6));
+    let mut victim = dies.start(place, case, LONG)?;
+    let neighbour = lives.start(place, &beside, LONG / 2)?;
+    let lines = 1 + usize::try_from(dice.below(5))?;
+    written(&mut victim, case, lines)?;
+    ensure!(dies.kill(place, case, victim)?, "it ended too early");
+    let heir = dies.start(place, case, LONG)?;
+    oracles::judge(&lives.end(place, &beside, neighbour)?).context("of the run whose host lived")?;
+    oracles::judge(&dies.end(place, case, heir)?).context("of the run whose host died")?;
+    beside.remove()?;
+    Ok("two hosts share a state; one dies and is succeeded, the other goes on".to_owned())
+}
+
+/// A process that is only stopped keeps its run, and goes on with it.
+pub(super) fn stopped(place: &Place, case: &Case, dice: &mut Dice) -> Result<String> {
+    let mut trial = Trial::of(2);
+    let mut driver = trial.start(place, case, LONG)?;
+    let lines = 1 + usize::try_from(dice.below(5))?;
+    written(&mut driver, case, lines)?;
+    signal(&driver, "STOP")?;
+    let mut command = place.cofferdam();
+    command.args(case.resume("last"));
+    let asked = trial.start_as(command, case).and_then(Victim::end);
+    signal(&driver, "CONT")?;
+    let refused = asked?;
+    ensure!(
+        refused.status.code() == Some(REFUSED),
+        "somebody else got the run of a process that lives: {refused}"
+    );
+    oracles::judge(&trial.end(place, case, driver)?)?;
+    Ok("a host that is stopped for a moment keeps its run".to_owned())
+}
+
+/// A step that takes its host down each time is given up, and only that: `always` still runs.
+pub(super) fn deadly(place: &Place, case: &Case, _dice: &mut Dice) -> Result<String> {
+    let mut trial = Trial::of(1);
+    for death in 1..=DEATHS {
+        let mut victim = trial.start(place, case, 4 * LONG)?;
+        written(&mut victim, case, death)?;
+        ensure!(trial.kill(place, case, victim)?, "it ended too early");
+    }
+    let last = trial.start(place, case, LONG)?;
+    let remains = trial.fail(place, case, last)?;
+    ensure!(remains.status.code() == Some(1), "{remains}");
+    ensure!(remains.said("5 hosts died"), "{remains}");
+    let end = trial.last()?;
+    let of_step = end.lines.iter().filter(|line| line.step == "open").count();
+    ensure!(of_step == DEATHS, "the step was entered {of_step} times");
+    let cleaned = end.lines.iter().filter(|line| line.step == "always/close").count();
+    ensure!(cleaned == 1, "`always` left {cleaned} lines");
+    Ok(format!(
+        "a step whose host dies {DEATHS} times is given up, and `always` runs"
+    ))
+}
+
+/// Waits until the book has so many lines: the last step is in the second half of its work then.
+fn written(victim: &mut Victim, case: &Case, lines: usize) -> Result<()> {
+    if victim.until(|_| case.written() >= lines)? {
+        return Ok(());
+    }
+    bail!("the host ended before the book had {lines} lines")
+}
+
+fn signal(victim: &Victim, name: &str) -> Result<()> {
+    process::run(Command::new("kill").args([format!("-{name}"), victim.id().to_string()]))
+}

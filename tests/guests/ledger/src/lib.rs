@@ -1,0 +1,8 @@
+//! Writes down outside of the host what was done, so that a test can hold it against what the host recorded.
+
+mod append;
+mod think;
+
+use cofferdam_plugin::plugin;
+
+plugin!(append::append, append::stumble, think::think);
