@@ -21,6 +21,15 @@ CREATE TABLE dropped_logs (
     PRIMARY KEY (run, step)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE event_stream (
+    log            TEXT NOT NULL,
+    pruned_through INTEGER NOT NULL
+) STRICT;
+
+CREATE TRIGGER events_pruned AFTER DELETE ON events BEGIN
+    UPDATE event_stream SET pruned_through = max(pruned_through, old.position);
+END;
+
 CREATE TABLE events (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     run      INTEGER NOT NULL,

@@ -15,6 +15,7 @@ pub mod reference;
 pub mod runnable;
 pub mod sqlite;
 pub mod statistics;
+pub mod stream;
 pub mod ticket;
 pub mod urgency;
 
@@ -32,5 +33,6 @@ pub use sqlite::connection::Durability;
 pub use sqlite::error::OpenError;
 pub use sqlite::{Creation, SqliteLog, SqliteOptions};
 pub use statistics::Statistics;
+pub use stream::{Cursor, StreamError, Streamed};
 pub use ticket::{Fate, Position, Settler, Ticket};
 pub use urgency::Urgency;

@@ -7,13 +7,14 @@ use crate::log_line::{LogLine, LogLines};
 use crate::record::{Claim, Definition, HostId, NewRun, RunFilter, RunSummary};
 use crate::runnable::Runnable;
 use crate::statistics::Statistics;
-use crate::ticket::Ticket;
+use crate::stream::{Cursor, StreamError, Streamed};
+use crate::ticket::{Position, Ticket};
 use crate::urgency::Urgency;
 use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Timestamp, Verdict, Writer};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// An answer that is on its way. It makes progress on threads of the log and needs no particular runtime.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -92,6 +93,24 @@ pub trait RunLog: Send + Sync {
 
     /// Returns up to `limit` events of `run` after number `after`, large values filled in; none of an unknown run.
     fn events(&self, run: RunId, after: u64, limit: usize) -> Pending<Result<Vec<Recorded>, StoreError>>;
+
+    /// Returns up to `limit` events behind `after`, of all runs or of one, in the order in which they became durable;
+    /// from the first one on without a cursor.
+    ///
+    /// A cursor behind which events were pruned is refused, as is one of another log.
+    fn stream(
+        &self,
+        run: Option<RunId>,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Pending<Result<Vec<Streamed>, StreamError>>;
+
+    /// Returns the cursor behind all events that there are.
+    fn end_of_stream(&self) -> Pending<Result<Cursor, StoreError>>;
+
+    /// Returns what tells how far this host has come, whenever it comes further; a slow listener misses only steps in between.
+    /// Of other hosts it tells nothing.
+    fn durable(&self) -> watch::Receiver<Position>;
 
     /// Returns what `run` executes.
     fn definition(&self, run: RunId) -> Pending<Result<Option<Definition>, StoreError>>;

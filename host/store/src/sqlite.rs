@@ -17,6 +17,7 @@ mod queue;
 mod read;
 mod readers;
 mod runnable;
+mod stream;
 mod write;
 mod writer;
 
@@ -43,6 +44,7 @@ use crate::sqlite::readers::{Readers, ReadersStart};
 use crate::sqlite::write::Encoded;
 use crate::sqlite::writer::Writer;
 use crate::statistics::Statistics;
+use crate::stream::{Cursor, StreamError, Streamed};
 use crate::ticket::{Fate, Position, Ticket};
 use crate::urgency::Urgency;
 use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Timestamp, Verdict};
@@ -51,7 +53,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 /// Whether opening a log that is not there makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +88,7 @@ pub struct SqliteLog {
     notes: Arc<Notes>,
     counters: Arc<Counters>,
     arrivals: Arc<Notify>,
+    durable: watch::Receiver<Position>,
     holding: Arc<Holding>,
     /// Ends after all other threads: the lease is kept while they work.
     keeper: Option<JoinHandle<()>>,
@@ -126,6 +129,7 @@ impl SqliteLog {
         let queue = Arc::new(Queue::default());
         let notes = Arc::new(Notes::new(Instant::now()));
         let arrivals = Arc::new(Notify::new());
+        let (progress, durable) = watch::channel(latest);
         let liveness = Liveness::new(&directory, options.lease.clock.clone());
         let holding = Arc::new(Holding::new(options.lease));
         let writer = Writer {
@@ -137,6 +141,7 @@ impl SqliteLog {
             notes: Arc::clone(&notes),
             counters: Arc::clone(&counters),
             arrivals: Arc::clone(&arrivals),
+            progress,
             checkpoints,
             driven: Driven::default(),
             lock: None,
@@ -164,6 +169,7 @@ impl SqliteLog {
             notes,
             counters,
             arrivals,
+            durable,
             holding,
             keeper: Some(keeper),
             readers,
@@ -367,6 +373,24 @@ impl RunLog for SqliteLog {
 
     fn events(&self, run: RunId, after: u64, limit: usize) -> Pending<Result<Vec<Recorded>, StoreError>> {
         self.ask(move |archive, db| archive.events(db, run, after, limit))
+    }
+
+    fn stream(
+        &self,
+        run: Option<RunId>,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Pending<Result<Vec<Streamed>, StreamError>> {
+        let page = self.ask(move |archive, db| Ok(archive.stream(db, run, after.as_ref(), limit)));
+        Box::pin(async move { page.await.map_err(|error| StreamError::Store(Arc::new(error)))? })
+    }
+
+    fn end_of_stream(&self) -> Pending<Result<Cursor, StoreError>> {
+        self.ask(Archive::end_of_stream)
+    }
+
+    fn durable(&self) -> watch::Receiver<Position> {
+        self.durable.clone()
     }
 
     fn definition(&self, run: RunId) -> Pending<Result<Option<Definition>, StoreError>> {

@@ -2,6 +2,7 @@
 
 mod inbox;
 mod ownership;
+mod stream;
 
 use cofferdam_engine::{
     Append, Data, Digest, Ending, Event, Generation, Occurrence, Recorded, RunId, RunRow, RunStatus, StepPath,
@@ -24,7 +25,7 @@ pub type Open<'a> = &'a dyn Fn(&str) -> Arc<dyn RunLog>;
 pub type Check = (&'static str, fn(Open<'_>));
 
 /// All lists of checks by name.
-const LISTS: [&[Check]; 3] = [CHECKS, inbox::CHECKS, ownership::CHECKS];
+const LISTS: [&[Check]; 4] = [CHECKS, inbox::CHECKS, ownership::CHECKS, stream::CHECKS];
 
 const CHECKS: &[Check] = &[
     ("a run begins with its first events", a_run_begins_with_its_first_events),

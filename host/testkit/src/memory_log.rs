@@ -5,15 +5,19 @@ use cofferdam_engine::{
     Verdict, Version,
 };
 use cofferdam_store::{
-    Claim, ClaimError, Definition, Fate, FindError, HostId, Inbox, Lease, LogLine, LogLines, MAX_LINES_PER_DELIVERY,
-    MAX_REQUEST_BYTES, NewMessage, NewRun, Owner, Pending, Position, PostError, Posted, Reason, Reference, RunFilter,
-    RunLog, RunSummary, Runnable, Settler, Statistics, StoreError, Ticket, contradiction, needs_all_answered,
+    Claim, ClaimError, Cursor, Definition, Fate, FindError, HostId, Inbox, Lease, LogLine, LogLines,
+    MAX_LINES_PER_DELIVERY, MAX_REQUEST_BYTES, NewMessage, NewRun, Owner, Pending, Position, PostError, Posted, Reason,
+    Reference, RunFilter, RunLog, RunSummary, Runnable, Settler, Statistics, StoreError, StreamError, Streamed, Ticket,
+    contradiction, needs_all_answered,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+
+/// What its cursors call it.
+const NAME: &str = "memory";
 
 /// One host's view of a log in memory. Dropping it is the death of the host.
 #[derive(Debug)]
@@ -22,6 +26,7 @@ pub struct MemoryLog {
     shared: Arc<Mutex<Shared>>,
     own: Mutex<Own>,
     arrivals: Arc<Notify>,
+    progress: watch::Sender<Position>,
 }
 
 /// What all hosts of a log see.
@@ -59,6 +64,8 @@ struct Stored {
     updated_at: Timestamp,
     finished_at: Option<Timestamp>,
     events: Vec<Recorded>,
+    /// Of each event.
+    positions: Vec<u64>,
     lines: Vec<LogLine>,
     dropped: BTreeMap<StepPath, u64>,
 }
@@ -110,6 +117,7 @@ impl MemoryLog {
             shared,
             own: Mutex::default(),
             arrivals,
+            progress: watch::Sender::default(),
         }
     }
 
@@ -248,9 +256,12 @@ impl MemoryLog {
                 letter.verdict = Some(verdict);
             }
         }
+        let positions = shared.position - events + 1..=shared.position;
         if let Some(run) = shared.runs.get_mut(&append.run) {
+            run.positions.extend(positions);
             run.apply(append);
         }
+        self.progress.send_replace(Position(shared.position));
         own.statistics.flushes += 1;
         own.statistics.appends += 1;
         own.statistics.events += events;
@@ -290,6 +301,7 @@ impl Shared {
             updated_at: new.created_at,
             finished_at: None,
             events: Vec::new(),
+            positions: Vec::new(),
             lines: Vec::new(),
             dropped: BTreeMap::new(),
             new,
@@ -390,6 +402,35 @@ impl Shared {
             arrivals.notify_one();
         }
         Ok(id)
+    }
+
+    fn stream(&self, run: Option<RunId>, after: Option<Cursor>, limit: usize) -> Result<Vec<Streamed>, StreamError> {
+        let start = match &after {
+            None => Position(0),
+            Some(cursor) => cursor.position_in(NAME)?,
+        };
+        if let Some(cursor) = after.filter(|_| start.0 > self.position) {
+            return Err(StreamError::Ahead { cursor });
+        }
+        let wanted = self
+            .runs
+            .values()
+            .filter(|stored| run.is_none_or(|run| stored.new.id == run));
+        let events: BTreeMap<u64, (RunId, &Recorded)> = wanted
+            .flat_map(|stored| {
+                let id = stored.new.id;
+                let events = stored.positions.iter().copied().zip(&stored.events);
+                events.map(move |(position, recorded)| (position, (id, recorded)))
+            })
+            .collect();
+        let page = events.range(start.0 + 1..).take(limit);
+        Ok(page
+            .map(|(position, (run, recorded))| Streamed {
+                cursor: Cursor::new(NAME, Position(*position)),
+                run: *run,
+                recorded: (*recorded).clone(),
+            })
+            .collect())
     }
 
     fn claimable(&self, host: &HostId, now: Timestamp, limit: usize) -> Vec<Runnable> {
@@ -616,6 +657,23 @@ impl RunLog for MemoryLog {
         let events = shared.runs.get(&run).map_or(&[][..], |run| &run.events);
         let after = usize::try_from(after).unwrap_or(usize::MAX);
         ready(Ok(events.iter().skip(after).take(limit).cloned().collect()))
+    }
+
+    fn stream(
+        &self,
+        run: Option<RunId>,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Pending<Result<Vec<Streamed>, StreamError>> {
+        ready(lock(&self.shared).stream(run, after, limit))
+    }
+
+    fn end_of_stream(&self) -> Pending<Result<Cursor, StoreError>> {
+        ready(Ok(Cursor::new(NAME, Position(lock(&self.shared).position))))
+    }
+
+    fn durable(&self) -> watch::Receiver<Position> {
+        self.progress.subscribe()
     }
 
     fn definition(&self, run: RunId) -> Pending<Result<Option<Definition>, StoreError>> {

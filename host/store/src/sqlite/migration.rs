@@ -28,12 +28,18 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "leases",
         sql: include_str!("../../migrations/0003_leases.sql"),
     },
+    Migration {
+        name: "event_stream",
+        sql: include_str!("../../migrations/0004_event_stream.sql"),
+    },
 ];
 
 /// Refuses a database that is not ours or that a later release wrote. Changes nothing.
 pub(crate) fn inspect(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<(), OpenError> {
     let wrap = |error| OpenError::from_sqlite(path, error);
-    let application: i64 = pragma(connection, "application_id").map_err(wrap)?;
+    // One snapshot: another process may be making the database right now, and half of what it did looks like a foreign one.
+    let connection = connection.unchecked_transaction().map_err(wrap)?;
+    let application: i64 = pragma(&connection, "application_id").map_err(wrap)?;
     // The header holds 32 bits without sign, the pragma shows them with one.
     let application = application as u32;
     if application != APPLICATION_ID {
@@ -47,7 +53,7 @@ pub(crate) fn inspect(connection: &Connection, path: &Path, migrations: &[Migrat
             });
         }
     }
-    let found = format(connection).map_err(wrap)?;
+    let found = format(&connection).map_err(wrap)?;
     let reads = migrations.len() as u32;
     if found > reads {
         return Err(OpenError::Newer {

@@ -196,7 +196,8 @@ impl Archive {
         })
     }
 
-    fn recorded(&self, db: &Connection, row: &Row<'_>, expected: u64) -> Result<Recorded, StoreError> {
+    /// Returns the event in a row that begins with number, time, encoding and data.
+    pub(crate) fn recorded(&self, db: &Connection, row: &Row<'_>, expected: u64) -> Result<Recorded, StoreError> {
         let unreadable = |source: Cause| StoreError::UnreadableEvent {
             sequence: expected,
             source,

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 /// How long a batch may hold the lock before it commits; a second process waits this long at most (rule C11: 20 ms,
 /// less what the last chain and the commit take).
@@ -49,6 +49,8 @@ pub(crate) struct Writer {
     pub(crate) counters: Arc<Counters>,
     /// Notified when a message was posted.
     pub(crate) arrivals: Arc<Notify>,
+    /// Told what is durable.
+    pub(crate) progress: watch::Sender<Position>,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) driven: Driven,
     pub(crate) lock: Option<HostLock>,
@@ -142,6 +144,7 @@ impl Writer {
                         self.counters.events.fetch_add(written.events, Ordering::Relaxed);
                         written.committed(&mut self.driven);
                     }
+                    self.progress.send_replace(self.latest);
                 }
                 Err(error) => {
                     // First, so that whoever is told finds the log as it will be.

@@ -1,6 +1,6 @@
 //! What becomes of appends when the database does not do its part.
 
-use cofferdam_store::{Fate, RunLog, SqliteLog, StoreError, Urgency};
+use cofferdam_store::{Cursor, Fate, RunLog, SqliteLog, StoreError, StreamError, Urgency};
 use cofferdam_testkit::conformance::{answer, first, new_run, step};
 use std::path::Path;
 use std::sync::Arc;
@@ -213,4 +213,26 @@ fn a_log_can_be_closed_while_an_answer_is_awaited() {
         .filter(|name| name != "hosts")
         .collect();
     assert_eq!(left, ["state.db"]);
+}
+
+#[test]
+fn a_follower_learns_that_events_behind_its_cursor_were_pruned() {
+    let directory = TempDir::new().unwrap();
+    let log = crate::open(directory.path(), "a");
+    begin(&log, 0..6);
+    let stream = |after: Option<&Cursor>| answer(log.stream(None, after.cloned(), 99));
+    let events = stream(None).unwrap();
+    assert_eq!(events.len(), 6);
+    sql(directory.path(), "DELETE FROM events WHERE run IN (2, 4)");
+    for missed in &events[..3] {
+        let refused = stream(Some(&missed.cursor));
+        assert!(matches!(refused, Err(StreamError::Pruned { cursor }) if cursor == missed.cursor));
+    }
+    // Whoever has seen what was pruned goes on, and whoever begins anew sees what is left.
+    assert_eq!(stream(Some(&events[3].cursor)).unwrap(), events[4..]);
+    assert_eq!(stream(None).unwrap().len(), 4);
+    // Positions are never used again.
+    sql(directory.path(), "DELETE FROM events");
+    begin(&log, 6..7);
+    assert!(stream(Some(&events[5].cursor)).unwrap()[0].cursor != events[5].cursor);
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// The format of the database that this release writes: one more with each migration.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 fn database(directory: &Path) -> PathBuf {
     directory.join("state.db")
