@@ -29,6 +29,14 @@ const BINARY: &str = "COFFERDAM_BINARY";
 struct Options {
     kills: usize,
     seed: u64,
+    patience: Patience,
+}
+
+/// Whether there is time for scenarios that wait for a lease to end.
+#[derive(PartialEq)]
+enum Patience {
+    Short,
+    Long,
 }
 
 /// Builds what is needed, does all scenarios, and prints what happened.
@@ -50,20 +58,29 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<()> {
 
 /// Does the same with what is built, and returns the first line of what happened. Each time at other moments.
 pub(crate) fn once(repository: &Repository, kills: usize) -> Result<String> {
-    let said = campaign(repository, repository.binary(), &Options { kills, seed: random()? })?;
+    let options = Options {
+        kills,
+        seed: random()?,
+        patience: Patience::Short,
+    };
+    let said = campaign(repository, repository.binary(), &options)?;
     Ok(said.lines().next().unwrap_or_default().to_owned())
 }
 
 /// What is done to a host besides killing it.
 type Scenario = fn(&Place, &Case, &mut Dice) -> Result<String>;
 
-const SCENARIOS: [(&str, Scenario); 6] = [
+/// The scenario that takes longer than a lease.
+const SLOW: &str = "outlived";
+
+const SCENARIOS: [(&str, Scenario); 7] = [
     ("heirs", company::heirs),
     ("neighbours", company::neighbours),
     ("stopped", company::stopped),
     ("deadly", company::deadly),
     ("full", disk::full),
     ("damaged", disk::damaged),
+    (SLOW, company::outlived),
 ];
 
 fn campaign(repository: &Repository, binary: PathBuf, options: &Options) -> Result<String> {
@@ -88,6 +105,9 @@ fn scenarios(place: &Place, options: &Options, tally: &mut Tally) -> Result<Vec<
     kills::kill(place, options.kills, &mut dice, tally)?;
     let mut said = Vec::new();
     for (name, scenario) in SCENARIOS {
+        if name == SLOW && options.patience == Patience::Short {
+            continue;
+        }
         let case = place.case(name)?;
         said.push(scenario(place, &case, &mut dice).with_context(|| format!("scenario `{name}`"))?);
         case.remove()?;
@@ -100,6 +120,7 @@ impl Options {
         let mut options = Self {
             kills: 200,
             seed: random()?,
+            patience: Patience::Long,
         };
         for pair in arguments.chunks(2) {
             let [name, value] = pair else {

@@ -4,15 +4,18 @@ use super::dice::Dice;
 use super::oracles;
 use super::place::{Case, Place};
 use super::trial::Trial;
-use super::victim::Victim;
+use super::victim::{Remains, Victim};
 use crate::process;
 use anyhow::{Context, Result, bail, ensure};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// Long enough for an effectful step to be interrupted in its middle, in milliseconds.
 const LONG: u64 = 60;
 /// What the command line returns when it refuses.
 const REFUSED: i32 = 5;
+/// How long a host may be silent before others take its runs.
+const LEASE: Duration = Duration::from_secs(30);
 /// How often a step's host may die before the step is given up.
 const DEATHS: usize = 5;
 
@@ -72,6 +75,49 @@ pub(super) fn stopped(place: &Place, case: &Case, dice: &mut Dice) -> Result<Str
     );
     oracles::judge(&trial.end(place, case, driver)?)?;
     Ok("a host that is stopped for a moment keeps its run".to_owned())
+}
+
+// row K09
+/// A process that is stopped for longer than its lease lasts loses its run; when it wakes up, it does nothing more for it.
+pub(super) fn outlived(place: &Place, case: &Case, dice: &mut Dice) -> Result<String> {
+    let mut trial = Trial::of(2);
+    let mut driver = trial.start(place, case, 5 * LONG)?;
+    written(&mut driver, case, 1)?;
+    // The rest of its work is still before it.
+    let asleep = driver.age() + Duration::from_millis(20 + dice.below(LONG));
+    ensure!(driver.until(|driver| driver.age() >= asleep)?, "it ended too early");
+    signal(&driver, "STOP")?;
+    let since = Instant::now();
+    let heir = trial
+        .stopped(place, case)
+        .and_then(|()| inherit(&mut trial, place, case));
+    let took = since.elapsed();
+    signal(&driver, "CONT")?;
+    let (heir, woken) = (heir?, driver.end()?);
+    ensure!(
+        !woken.status.success() && !woken.said("run completed"),
+        "a host that had lost its run went on with it: {woken}"
+    );
+    oracles::judge(&trial.ended(place, case, &heir)?)?;
+    Ok(format!(
+        "a host that is stopped beyond its lease loses its run, which is over {took:.0?} later"
+    ))
+}
+
+/// Asks for a run until its driver has lost it, and drives it to its end.
+fn inherit(trial: &mut Trial, place: &Place, case: &Case) -> Result<Remains> {
+    let since = Instant::now();
+    loop {
+        let heir = trial.start(place, case, LONG)?.end()?;
+        if heir.status.code() != Some(REFUSED) {
+            return Ok(heir);
+        }
+        ensure!(
+            since.elapsed() < LEASE + Duration::from_secs(15),
+            "a stopped host keeps its run for ever: {heir}"
+        );
+        std::thread::sleep(Duration::from_millis(500));
+    }
 }
 
 /// A step that takes its host down each time is given up, and only that: `always` still runs.

@@ -68,6 +68,14 @@ impl Trial {
         Ok(killed)
     }
 
+    /// Looks at what there is while the only host is stopped.
+    pub(super) fn stopped(&mut self, place: &Place, case: &Case) -> Result<()> {
+        let sight = case.look(place, self.hosts, self.shown.clone())?;
+        self.history.sights.push(sight);
+        ensure!(self.is_recorded(), "the run of a stopped host is not recorded");
+        Ok(())
+    }
+
     /// Waits for the end of the last host, and returns what is known of the run.
     pub(super) fn end(self, place: &Place, case: &Case, victim: Victim) -> Result<History> {
         let remains = victim.end()?;
