@@ -78,8 +78,10 @@ pub trait RunLog: Send + Sync {
     /// unanswered messages, however many runs and answered messages there are.
     fn unanswered(&self, inbox: Inbox) -> Pending<Result<Vec<Posted>, StoreError>>;
 
-    /// Returns what is notified when a message has arrived for any run. One from this process notifies at once; for those of
-    /// other processes it may be late, so that whoever waits looks by itself now and then.
+    /// Returns what is notified when there may be something to look for: a message for any run, or a run that was let go of.
+    ///
+    /// It is for one listener, who looks also by itself now and then: not every system lets it hear other processes, and
+    /// none tells that one died.
     fn arrivals(&self) -> Arc<Notify>;
 
     /// Returns what is known about `run`.

@@ -6,6 +6,7 @@ mod claim;
 pub(crate) mod connection;
 mod counters;
 mod directory;
+mod doorbell;
 mod driven;
 pub(crate) mod error;
 mod inbox;
@@ -31,6 +32,7 @@ use crate::runnable::Runnable;
 use crate::sqlite::checkpoint::{CheckpointStart, Checkpoints};
 use crate::sqlite::connection::Durability;
 use crate::sqlite::counters::Counters;
+use crate::sqlite::doorbell::{Doorbell, Listener};
 use crate::sqlite::driven::Driven;
 use crate::sqlite::error::OpenError;
 use crate::sqlite::inbox::Letter;
@@ -50,7 +52,7 @@ use crate::urgency::Urgency;
 use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Timestamp, Verdict};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 use tokio::sync::{Notify, oneshot, watch};
@@ -87,7 +89,9 @@ pub struct SqliteLog {
     queue: Arc<Queue>,
     notes: Arc<Notes>,
     counters: Arc<Counters>,
-    arrivals: Arc<Notify>,
+    doorbell: Doorbell,
+    /// Begins with the first one who wants to hear.
+    listener: OnceLock<Option<Listener>>,
     durable: watch::Receiver<Position>,
     holding: Arc<Holding>,
     /// Ends after all other threads: the lease is kept while they work.
@@ -128,7 +132,7 @@ impl SqliteLog {
         })?;
         let queue = Arc::new(Queue::default());
         let notes = Arc::new(Notes::new(Instant::now()));
-        let arrivals = Arc::new(Notify::new());
+        let doorbell = Doorbell::new(&directory);
         let (progress, durable) = watch::channel(latest);
         let liveness = Liveness::new(&directory, options.lease.clock.clone());
         let holding = Arc::new(Holding::new(options.lease));
@@ -140,7 +144,7 @@ impl SqliteLog {
             queue: Arc::clone(&queue),
             notes: Arc::clone(&notes),
             counters: Arc::clone(&counters),
-            arrivals: Arc::clone(&arrivals),
+            doorbell: doorbell.clone(),
             progress,
             checkpoints,
             driven: Driven::default(),
@@ -168,7 +172,8 @@ impl SqliteLog {
             queue,
             notes,
             counters,
-            arrivals,
+            doorbell,
+            listener: OnceLock::new(),
             durable,
             holding,
             keeper: Some(keeper),
@@ -354,7 +359,14 @@ impl RunLog for SqliteLog {
     }
 
     fn arrivals(&self) -> Arc<Notify> {
-        Arc::clone(&self.arrivals)
+        self.listener.get_or_init(|| match self.doorbell.listen() {
+            Ok(listener) => Some(listener),
+            Err(error) => {
+                tracing::warn!(%error, "other processes are not heard; what they do is found by looking");
+                None
+            }
+        });
+        Arc::clone(self.doorbell.arrivals())
     }
 
     fn run(&self, run: RunId) -> Pending<Result<Option<RunSummary>, StoreError>> {

@@ -70,7 +70,8 @@ pub(crate) struct Written {
     fitting: Vec<(Settler, Position)>,
     /// What did not fit, and is told so whatever becomes of the transaction.
     refused: Vec<(Settler, Fate)>,
-    let_go: bool,
+    /// Whether its last append let go of the run.
+    pub(crate) let_go: bool,
     pub(crate) events: u64,
 }
 

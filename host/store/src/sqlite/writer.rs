@@ -7,6 +7,7 @@ use crate::sqlite::checkpoint::Checkpoints;
 use crate::sqlite::claim::Claimant;
 use crate::sqlite::connection::{self, Durability};
 use crate::sqlite::counters::Counters;
+use crate::sqlite::doorbell::Doorbell;
 use crate::sqlite::driven::Driven;
 use crate::sqlite::error::from_sqlite;
 use crate::sqlite::inbox::Letter;
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 /// How long a batch may hold the lock before it commits; a second process waits this long at most (rule C11: 20 ms,
 /// less what the last chain and the commit take).
@@ -47,8 +48,8 @@ pub(crate) struct Writer {
     pub(crate) queue: Arc<Queue>,
     pub(crate) notes: Arc<Notes>,
     pub(crate) counters: Arc<Counters>,
-    /// Notified when a message was posted.
-    pub(crate) arrivals: Arc<Notify>,
+    /// Rung when there is something for others to look for.
+    pub(crate) doorbell: Doorbell,
     /// Told what is durable.
     pub(crate) progress: watch::Sender<Position>,
     pub(crate) checkpoints: Checkpoints,
@@ -99,8 +100,9 @@ impl Writer {
             write::leave(db, &self.host)?;
             execute(db, "COMMIT")
         });
-        if let Err(error) = left {
-            tracing::debug!(%error, "the lease ends with the process");
+        match left {
+            Ok(()) => self.doorbell.ring(),
+            Err(error) => tracing::debug!(%error, "the lease ends with the process"),
         }
     }
 
@@ -139,12 +141,17 @@ impl Writer {
             match outcome {
                 Ok(()) => {
                     self.failures = 0;
+                    let let_go = batch.iter().any(|written| written.let_go);
                     for written in batch {
                         self.counters.appends.fetch_add(written.appends(), Ordering::Relaxed);
                         self.counters.events.fetch_add(written.events, Ordering::Relaxed);
                         written.committed(&mut self.driven);
                     }
                     self.progress.send_replace(self.latest);
+                    if let_go {
+                        // Whoever waits for the next time of a run that is due may have to wake up earlier now.
+                        self.doorbell.ring();
+                    }
                 }
                 Err(error) => {
                     // First, so that whoever is told finds the log as it will be.
@@ -278,7 +285,7 @@ impl Writer {
                 Ok(answers) => {
                     self.failures = 0;
                     if answers.iter().any(Result::is_ok) {
-                        self.arrivals.notify_one();
+                        self.doorbell.ring();
                     }
                     for ((_, answer), posted) in together.into_iter().zip(answers) {
                         // The message is there whether or not somebody waits for its number.

@@ -1,7 +1,9 @@
 //! Whether a host that is silent loses its runs, and one that only stumbles keeps them.
 
-use cofferdam_engine::{Generation, RunId, RunStatus, Timestamp};
-use cofferdam_store::{ClaimError, Fate, LeaseTerms, ManualClock, Reason, RunLog, SqliteLog, SqliteOptions};
+use cofferdam_engine::{Generation, Request, RunId, RunStatus, Timestamp};
+use cofferdam_store::{
+    ClaimError, Fate, Inbox, LeaseTerms, ManualClock, NewMessage, Reason, RunLog, SqliteLog, SqliteOptions,
+};
 use cofferdam_testkit::conformance::{answer, append, first, new_run, step};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
@@ -176,6 +178,33 @@ fn a_host_that_closes_leaves_nothing_behind_and_its_runs_at_once() {
         .unwrap();
     // The row of a host stays as long as a run names it; `a` was forgotten when the next host came.
     assert_eq!(hosts, ["b"]);
+}
+
+// row I03, L10
+#[cfg(target_os = "linux")]
+#[test]
+fn another_process_is_heard_without_looking() {
+    let directory = TempDir::new().unwrap();
+    let (a, b) = (crate::open(directory.path(), "a"), crate::open(directory.path(), "b"));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let arrivals = a.arrivals();
+    let heard = || runtime.block_on(async { tokio::time::timeout(DEADLINE, arrivals.notified()).await.is_ok() });
+    let (gate, other) = (begin(&a, 1), begin(&b, 2));
+    let message = NewMessage::new(gate, Timestamp::from_millis(1), "ada", Request::Resume);
+    answer(b.post(message)).unwrap();
+    assert!(heard());
+    assert_eq!(answer(a.unanswered(Inbox::OfThisHost)).unwrap().len(), 1);
+    // A run that waits from now on may be due before all others.
+    assert!(
+        b.hand_over(append(other, 1, 1, RunStatus::Waiting, Vec::new()))
+            .wait()
+            .position()
+            .is_some()
+    );
+    assert!(heard());
 }
 
 /// Tells the re-executed test that it is the child, and where to write.

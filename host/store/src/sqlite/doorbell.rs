@@ -1,0 +1,214 @@
+//! How processes that share a log tell each other at once that there is something to look for.
+//!
+//! Whoever listens watches a file beside those of the hosts; whoever rings changes its time. A host that nobody rings for uses
+//! no processor at all. Where files cannot be watched, only the own process is told.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::sync::Notify;
+
+/// Tells that a message arrived, or that a run was let go of. Clones are the same bell.
+#[derive(Clone, Debug)]
+pub(crate) struct Doorbell {
+    path: Arc<Path>,
+    arrivals: Arc<Notify>,
+}
+
+impl Doorbell {
+    /// Returns the bell of the log in the state directory.
+    pub(crate) fn new(directory: &Path) -> Self {
+        Self {
+            path: path_in(directory).into(),
+            arrivals: Arc::new(Notify::new()),
+        }
+    }
+
+    /// Returns what is notified when the bell rings, whoever rings it.
+    pub(crate) fn arrivals(&self) -> &Arc<Notify> {
+        &self.arrivals
+    }
+
+    /// Tells this process, and all others that listen.
+    pub(crate) fn ring(&self) {
+        self.arrivals.notify_one();
+        let rung = File::options()
+            .write(true)
+            .open(&self.path)
+            .and_then(|file| file.set_modified(SystemTime::now()));
+        match rung {
+            Ok(()) => {}
+            // No file means that nobody listens.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::debug!(%error, "other processes find out by looking"),
+        }
+    }
+
+    /// Listens to other processes until the listener is dropped.
+    pub(crate) fn listen(&self) -> io::Result<Listener> {
+        Listener::start(self.clone())
+    }
+
+    fn put_up(&self) -> io::Result<()> {
+        if let Some(directory) = self.path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&self.path)
+            .map(drop)
+    }
+}
+
+fn path_in(directory: &Path) -> PathBuf {
+    directory.join("hosts").join("doorbell")
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) use watching::Listener;
+
+#[cfg(target_os = "linux")]
+mod watching {
+    use super::Doorbell;
+    use rustix::fd::OwnedFd;
+    use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+    use rustix::io::Errno;
+    use std::io;
+    use std::mem::MaybeUninit;
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+    use std::thread::{self, JoinHandle};
+
+    /// A thread that waits for the bell.
+    #[derive(Debug)]
+    pub(crate) struct Listener {
+        watch: Arc<Watch>,
+        thread: Option<JoinHandle<()>>,
+    }
+
+    #[derive(Debug)]
+    struct Watch {
+        events: OwnedFd,
+        /// The watch of the file; none once nobody listens any more.
+        number: Mutex<Option<i32>>,
+    }
+
+    impl Listener {
+        pub(super) fn start(bell: Doorbell) -> io::Result<Self> {
+            bell.put_up()?;
+            let watch = Arc::new(Watch {
+                events: inotify::init(CreateFlags::CLOEXEC)?,
+                number: Mutex::new(None),
+            });
+            *watch.lock() = Some(watch.add(&bell)?);
+            let watched = Arc::clone(&watch);
+            let thread = thread::Builder::new().name("log-doorbell".to_owned()).spawn(move || {
+                if let Err(error) = watched.tell(&bell) {
+                    tracing::warn!(%error, "other processes are not heard any more");
+                }
+            })?;
+            Ok(Self {
+                watch,
+                thread: Some(thread),
+            })
+        }
+    }
+
+    impl Drop for Listener {
+        fn drop(&mut self) {
+            let number = self.watch.lock().take();
+            if let Some(number) = number {
+                // The end of the watch is an event, which wakes the thread.
+                let _ = inotify::remove_watch(&self.watch.events, number);
+            }
+            if let Some(thread) = self.thread.take() {
+                let _ = thread.join();
+            }
+        }
+    }
+
+    impl Watch {
+        fn add(&self, bell: &Doorbell) -> io::Result<i32> {
+            // To the system a file of which only this time is set was modified.
+            Ok(inotify::add_watch(&self.events, &*bell.path, WatchFlags::MODIFY)?)
+        }
+
+        fn tell(&self, bell: &Doorbell) -> io::Result<()> {
+            // Room for many events without names.
+            let mut room = [MaybeUninit::uninit(); 1024];
+            let mut events = Reader::new(&self.events, &mut room);
+            loop {
+                let gone = match events.next() {
+                    Ok(event) => event.events().contains(ReadFlags::IGNORED),
+                    Err(Errno::INTR) => continue,
+                    Err(error) => return Err(error.into()),
+                };
+                if gone {
+                    let mut number = self.lock();
+                    if number.is_none() {
+                        return Ok(());
+                    }
+                    // Somebody removed the file; whoever rings next finds a new one.
+                    *number = None;
+                    bell.put_up()?;
+                    *number = Some(self.add(bell)?);
+                }
+                bell.arrivals.notify_one();
+            }
+        }
+
+        fn lock(&self) -> MutexGuard<'_, Option<i32>> {
+            // No code that can panic runs under this lock.
+            self.number.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+}
+
+/// Hears nobody.
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug)]
+pub(crate) struct Listener;
+
+#[cfg(not(target_os = "linux"))]
+impl Listener {
+    fn start(bell: Doorbell) -> io::Result<Self> {
+        bell.put_up().map(|()| Self)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn is_rung(bell: &Doorbell) -> bool {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap()
+            .block_on(async { tokio::time::timeout(Duration::from_secs(30), bell.arrivals().notified()).await })
+            .is_ok()
+    }
+
+    // row I03
+    #[test]
+    fn a_bell_is_heard_by_others_also_after_its_file_was_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (here, there) = (Doorbell::new(directory.path()), Doorbell::new(directory.path()));
+        // Nobody listens, so that there is nothing to ring.
+        there.ring();
+        assert!(!path_in(directory.path()).exists());
+        let listener = here.listen().unwrap();
+        there.ring();
+        assert!(is_rung(&here));
+        std::fs::remove_file(path_in(directory.path())).unwrap();
+        // The removal is heard as well, when there is a new file.
+        assert!(is_rung(&here));
+        there.ring();
+        assert!(is_rung(&here));
+        drop(listener);
+    }
+}
