@@ -17,6 +17,7 @@ mod notes;
 mod queue;
 mod read;
 mod readers;
+mod requests;
 mod runnable;
 mod stream;
 mod write;

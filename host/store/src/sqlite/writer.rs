@@ -1,43 +1,36 @@
 //! The one thread that writes: takes what is queued and commits it together.
 
-use crate::error::{ClaimError, PostError, StoreError};
+use crate::error::StoreError;
 use crate::record::HostId;
 use crate::sqlite::batch::{Chain, Chains, Scribe, Written, execute};
 use crate::sqlite::checkpoint::Checkpoints;
-use crate::sqlite::claim::Claimant;
 use crate::sqlite::connection::{self, Durability};
 use crate::sqlite::counters::Counters;
 use crate::sqlite::doorbell::Doorbell;
 use crate::sqlite::driven::Driven;
 use crate::sqlite::error::from_sqlite;
-use crate::sqlite::inbox::Letter;
 use crate::sqlite::keeper::{Due, Holding};
 use crate::sqlite::liveness::{HostLock, Liveness};
 use crate::sqlite::notes::Notes;
-use crate::sqlite::queue::{Gathering, Granted, Order, Queue, Taken};
+use crate::sqlite::queue::{Gathering, Order, Queue, Taken};
 use crate::sqlite::write;
 use crate::ticket::Position;
-use cofferdam_engine::{MessageId, RunId, Timestamp};
+use cofferdam_engine::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::VecDeque;
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 /// How long a batch may hold the lock before it commits; a second process waits this long at most (rule C11: 20 ms,
 /// less what the last chain and the commit take).
 const LONGEST_BATCH: Duration = Duration::from_millis(15);
 
-/// The most messages that are posted in one transaction: each is a few look-ups and a row, far below [`LONGEST_BATCH`].
-const MOST_POSTS: usize = 256;
-
 /// Failed transactions in a row after which nothing more is taken (rule C5).
 const MOST_FAILURES: u32 = 3;
-
-/// A message on its way, and who waits for its number.
-type Post = (Letter, oneshot::Sender<Result<MessageId, PostError>>);
 
 /// All that the thread works with.
 pub(crate) struct Writer {
@@ -108,10 +101,13 @@ impl Writer {
 
     fn work_off(&mut self, db: &mut Connection, orders: VecDeque<Order>) {
         let mut chains = Chains::default();
-        let mut posts: Vec<Post> = Vec::new();
+        let (mut posts, mut claims) = (Vec::new(), Vec::new());
         for order in orders {
             if !matches!(order, Order::Post(..)) {
-                self.post(db, std::mem::take(&mut posts));
+                self.post(db, mem::take(&mut posts));
+            }
+            if !matches!(order, Order::Claim(..)) {
+                self.claim(db, mem::take(&mut claims));
             }
             match order {
                 Order::Post(letter, answer) => {
@@ -124,14 +120,13 @@ impl Writer {
                 Order::Claim(run, answer) => {
                     // What was handed over before belongs to the generation that ends.
                     self.write_chains(db, chains.take());
-                    let granted = self.claim(db, run);
-                    // Nobody may be waiting any more; the run is this host's all the same.
-                    let _ = answer.send(granted);
+                    claims.push((run, answer));
                 }
             }
         }
         self.write_chains(db, chains.take());
         self.post(db, posts);
+        self.claim(db, claims);
     }
 
     fn write_chains(&mut self, db: &mut Connection, mut chains: VecDeque<Chain>) {
@@ -206,7 +201,7 @@ impl Writer {
         Ok(())
     }
 
-    fn commit(&mut self, db: &Connection, due: Due) -> Result<(), StoreError> {
+    pub(crate) fn commit(&mut self, db: &Connection, due: Due) -> Result<(), StoreError> {
         execute(db, "COMMIT").map_err(|error| from_sqlite(&self.path, error))?;
         self.registered = true;
         self.holding.committed(due);
@@ -214,7 +209,7 @@ impl Writer {
     }
 
     /// Opens a transaction in which this host is known and has a lease.
-    fn start(&mut self, db: &Connection) -> Result<Due, StoreError> {
+    pub(crate) fn start(&mut self, db: &Connection) -> Result<Due, StoreError> {
         let fail = |error| from_sqlite(&self.path, error);
         if self.lock.is_none() {
             self.lock = Some(HostLock::take(&self.directory, &self.host)?);
@@ -248,92 +243,8 @@ impl Writer {
         Ok(due)
     }
 
-    fn claim(&mut self, db: &mut Connection, run: RunId) -> Result<Granted, ClaimError> {
-        let due = match self.start(db) {
-            Ok(due) => due,
-            Err(error) => return Err(self.claim_failed(db, run, error)),
-        };
-        let claimant = Claimant {
-            path: &self.path,
-            liveness: &self.liveness,
-            host: &self.host,
-        };
-        match claimant.claim(db, run) {
-            Ok((number, granted)) => {
-                if let Err(error) = self.commit(db, due) {
-                    return Err(self.claim_failed(db, run, error));
-                }
-                self.failures = 0;
-                self.driven.insert(run, number, granted.generation);
-                Ok(granted)
-            }
-            Err(refusal) => {
-                if execute(db, "ROLLBACK").is_err() {
-                    self.reopen(db);
-                }
-                Err(refusal)
-            }
-        }
-    }
-
-    /// Puts messages into their inboxes. Whoever does no more than this is not known as a host.
-    fn post(&mut self, db: &mut Connection, mut posts: Vec<Post>) {
-        while !posts.is_empty() {
-            let later = posts.split_off(posts.len().min(MOST_POSTS));
-            let together = std::mem::replace(&mut posts, later);
-            match self.post_together(db, &together) {
-                Ok(answers) => {
-                    self.failures = 0;
-                    if answers.iter().any(Result::is_ok) {
-                        self.doorbell.ring();
-                    }
-                    for ((_, answer), posted) in together.into_iter().zip(answers) {
-                        // The message is there whether or not somebody waits for its number.
-                        let _ = answer.send(posted);
-                    }
-                }
-                Err(error) => {
-                    self.recover(db, &error);
-                    for (letter, answer) in together {
-                        let source = Arc::clone(&error);
-                        let run = letter.run();
-                        let _ = answer.send(Err(PostError::Store { run, source }));
-                    }
-                }
-            }
-        }
-    }
-
-    fn post_together(
-        &self,
-        db: &Connection,
-        posts: &[Post],
-    ) -> Result<Vec<Result<MessageId, PostError>>, Arc<StoreError>> {
-        let fail = |error| Arc::new(from_sqlite(&self.path, error));
-        execute(db, "BEGIN IMMEDIATE").map_err(fail)?;
-        let mut answers = Vec::with_capacity(posts.len());
-        for (letter, _) in posts {
-            let posted = letter.post(db, &self.path);
-            // Some errors, a full disk among them, may take the whole transaction along.
-            if let Err(PostError::Store { source, .. }) = &posted
-                && db.is_autocommit()
-            {
-                return Err(Arc::clone(source));
-            }
-            answers.push(posted);
-        }
-        execute(db, "COMMIT").map_err(fail)?;
-        Ok(answers)
-    }
-
-    fn claim_failed(&mut self, db: &mut Connection, run: RunId, error: StoreError) -> ClaimError {
-        let source = Arc::new(error);
-        self.recover(db, &source);
-        ClaimError::Store { run, source }
-    }
-
     /// Goes on after a transaction failed: its frames may be in the log, so that only a new connection can be trusted.
-    fn recover(&mut self, db: &mut Connection, error: &Arc<StoreError>) {
+    pub(crate) fn recover(&mut self, db: &mut Connection, error: &Arc<StoreError>) {
         self.failures += 1;
         tracing::error!(path = %self.path.display(), %error, "a transaction of the log failed");
         if self.failures >= MOST_FAILURES {
