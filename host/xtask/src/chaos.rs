@@ -73,12 +73,13 @@ type Scenario = fn(&Place, &Case, &mut Dice) -> Result<String>;
 /// The scenario that takes longer than a lease.
 const SLOW: &str = "outlived";
 
-const SCENARIOS: [(&str, Scenario); 7] = [
+const SCENARIOS: [(&str, Scenario); 8] = [
     ("heirs", company::heirs),
     ("neighbours", company::neighbours),
     ("stopped", company::stopped),
     ("deadly", company::deadly),
-    ("full", disk::full),
+    ("no-room", disk::no_room),
+    ("limited", disk::limited),
     ("damaged", disk::damaged),
     (SLOW, company::outlived),
 ];

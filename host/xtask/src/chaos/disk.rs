@@ -4,10 +4,11 @@ use super::dice::Dice;
 use super::oracles;
 use super::place::{Case, Place};
 use super::trial::Trial;
+use crate::process;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 
 /// The page of the database.
 const PAGE: usize = 4096;
@@ -16,13 +17,61 @@ const INVALID: i32 = 4;
 /// Enough rounds to write past any of the limits.
 const ROUNDS: u64 = 60;
 
+/// The file system of the state is small and full: the host says so and ends, nothing is lost, and with room the run goes on.
+pub(super) fn no_room(place: &Place, case: &Case, dice: &mut Dice) -> Result<String> {
+    if !process::succeeds(Command::new("unshare").args(["-Urm", "true"])) {
+        return Ok("a file system without room: not tried, nobody may mount one here".to_owned());
+    }
+    let mut trial = Trial::of(ROUNDS);
+    let (state, kept) = (directory(case.state())?, case.directory.join("kept"));
+    fs::create_dir_all(state)?;
+    // More than the component and the beginning of a log, less than the log of so many rounds.
+    let kilobytes = 550 + dice.below(350);
+    let script = r#"
+        mount -t tmpfs -o "size=$1k,mode=700" none "$2" || exit 99
+        kept=$3
+        small=$2
+        shift 3
+        "$0" "$@"
+        status=$?
+        cp -r "$small" "$kept" || exit 99
+        exit $status"#;
+    let mut command = place.within("unshare", &["-Urm", "sh", "-c", script]);
+    command.arg(kilobytes.to_string()).arg(state).arg(&kept);
+    command.args(trial.arguments(case, 1));
+    // It is looked at when what is left was brought back from the file system that only the host saw.
+    let remains = trial.start_as(command, case)?.end()?;
+    ensure!(
+        !remains.status.success() && remains.status.code() != Some(99),
+        "{remains}"
+    );
+    fs::remove_dir(state)?;
+    fs::rename(&kept, state)?;
+    trial.left(place, case, &remains)?;
+    ensure!(
+        remains.said("no space left") && remains.said("cofferdam resume"),
+        "nobody is told what happened and what to do: {remains}"
+    );
+    let recorded = trial.last()?.events.len();
+    let heir = trial.start(place, case, 1)?;
+    oracles::judge(&trial.end(place, case, heir)?)?;
+    Ok(format!(
+        "a file system that is full after {recorded} events costs none of them"
+    ))
+}
+
+fn directory(state: &Path) -> Result<&Path> {
+    state.parent().context("a state without a directory")
+}
+
 /// No file may grow beyond a limit: the host says so and ends, nothing is lost, and without the limit the run goes on.
-pub(super) fn full(place: &Place, case: &Case, dice: &mut Dice) -> Result<String> {
+pub(super) fn limited(place: &Place, case: &Case, dice: &mut Dice) -> Result<String> {
     let mut trial = Trial::of(ROUNDS);
     // In blocks of 512 bytes: more than the component, less than the log of so many rounds. The signal that comes with the
     // error is ignored as a full disk sends none.
     let blocks = 500 + dice.below(700);
-    let mut command = place.shell(&format!("trap '' XFSZ; ulimit -f {blocks}"));
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    let mut command = place.within("sh", &["-c", &script]);
     command.args(trial.arguments(case, 1));
     let limited = trial.start_as(command, case)?;
     let remains = trial.fail(place, case, limited)?;
@@ -33,7 +82,9 @@ pub(super) fn full(place: &Place, case: &Case, dice: &mut Dice) -> Result<String
     let kept = trial.last()?.events.len();
     let heir = trial.start(place, case, 1)?;
     oracles::judge(&trial.end(place, case, heir)?)?;
-    Ok(format!("a disk that is full after {kept} events costs none of them"))
+    Ok(format!(
+        "a file that may not grow after {kept} events costs none of them"
+    ))
 }
 
 /// Pages of the state are damaged: what is read is right, or it is refused with a word on what to do. The file stays.

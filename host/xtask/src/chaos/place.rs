@@ -68,12 +68,10 @@ impl Place {
         command
     }
 
-    /// Returns a script of the shell that ends by becoming the host with the arguments it is given.
-    pub(super) fn shell(&self, before: &str) -> Command {
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", &format!("{before}\nexec \"$0\" \"$@\"")])
-            .arg(&self.binary);
+    /// Returns another program that is to start the host: its path comes behind the arguments.
+    pub(super) fn within(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).arg(&self.binary);
         self.prepare(&mut command);
         command
     }

@@ -64,7 +64,7 @@ impl Trial {
         let remains = victim.kill()?;
         let killed = remains.was_killed();
         ensure!(killed || remains.status.success(), "{remains}");
-        self.look(place, case, &remains)?;
+        self.left(place, case, &remains)?;
         Ok(killed)
     }
 
@@ -85,7 +85,7 @@ impl Trial {
     /// Returns what is known of a run whose last host has ended.
     pub(super) fn ended(mut self, place: &Place, case: &Case, remains: &Remains) -> Result<History> {
         ensure!(remains.status.success(), "{remains}");
-        self.look(place, case, remains)?;
+        self.left(place, case, remains)?;
         self.succeeded()
     }
 
@@ -93,7 +93,7 @@ impl Trial {
     pub(super) fn fail(&mut self, place: &Place, case: &Case, victim: Victim) -> Result<Remains> {
         let remains = victim.end()?;
         ensure!(!remains.status.success() && !remains.was_killed(), "{remains}");
-        self.look(place, case, &remains)?;
+        self.left(place, case, &remains)?;
         Ok(remains)
     }
 
@@ -108,7 +108,8 @@ impl Trial {
         self.history.sights.last().context("no host has ended yet")
     }
 
-    fn look(&mut self, place: &Place, case: &Case, remains: &Remains) -> Result<()> {
+    /// Looks at what the last host left.
+    pub(super) fn left(&mut self, place: &Place, case: &Case, remains: &Remains) -> Result<()> {
         self.history.takeovers.extend(remains.took_over);
         self.shown.extend(remains.shown.iter().cloned());
         let sight = case.look(place, self.hosts, self.shown.clone())?;
