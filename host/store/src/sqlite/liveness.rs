@@ -50,6 +50,16 @@ impl Liveness {
                 .is_some_and(|end| Duration::from_millis(end) <= self.clock.now());
         !silent && has_lock(&self.directory, host)
     }
+
+    /// Takes away what a killed host left beside the database; what one that lives holds stays.
+    pub(crate) fn clear(&self, host: &str) {
+        if let Some(host) = HostId::parse(host)
+            && !has_lock(&self.directory, &host)
+        {
+            // It says nothing any more, there or not.
+            let _ = fs::remove_file(path_of(&self.directory, &host));
+        }
+    }
 }
 
 /// The lock of this host; taken before its name first appears in the database.
@@ -148,5 +158,12 @@ mod tests {
             ..row
         };
         assert!(liveness.is_alive(&host, &other_boot));
+        // What it holds is not cleared away, what a killed one left is.
+        liveness.clear("host-1");
+        assert!(path_of(directory.path(), &host).exists());
+        let killed = HostId::parse("host-2").unwrap();
+        File::create(path_of(directory.path(), &killed)).unwrap();
+        liveness.clear("host-2");
+        assert!(!path_of(directory.path(), &killed).exists());
     }
 }

@@ -157,6 +157,48 @@ mod tests {
 
     // row J13
     #[test]
+    fn every_format_is_brought_up_to_this_one_with_its_data() {
+        for format in 1..MIGRATIONS.len() {
+            let mut connection = Connection::open_in_memory().unwrap();
+            let path = Path::new("memory");
+            let earlier = &MIGRATIONS[..format];
+            migrate(&mut connection, path, earlier).unwrap();
+            connection
+                .execute_batch(
+                    "INSERT INTO definitions VALUES (1, x'01', x'02', 'w', 'w.wf', 'workflow w {}', x'7b7d');
+                     INSERT INTO runs (number, id, reversed, workflow, definition, labels, created_at, needs_reader,
+                                       generation, version, status, owner, wake_at, updated_at)
+                         VALUES (7, x'00', '00', 'w', 1, '{}', 1, 1, 3, 1, 'running', 'host-1', 99, 2);
+                     INSERT INTO events VALUES (5, 7, 1, 2, 'run.started', 1, NULL, '{}');
+                     INSERT INTO hosts (id, pid, boot, started_at) VALUES ('host-1', 17, 'boot', 1);",
+                )
+                .unwrap();
+            inspect(&connection, path, MIGRATIONS).unwrap();
+            migrate(&mut connection, path, MIGRATIONS).unwrap();
+            let kept: (i64, String, Option<i64>, Option<i64>, i64, String) = connection
+                .query_row(
+                    "SELECT runs.version, runs.owner, runs.due_at, hosts.lease_end, event_stream.pruned_through, events.kind
+                     FROM runs JOIN hosts ON hosts.id = runs.owner JOIN events ON events.run = runs.number, event_stream",
+                    [],
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?)),
+                )
+                .unwrap();
+            assert_eq!(kept, (1, "host-1".to_owned(), None, None, 0, "run.started".to_owned()));
+            // The next position follows those that were used before.
+            let next: i64 = connection
+                .query_row(
+                    "INSERT INTO events (run, sequence, at, kind, encoding, data) VALUES (7, 2, 3, 'x', 1, '{}')
+                     RETURNING position",
+                    [],
+                    |row| row.get(0),
+                )
+                .unwrap();
+            assert_eq!(next, 6);
+        }
+    }
+
+    // row J13
+    #[test]
     fn a_failed_migration_leaves_the_old_data_as_it_was() {
         let mut connection = Connection::open_in_memory().unwrap();
         let path = Path::new("memory");

@@ -43,14 +43,16 @@ pub(crate) fn begin_lease(
     .map(drop)
 }
 
-/// Forgets hosts whose lease has run out and that no run names. One that is only silent loses its lease by it for good.
-pub(crate) fn forget_lost_hosts(db: &Connection, boot: &str, now: Duration) -> Result<()> {
+/// Forgets hosts whose lease has run out and that no run names, and returns them. One that is only silent loses its lease by
+/// it for good.
+pub(crate) fn forget_lost_hosts(db: &Connection, boot: &str, now: Duration) -> Result<Vec<String>> {
     db.prepare_cached(
         "DELETE FROM hosts WHERE (boot <> ?1 OR coalesce(lease_end, 0) <= ?2)
-             AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.owner = hosts.id)",
+             AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.owner = hosts.id)
+         RETURNING id",
     )?
-    .execute(params![boot, since_boot(now)])
-    .map(drop)
+    .query_map(params![boot, since_boot(now)], |row| row.get(0))?
+    .collect()
 }
 
 /// Prolongs the lease of this host until `end`, unless it ran out before `now`. Returns whether it had not.

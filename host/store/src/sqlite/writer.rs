@@ -237,7 +237,9 @@ impl Writer {
                 self.driven.break_off_all();
                 write::release_runs(db, &self.host, now()).map_err(fail)?;
             }
-            write::forget_lost_hosts(db, self.liveness.boot(), begins).map_err(fail)?;
+            for lost in write::forget_lost_hosts(db, self.liveness.boot(), begins).map_err(fail)? {
+                self.liveness.clear(&lost);
+            }
             write::begin_lease(db, &self.host, self.liveness.boot(), now(), end).map_err(fail)?;
         }
         Ok(due)
