@@ -186,7 +186,7 @@ pub(crate) struct Why {
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The workflows; all of the workflow directories if none is given
+    /// The workflows, or directories of them; all of the workflow directories if none is given
     pub(crate) files: Vec<PathBuf>,
     /// Hold files without an edition to the rules of edition 1
     #[arg(long)]
@@ -265,7 +265,7 @@ pub(crate) struct Diff {
 /// Arguments of `inventory`.
 #[derive(Debug, Args)]
 pub(crate) struct Inventory {
-    /// The workflows; all of the workflow directories if none is given
+    /// The workflows, or directories of them; all of the workflow directories if none is given
     pub(crate) files: Vec<PathBuf>,
 }
 

@@ -12,6 +12,8 @@ mod resume;
 mod run;
 mod why;
 
+pub(crate) use run::contents;
+
 use crate::arguments::{Arguments, Config, Plugin, Verb};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::Station;

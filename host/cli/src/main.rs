@@ -15,6 +15,7 @@ mod table;
 mod talk;
 mod tree;
 mod watch;
+mod workflows;
 
 use crate::arguments::Arguments;
 use crate::failure::{Exit, Failure};

@@ -6,7 +6,7 @@ use crate::diagnostics::draw_problem;
 use crate::equipment::origin;
 use crate::failure::{Exit, Failure};
 use crate::talk::{Look, harmless, say};
-use cofferdam_dsl::{ActionEntry, Actions};
+use cofferdam_dsl::{ActionEntry, Actions, Options};
 use cofferdam_engine::Data;
 use cofferdam_runtime::PreparedAction;
 use cofferdam_runtime::configuration::{
@@ -208,46 +208,15 @@ impl Station {
         shortened(path, &here)
     }
 
-    /// Returns the file that `workflow` means: a path, or a name from the workflow directories.
-    pub(crate) fn find_workflow(&self, workflow: &str) -> Result<PathBuf, Failure> {
-        let path = Path::new(workflow);
-        if workflow.contains('/') || path.extension().is_some_and(|extension| extension == "wf") {
-            return Ok(path.to_owned());
+    /// Returns how workflows are checked here, where a run is given `variables` besides those of the configuration.
+    pub(crate) fn options(&self, strict: bool, variables: impl IntoIterator<Item = String>) -> Options {
+        let configured = self.configuration.variables().map(|(name, _)| name.to_owned());
+        Options {
+            strict,
+            variables: configured.chain(variables).collect(),
+            targets: self.configuration.targets().to_vec(),
+            call_levels: self.configuration.call_levels(),
         }
-        // A later directory wins over an earlier one.
-        let known = self.workflows();
-        match known.get(workflow) {
-            Some(file) => Ok(file.clone()),
-            None => {
-                let directories: Vec<String> = self
-                    .configuration
-                    .workflow_directories()
-                    .map(|directory| self.short(directory))
-                    .collect();
-                let failure = Failure::new(
-                    Exit::Usage,
-                    format!(
-                        "no workflow is called `{workflow}` (looked in {})",
-                        directories.join(", ")
-                    ),
-                );
-                Err(
-                    match cofferdam_dsl::did_you_mean(workflow, known.keys().map(String::as_str)) {
-                        Some(near) => failure.hint(format!("did you mean `{near}`?")),
-                        None => failure.hint("name a file: cofferdam run PATH.wf"),
-                    },
-                )
-            }
-        }
-    }
-
-    /// Returns the workflows of the workflow directories by name.
-    pub(crate) fn workflows(&self) -> BTreeMap<String, PathBuf> {
-        let mut workflows = BTreeMap::new();
-        for directory in self.configuration.workflow_directories() {
-            workflows.extend(stems(directory, "wf"));
-        }
-        workflows
     }
 
     /// Returns the names that the fallback may take: those that an agent's file has.
@@ -260,7 +229,7 @@ impl Station {
 }
 
 /// Returns the stems of the files with this extension in a directory, with the files.
-fn stems(directory: &Path, extension: &str) -> impl Iterator<Item = (String, PathBuf)> {
+pub(crate) fn stems(directory: &Path, extension: &str) -> impl Iterator<Item = (String, PathBuf)> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     entries.filter_map(move |entry| {
         let path = entry.path();
@@ -280,7 +249,9 @@ impl Plugins {
     /// Returns what workflows can call, for the checker.
     pub(crate) fn catalog(&self, station: &Station) -> Actions {
         let owned = |(name, action): (&str, &str)| (name.to_owned(), action.to_owned());
-        let actions = Actions::new(self.actions(station)).with_aliases(station.configuration.aliases().map(owned));
+        let actions = Actions::new(self.actions(station))
+            .with_aliases(station.configuration.aliases().map(owned))
+            .with_workflows(station.library());
         match station.configuration.fallback() {
             Some(action) => actions.with_fallback(action, station.agents()),
             None => actions,

@@ -1,6 +1,7 @@
-//! Which actions a workflow can call: the question that checking asks, and an answer made from a list.
+//! Which actions and workflows a workflow can call: the question that checking asks, and an answer made from lists.
 
 use crate::diagnostic::did_you_mean;
+use crate::library::Library;
 use cofferdam_engine::Digest;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,12 @@ pub trait Catalog {
 
     /// Returns the full names of all actions, sorted.
     fn names(&self) -> Vec<String>;
+
+    /// Returns the workflows that can be called; none if nothing is known about them, so that calls of them are not
+    /// checked.
+    fn workflows(&self) -> Option<&Library> {
+        None
+    }
 }
 
 /// What a name of an action means.
@@ -104,6 +111,7 @@ pub struct Actions {
     by_action: BTreeMap<String, Vec<String>>,
     aliases: BTreeMap<String, String>,
     fallback: Option<Fallback>,
+    workflows: Option<Library>,
 }
 
 /// The action that takes names which no action has.
@@ -130,6 +138,7 @@ impl Actions {
             by_action,
             aliases: BTreeMap::new(),
             fallback: None,
+            workflows: None,
         }
     }
 
@@ -148,6 +157,13 @@ impl Actions {
             entry: Arc::new(entry.as_fallback()),
             names: names.into_iter().filter(|name| !name.contains('.')).collect(),
         });
+        self
+    }
+
+    /// Lets calls of workflows be checked against these.
+    #[must_use]
+    pub fn with_workflows(mut self, library: Library) -> Self {
+        self.workflows = Some(library);
         self
     }
 
@@ -199,6 +215,10 @@ impl Catalog for Actions {
 
     fn names(&self) -> Vec<String> {
         self.by_name.keys().cloned().collect()
+    }
+
+    fn workflows(&self) -> Option<&Library> {
+        self.workflows.as_ref()
     }
 }
 

@@ -3,10 +3,12 @@
 mod attribute;
 mod block;
 mod call;
+mod child_steps;
 mod condition;
 mod constant;
 mod defaults;
 mod expression;
+mod given;
 mod inputs;
 mod kinds;
 mod known;
@@ -19,6 +21,7 @@ mod parallel;
 mod retry;
 mod schema;
 mod schema_part;
+mod signature;
 mod step_table;
 mod template;
 mod typing;
@@ -26,6 +29,7 @@ mod unreachable;
 mod unused;
 mod value;
 mod variables;
+mod workflow;
 
 use crate::ast::{File, Item, ItemKind, Map, Node};
 use crate::catalog::Catalog;
@@ -33,35 +37,51 @@ use crate::code::Code;
 use crate::compile::Options;
 use crate::diagnostic::Diagnostic;
 use crate::lexer::MAX_FINDINGS;
+use crate::library::{Library, Trouble};
 use crate::resolved::{Cleanup, Resolved, Step};
 use crate::source::{Source, Span};
+use child_steps::Children;
 use cofferdam_engine::expr::ValueSource;
 use cofferdam_engine::plan::{InputDeclaration, Place};
 use known::Known;
 pub(crate) use node::{attributes_of, key_of, word_of};
+pub(crate) use signature::Signature;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use step_table::{Scope, StepTable};
 pub(crate) use template::is_reserved;
 use unreachable::Flow;
 use unused::Uses;
 
 /// What came of checking a file.
-#[derive(Clone, Debug)]
-pub struct Checked {
+pub(crate) struct Checked {
     /// Everything that is wrong or worth knowing.
-    pub diagnostics: Vec<Diagnostic>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
     /// What the workflow means, if there is no error and all of it can be carried out.
-    pub resolved: Option<Resolved>,
+    pub(crate) resolved: Option<Resolved>,
+    /// What those that call it see.
+    pub(crate) signature: Signature,
+    /// What is wrong with the first of the called workflows that are broken.
+    pub(crate) broken: Option<Rc<Trouble>>,
 }
 
-/// Returns what `file`, the tree of `source`, means, with all findings.
-pub fn check(file: &File, source: &Source, catalog: &dyn Catalog, options: &Options) -> Checked {
+/// Returns what `file`, the tree of `source`, means, with all findings. What it calls has been prepared.
+pub(crate) fn check(file: &File, source: &Source, catalog: &dyn Catalog, options: &Options) -> Checked {
+    let steps = StepTable::of(file);
+    let library = catalog.workflows();
     let mut checker = Checker {
         source,
         catalog,
         options,
+        library,
+        own_name: library.and_then(|library| library.name_of_caller(file, source)),
         has_edition: file.edition.is_some(),
-        steps: StepTable::of(file),
+        children: Children::of(steps.workflows(), library),
+        steps,
+        broken: None,
+        blamed_workflows: BTreeMap::new(),
+        shared_names: BTreeMap::new(),
+        signature: Signature::default(),
         inputs: BTreeMap::new(),
         unknown_actions: BTreeMap::new(),
         validators: BTreeMap::new(),
@@ -83,6 +103,8 @@ pub fn check(file: &File, source: &Source, catalog: &dyn Catalog, options: &Opti
     }
     let is_whole = checker.is_complete && !checker.diagnostics.iter().any(Diagnostic::is_error);
     Checked {
+        signature: checker.signature,
+        broken: checker.broken,
         diagnostics: checker.diagnostics,
         resolved: Some(resolved).filter(|_| is_whole),
     }
@@ -98,8 +120,20 @@ struct Checker<'a> {
     source: &'a Source,
     catalog: &'a dyn Catalog,
     options: &'a Options,
+    library: Option<&'a Library>,
+    /// The name by which this file itself is called.
+    own_name: Option<String>,
     has_edition: bool,
     steps: StepTable<'a>,
+    /// The workflows that it calls.
+    children: Children<'a>,
+    /// What is wrong with the first of them that is broken.
+    broken: Option<Rc<Trouble>>,
+    /// Where in `diagnostics` it is said why a workflow cannot be called.
+    blamed_workflows: BTreeMap<String, usize>,
+    /// Where in `diagnostics` a name is reported that a step here and one of a called workflow have.
+    shared_names: BTreeMap<String, usize>,
+    signature: Signature,
     inputs: BTreeMap<&'a str, Declared>,
     /// Where in `diagnostics` each unknown action is reported.
     unknown_actions: BTreeMap<String, usize>,
@@ -180,6 +214,7 @@ impl<'a> Checker<'a> {
         }
         let outputs = self.outputs(file, &scope);
         self.unused(file);
+        self.signature = self.signature(file, &scope);
         Resolved {
             name: file.name.text.clone(),
             title: meta.title,

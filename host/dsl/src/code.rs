@@ -84,6 +84,14 @@ codes! {
     UnusedVariable = "CF0225", "a variable that nothing reads";
     UnusedInput = "CF0226", "an input that nothing uses";
     UselessLimit = "CF0227", "a limit that another one comes before";
+    UnknownWorkflow = "CF0240", "a workflow that does not exist";
+    BrokenWorkflow = "CF0241", "a called workflow that has errors itself";
+    CircleOfCalls = "CF0242", "workflows that call each other in a circle";
+    TooManyLevels = "CF0243", "calls of workflows inside of each other, too deep";
+    MissingInput = "CF0244", "an input that a called workflow needs";
+    UndeclaredInput = "CF0245", "an input that a called workflow does not have";
+    SharedStepName = "CF0246", "a name that a step here and one of a called workflow have";
+    UnknownTarget = "CF0247", "a target that the configuration does not allow";
 
     // CF03xx: values, parameters, expressions, types.
     UnknownParameter = "CF0301", "a parameter that the action does not have";

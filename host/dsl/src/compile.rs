@@ -3,22 +3,43 @@
 use crate::ast::File;
 use crate::attributes::{check_attributes, not_carried_out};
 use crate::catalog::Catalog;
-use crate::check::check;
+use crate::check::{Signature, check};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
+use crate::library::Trouble;
 use crate::lower::lower;
 use crate::parser::parse;
+use crate::resolved::Resolved;
 use crate::source::{Source, Span};
 use cofferdam_engine::Plan;
 use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// How many calls of workflows may be inside of each other where nothing else is said.
+pub const DEFAULT_CALL_LEVELS: usize = 5;
 
 /// How a workflow is checked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Whether a file without an edition is held to the rules of edition 1.
     pub strict: bool,
     /// The variables that the host injects into every run (LANGUAGE rule R30).
     pub variables: BTreeSet<String>,
+    /// The words that `meta.targets` may name; anything if there are none.
+    pub targets: Vec<String>,
+    /// How many calls of workflows may be inside of each other.
+    pub call_levels: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            strict: false,
+            variables: BTreeSet::new(),
+            targets: Vec::new(),
+            call_levels: DEFAULT_CALL_LEVELS,
+        }
+    }
 }
 
 /// What came of the text of a workflow.
@@ -37,15 +58,63 @@ pub struct Compiled {
 
 /// Returns the plan of `text`, the content of `file`, and everything that is wrong with it.
 ///
-/// Touches nothing: the actions are looked up in `catalog`, the rest is in the text.
+/// Touches nothing: actions and workflows are looked up in `catalog`, the rest is in the text.
 pub fn compile(text: &str, file: &str, catalog: &dyn Catalog, options: &Options) -> Compiled {
     let source = Source::new(file, text);
-    let (tree, mut diagnostics) = parse(text);
+    let (tree, diagnostics) = parse(text);
+    if let Some(library) = catalog.workflows() {
+        library.prepare(&tree, &source, catalog, options);
+    }
+    let examined = examine(&source, &tree, diagnostics, catalog, options);
+    let (mut diagnostics, not_carried_out) = (examined.diagnostics, examined.not_carried_out);
+    let plan = if !not_carried_out.is_empty() || diagnostics.iter().any(Diagnostic::is_error) {
+        None
+    } else {
+        let planned = examined
+            .resolved
+            .ok_or_else(|| "a part of it has no meaning".to_owned());
+        let planned = planned.and_then(|resolved| lower(resolved).map_err(|error| error.to_string()));
+        // No text should come to this; but a part that is lost without a word would be worse than a poor message.
+        planned
+            .map_err(|reason| {
+                let message = format!("the workflow cannot be planned: {reason}");
+                diagnostics.push(Diagnostic::error(Code::NotCarriedOut, tree.name.span, message));
+            })
+            .ok()
+    };
+    Compiled {
+        plan,
+        diagnostics,
+        not_carried_out,
+        source,
+    }
+}
+
+/// What came of looking at a file without planning it.
+pub(crate) struct Examined {
+    /// Everything there is to say, in the order of the text.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    not_carried_out: Vec<Diagnostic>,
+    resolved: Option<Resolved>,
+    /// What it takes and gives; none if its syntax hides a part of it.
+    pub(crate) signature: Option<Signature>,
+    /// What is wrong with the first of the called workflows that are broken.
+    pub(crate) broken: Option<Rc<Trouble>>,
+}
+
+/// Looks at `tree`, the tree of `source`, in which its parser found `diagnostics`. What it calls has been prepared.
+pub(crate) fn examine(
+    source: &Source,
+    tree: &File,
+    mut diagnostics: Vec<Diagnostic>,
+    catalog: &dyn Catalog,
+    options: &Options,
+) -> Examined {
     let syntax_error = diagnostics.iter().any(Diagnostic::is_error);
-    diagnostics.extend(check_attributes(&tree));
-    let mut not_carried_out = not_carried_out(&tree);
-    diagnostics.extend(name_is_not_file(&tree, file));
-    let checked = check(&tree, &source, catalog, options);
+    diagnostics.extend(check_attributes(tree));
+    let mut not_carried_out = not_carried_out(tree);
+    diagnostics.extend(name_is_not_file(tree, source.name()));
+    let checked = check(tree, source, catalog, options);
     let blamed: BTreeSet<Span> = diagnostics
         .iter()
         .filter(|diagnostic| diagnostic.is_error())
@@ -73,24 +142,12 @@ pub fn compile(text: &str, file: &str, catalog: &dyn Catalog, options: &Options)
     if options.strict {
         diagnostics.iter_mut().for_each(Diagnostic::make_strict);
     }
-    let plan = if !not_carried_out.is_empty() || diagnostics.iter().any(Diagnostic::is_error) {
-        None
-    } else {
-        let planned = checked.resolved.ok_or_else(|| "a part of it has no meaning".to_owned());
-        let planned = planned.and_then(|resolved| lower(resolved).map_err(|error| error.to_string()));
-        // No text should come to this; but a part that is lost without a word would be worse than a poor message.
-        planned
-            .map_err(|reason| {
-                let message = format!("the workflow cannot be planned: {reason}");
-                diagnostics.push(Diagnostic::error(Code::NotCarriedOut, tree.name.span, message));
-            })
-            .ok()
-    };
-    Compiled {
-        plan,
+    Examined {
         diagnostics,
         not_carried_out,
-        source,
+        resolved: checked.resolved,
+        signature: Some(checked.signature).filter(|_| !syntax_error),
+        broken: checked.broken,
     }
 }
 
@@ -156,5 +213,6 @@ fn needs_whole_file(code: Code) -> bool {
             | Code::Unreachable
             | Code::UnusedVariable
             | Code::UnusedInput
+            | Code::MissingInput
     )
 }

@@ -1,5 +1,6 @@
 //! What a code means at length, with a wrong and a right example: the pages of `cofferdam explain`.
 
+mod calling;
 mod meaning;
 mod running;
 mod syntax;
@@ -39,6 +40,7 @@ type Words = (&'static str, &'static str, &'static str);
 fn words(code: Code) -> Words {
     syntax::page(code)
         .or_else(|| meaning::page(code))
+        .or_else(|| calling::page(code))
         .or_else(|| running::page(code))
         .unwrap_or(("", "", ""))
 }

@@ -6,16 +6,12 @@ use crate::diagnostics::draw;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::Station;
 use crate::talk::{GOOD, Look, STRONG, counted, print, say};
-use cofferdam_dsl::{Diagnostic, Options, Severity, Source, ast_json, ast_schema, compile, format, parse, sarif};
+use cofferdam_dsl::{Diagnostic, Severity, Source, ast_json, ast_schema, compile, format, parse, sarif};
 use std::path::{Path, PathBuf};
 
 /// Says everything that is wrong with workflows.
 pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check) -> Outcome {
-    let files: Vec<PathBuf> = if arguments.files.is_empty() {
-        station.workflows().into_values().collect()
-    } else {
-        arguments.files.clone()
-    };
+    let files = station.workflow_files(&arguments.files)?;
     if files.is_empty() {
         let failure = Failure::new(Exit::Usage, "there is no workflow to check");
         return Err(failure.hint("name one: cofferdam check FILE.wf"));
@@ -26,25 +22,17 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check)
         station.warn_of_problems(&plugins);
     }
     let catalog = plugins.catalog(station);
-    let variables = station
-        .configuration
-        .variables()
-        .map(|(name, _)| name.to_owned())
-        .collect();
-    let options = Options {
-        strict: arguments.strict,
-        variables,
-    };
+    let options = station.options(arguments.strict, []);
     let mut found = Vec::new();
     let mut checked = Vec::new();
-    let mut refused = false;
+    let mut refused = 0;
     for file in &files {
         let shown = station.short(file);
         let text = match read(file, &shown) {
             Ok(text) => text,
             Err(failure) if files.len() > 1 && !manner.json => {
                 say(format!("error: {:#}", failure.error));
-                refused = true;
+                refused += 1;
                 continue;
             }
             Err(failure) => return Err(failure),
@@ -52,7 +40,7 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check)
         let compiled = compile(&text, &shown, &catalog, &options);
         let errors = count(&compiled.diagnostics, Severity::Error);
         let warnings = count(&compiled.diagnostics, Severity::Warning);
-        refused |= errors > 0;
+        refused += u64::from(errors > 0);
         if arguments.sarif {
             checked.push((compiled.source, compiled.diagnostics));
             continue;
@@ -83,7 +71,14 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check)
     if manner.json {
         print(serde_json::json!({ "diagnostics": found }).to_string());
     }
-    Ok(if refused { Exit::Invalid } else { Exit::Done })
+    if files.len() > 1 && !manner.json && !arguments.sarif {
+        let all = counted(files.len() as u64, "workflow");
+        say(match refused {
+            0 => format!("{all}, none with errors"),
+            _ => format!("{all}, {refused} with errors"),
+        });
+    }
+    Ok(if refused > 0 { Exit::Invalid } else { Exit::Done })
 }
 
 fn count(diagnostics: &[Diagnostic], severity: Severity) -> u64 {

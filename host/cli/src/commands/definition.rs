@@ -13,7 +13,6 @@ use cofferdam_dsl::{Catalog as _, Diagnostic};
 use cofferdam_dsl::{Lookup, parse};
 use cofferdam_wasm::LIMITS;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 /// Shows everything that applies to the steps of a workflow, written or not.
 pub(crate) async fn show_effective(station: &Station, manner: &Manner, arguments: &Show) -> Outcome {
@@ -124,11 +123,7 @@ fn sign(difference: &Difference) -> &'static str {
 
 /// Lists what a set of workflows uses.
 pub(crate) async fn inventory(station: &Station, manner: &Manner, arguments: &Inventory) -> Outcome {
-    let files: Vec<PathBuf> = if arguments.files.is_empty() {
-        station.workflows().into_values().collect()
-    } else {
-        arguments.files.clone()
-    };
+    let files = station.workflow_files(&arguments.files)?;
     if files.is_empty() {
         let failure = Failure::new(Exit::Usage, "there is no workflow to look at");
         return Err(failure.hint("name one: cofferdam inventory FILE.wf"));
@@ -139,7 +134,15 @@ pub(crate) async fn inventory(station: &Station, manner: &Manner, arguments: &In
     let mut found = inventory::Inventory::default();
     let mut broken = false;
     for file in &files {
-        let source = source(station, file)?;
+        let source = match source(station, file) {
+            Ok(source) => source,
+            Err(failure) if files.len() > 1 => {
+                say(format!("warning: {:#}", failure.error));
+                broken = true;
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
         let (tree, diagnostics) = parse(source.text());
         if diagnostics.iter().any(Diagnostic::is_error) {
             say(format!(

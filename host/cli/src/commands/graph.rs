@@ -10,7 +10,7 @@ use crate::station::Station;
 use crate::talk::{print, say};
 use cofferdam_dsl::ast::File;
 use cofferdam_dsl::graph::{self, Format, State, graph_of_file, graph_of_plan};
-use cofferdam_dsl::{Actions, Code, Diagnostic, Options, Source, compile, parse};
+use cofferdam_dsl::{Actions, Code, Diagnostic, Source, compile, parse};
 use cofferdam_engine::RunId;
 use cofferdam_engine::plan::Plan;
 use cofferdam_store::RunLog;
@@ -58,14 +58,7 @@ fn workflow_file(station: &Station, what: &str) -> Option<PathBuf> {
 pub(super) fn sound(station: &Station, file: &Path) -> Result<File, Failure> {
     let shown = station.short(file);
     let text = read(file, &shown)?;
-    let options = Options {
-        variables: station
-            .configuration
-            .variables()
-            .map(|(name, _)| name.to_owned())
-            .collect(),
-        ..Options::default()
-    };
+    let options = station.options(false, []);
     let compiled = compile(&text, &shown, &Actions::default(), &options);
     // Nothing is going to be run: an action that is missing here can be drawn.
     let matters = |diagnostic: &&Diagnostic| diagnostic.is_error() && diagnostic.code != Code::UnknownAction;

@@ -12,7 +12,7 @@ use crate::station::Station;
 use crate::talk::{Look, counted, print, say};
 use crate::tree::heading;
 use crate::watch::Watcher;
-use cofferdam_dsl::{Compiled, Options, Severity, compile};
+use cofferdam_dsl::{Compiled, Severity, compile};
 use cofferdam_engine::plan::Plan;
 use cofferdam_engine::{Digest, RunId};
 use cofferdam_runtime::{Host, Request};
@@ -36,10 +36,7 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
         .map(|(name, value)| (name.to_owned(), value.to_display()));
     let mut injected: std::collections::BTreeMap<String, String> = injected_by_host.collect();
     injected.extend(variables(&arguments.var)?);
-    let options = Options {
-        strict: arguments.strict,
-        variables: injected.keys().cloned().collect(),
-    };
+    let options = station.options(arguments.strict, injected.keys().cloned());
     let compiled = compile(&text, &shown, &plugins.catalog(station), &options);
     let plan = Arc::new(accepted(compiled, &station.look, manner)?);
     let inputs = inputs(&plan.parts().inputs, &arguments.input, arguments.input_file.as_deref())?;
@@ -109,40 +106,75 @@ pub(super) fn state_note(station: &Station) -> String {
     }
 }
 
+/// Why the text of a workflow cannot be had.
+pub(crate) struct Unreadable {
+    /// In a few words.
+    pub(crate) reason: String,
+    exit: Exit,
+    code: Option<&'static str>,
+    hint: Option<&'static str>,
+}
+
+impl Unreadable {
+    fn new(exit: Exit, reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            exit,
+            code: None,
+            hint: None,
+        }
+    }
+}
+
 /// Reads a workflow.
 pub(super) fn read(file: &Path, shown: &str) -> Result<String, Failure> {
+    contents(file).map_err(|unreadable| {
+        let message = format!("cannot read the workflow `{shown}`: {}", unreadable.reason);
+        let mut failure = Failure::new(unreadable.exit, message);
+        if let Some(code) = unreadable.code {
+            failure = failure.code(code);
+        }
+        match unreadable.hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })
+}
+
+/// Returns the text of a workflow.
+pub(crate) fn contents(file: &Path) -> Result<String, Unreadable> {
     /// LANGUAGE rule R17.
     const LONGEST: u64 = 10 << 20;
-    let failure = |reason: &dyn std::fmt::Display| {
-        Failure::new(Exit::Usage, format!("cannot read the workflow `{shown}`: {reason}"))
-    };
-    let metadata = std::fs::metadata(file).map_err(|error| failure(&error))?;
+    let usage = |reason: String| Unreadable::new(Exit::Usage, reason);
+    let metadata = std::fs::metadata(file).map_err(|error| usage(error.to_string()))?;
     if metadata.is_dir() {
-        return Err(failure(&"it is a directory").hint("name the .wf file in it"));
+        return Err(Unreadable {
+            hint: Some("name the .wf file in it"),
+            ..usage("it is a directory".to_owned())
+        });
     }
     if !metadata.is_file() {
         // A pipe would be waited for, a device has no end.
-        return Err(failure(&"it is no regular file"));
+        return Err(usage("it is no regular file".to_owned()));
     }
     if metadata.len() > LONGEST {
-        return Err(Failure::new(
-            Exit::Invalid,
-            format!(
-                "the workflow `{shown}` is {} bytes, of at most {LONGEST}",
-                metadata.len()
-            ),
-        )
-        .code("CF0110"));
+        let reason = format!("it has {} bytes, of at most {LONGEST}", metadata.len());
+        return Err(Unreadable {
+            code: Some("CF0110"),
+            ..Unreadable::new(Exit::Invalid, reason)
+        });
     }
-    let bytes = std::fs::read(file).map_err(|error| failure(&error))?;
+    let bytes = std::fs::read(file).map_err(|error| usage(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-        Failure::new(
-            Exit::Invalid,
-            format!("the workflow `{shown}` is not text in UTF-8: byte {at}, line {line}"),
-        )
-        .hint("save the file as UTF-8")
+        Unreadable {
+            hint: Some("save the file as UTF-8"),
+            ..Unreadable::new(
+                Exit::Invalid,
+                format!("it is not text in UTF-8: byte {at}, line {line}"),
+            )
+        }
     })
 }
 

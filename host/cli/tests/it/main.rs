@@ -12,3 +12,4 @@ mod interrupt;
 mod plugins;
 mod project;
 mod run;
+mod workflows;

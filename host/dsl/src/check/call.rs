@@ -40,8 +40,8 @@ impl<'a> Checker<'a> {
     pub(super) fn call(&mut self, node: &'a Node, call: &'a Call, scope: &Scope<'a>) -> Option<StepKind> {
         let attributes = call.attributes.as_ref().map_or(&[][..], |list| &list.entries);
         match &call.target {
-            CallTarget::Workflow(_) => {
-                self.probe(attributes, scope);
+            CallTarget::Workflow(name) => {
+                self.workflow_call(node, name, attributes, scope);
                 return None;
             }
             CallTarget::Path(path) => {
@@ -191,7 +191,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn timeout(&mut self, attributes: &'a [Attribute], key: &str) -> Option<Duration> {
+    pub(super) fn timeout(&mut self, attributes: &'a [Attribute], key: &str) -> Option<Duration> {
         let value = value(attributes, key)?;
         let timeout = self.duration(value, key)?;
         if timeout.is_zero() {
@@ -207,7 +207,12 @@ impl<'a> Checker<'a> {
     }
 
     /// Reports a limit of one attempt that the limit of all attempts never lets it reach.
-    fn order_of_timeouts(&mut self, attributes: &'a [Attribute], one: Option<Duration>, all: Option<Duration>) {
+    pub(super) fn order_of_timeouts(
+        &mut self,
+        attributes: &'a [Attribute],
+        one: Option<Duration>,
+        all: Option<Duration>,
+    ) {
         let (Some(one), Some(all)) = (one, all) else { return };
         let (Some(written), Some(total)) = (value(attributes, "timeout"), value(attributes, "timeout_total")) else {
             return;
@@ -221,7 +226,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn on_fail(&mut self, node: &'a Node, attributes: &'a [Attribute], scope: &Scope<'a>) -> Option<OnFail> {
+    pub(super) fn on_fail(&mut self, node: &'a Node, attributes: &'a [Attribute], scope: &Scope<'a>) -> Option<OnFail> {
         let Some(attribute) = find_attribute(attributes, "on_fail") else {
             return Some(OnFail::Fail);
         };

@@ -66,19 +66,16 @@ impl<'a> Checker<'a> {
                     self.report(diagnostic);
                     return None;
                 }
+                self.shared_name(&step.text, step.span, scope);
                 Some(Test::Marker {
                     step: Arc::from(step.text.as_str()),
                     marker: marker.text.clone(),
                 })
             }
-            [child, _, _] => {
+            [child, step, _] => {
                 let diagnostic = self.missing_step(&child.text, child.span, scope).or_else(|| {
-                    let calls_workflow = self.steps.visible(&child.text, scope).any(|fact| fact.is_workflow);
-                    (!calls_workflow).then(|| {
-                        let message = format!("`{}` calls no workflow, it has no steps of its own", child.text);
-                        Diagnostic::error(Code::NoStepBefore, child.span, message)
-                            .help(format!("write `{}.MARKER`", child.text))
-                    })
+                    let (child, step) = ((child.text.as_str(), child.span), (step.text.as_str(), step.span));
+                    self.missing_child_step(child, step, scope)
                 });
                 // Called workflows do not run yet, which is reported at the call.
                 if let Some(diagnostic) = diagnostic {

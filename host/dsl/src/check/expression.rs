@@ -1,6 +1,7 @@
 //! What the expressions of a file refer to, and whether it can be there.
 
 use super::Checker;
+use super::child_steps::some;
 use super::step_table::Scope;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
@@ -81,6 +82,11 @@ impl<'a> Checker<'a> {
             match &*reference.root {
                 "vars" => self.read_variables.add(&reference),
                 "inputs" => self.read_inputs.add(&reference),
+                "steps" if reference.path.get(1).is_none_or(|member| &*member.name != "steps") => {
+                    if let Some(step) = reference.path.first() {
+                        self.shared_name(&step.name, located.span(&step.range), scope);
+                    }
+                }
                 _ => {}
             }
             if let Some(diagnostic) = self.reference(&reference, &located, scope) {
@@ -252,37 +258,39 @@ impl<'a> Checker<'a> {
         }
         let member = path.get(1)?;
         let of = format!("steps.{}", step.name);
-        let is_workflow = self.steps.visible(&step.name, scope).any(|fact| fact.is_workflow);
-        if &*member.name == "steps" && !is_workflow {
+        if &*member.name != "steps" {
+            return result_reference(&of, &path[1..], at);
+        }
+        if self.steps.all(&step.name).next().is_none() && self.child_with(&step.name, scope).is_some() {
+            return Some(one_level(&of, member, at));
+        }
+        if !self
+            .steps
+            .visible(&step.name, scope)
+            .any(|fact| fact.workflow.is_some())
+        {
             let message = format!("`{of}` calls no workflow, it has no steps of its own");
             return Some(Diagnostic::error(Code::UnknownMember, at.span(&member.range), message));
         }
-        // The steps of a called workflow are below its key, too.
-        let members: Vec<&str> = StepResult::MEMBERS.into_iter().chain(["steps"]).collect();
-        if let Some(diagnostic) = unknown_member(member, &members, &of, at) {
-            return Some(if members.contains(&&*member.name) || member.optional {
-                diagnostic
-            } else {
-                diagnostic.note(format!("what a step returns is below `{of}.output`"))
-            });
+        let inner = path.get(2)?;
+        let child = (&*step.name, at.span(&step.range));
+        if let Some(diagnostic) = self.missing_child_step(child, (&inner.name, at.span(&inner.range)), scope) {
+            return Some(diagnostic);
         }
-        match (&*member.name, path.get(2)) {
-            ("error", Some(part)) => unknown_member(part, ERROR_MEMBERS, &format!("{of}.error"), at),
-            _ => None,
+        let of = format!("{of}.steps.{}", inner.name);
+        match path.get(3)? {
+            deeper if &*deeper.name == "steps" => Some(one_level(&of, deeper, at)),
+            _ => result_reference(&of, &path[3..], at),
         }
     }
 
     /// Returns the finding that no step called `key` can have run where `scope` is.
     pub(super) fn missing_step(&self, key: &str, span: Span, scope: &Scope<'a>) -> Option<Diagnostic> {
-        if self.steps.visible(key, scope).next().is_some() {
+        if self.steps.visible(key, scope).next().is_some() || self.is_step_of_child(key, scope) {
             return None;
         }
-        // Steps of a called workflow are known only when it is read.
-        if self.steps.all(key).next().is_none() && self.steps.sees_workflow(scope) {
-            return None;
-        }
-        const SHOWN: usize = 12;
-        let known = self.steps.visible_keys(scope);
+        let own = self.steps.visible_keys(scope);
+        let known: Vec<&str> = own.iter().copied().chain(self.steps_of_children(scope)).collect();
         let mut diagnostic = Diagnostic::error(
             Code::NoStepBefore,
             span,
@@ -290,22 +298,51 @@ impl<'a> Checker<'a> {
         );
         if let Some(later) = self.steps.all(key).next() {
             diagnostic = diagnostic.also(later.name, format!("this `{key}` cannot have run by then"));
+            if let Some(child) = self.child_with(key, scope) {
+                return Some(diagnostic.help(format!(
+                    "the step of `{child}` is `{child}.{key}.MARKER` in a condition and `steps.{child}.steps.{key}` in an expression"
+                )));
+            }
         } else if let Some(near) = did_you_mean(key, known.iter().copied()) {
             diagnostic = diagnostic.suggest(span, near);
             if let Some(fact) = self.steps.visible(near, scope).next() {
                 diagnostic = diagnostic.also(fact.name, format!("there is `{near}`"));
+            } else if let Some(child) = self.child_with(near, scope) {
+                diagnostic = diagnostic.label(format!("the workflow `{child}` has `{near}`"));
             }
-        }
-        let mut list = known.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
-        if known.len() > SHOWN {
-            list.push_str(&format!(" and {} more", known.len() - SHOWN));
         }
         Some(if known.is_empty() {
             diagnostic.help("no step stands before it")
         } else {
-            diagnostic.help(format!("steps that can have run here: {list}"))
+            diagnostic.help(format!("steps that can have run here: {}", some(known.into_iter())))
         })
     }
+}
+
+/// Returns what is wrong with the members `path` of the result of a step, which is written as `of`. What is below `output`
+/// is known by its type.
+fn result_reference(of: &str, path: &[Segment], at: &Located<'_>) -> Option<Diagnostic> {
+    let member = path.first()?;
+    // The steps of a called workflow are below its key, too.
+    let members: Vec<&str> = StepResult::MEMBERS.into_iter().chain(["steps"]).collect();
+    if let Some(diagnostic) = unknown_member(member, &members, of, at) {
+        return Some(if members.contains(&&*member.name) || member.optional {
+            diagnostic
+        } else {
+            diagnostic.note(format!("what a step returns is below `{of}.output`"))
+        });
+    }
+    match (&*member.name, path.get(1)) {
+        ("error", Some(part)) => unknown_member(part, ERROR_MEMBERS, &format!("{of}.error"), at),
+        _ => None,
+    }
+}
+
+/// Returns the finding that the steps of a workflow that a called workflow calls are asked for.
+fn one_level(of: &str, member: &Segment, at: &Located<'_>) -> Diagnostic {
+    let message = format!("`{of}` is a step of a called workflow: what that step calls cannot be looked into");
+    Diagnostic::error(Code::UnknownMember, at.span(&member.range), message)
+        .help("let the called workflow return what is needed: `outputs { name = … }`")
 }
 
 fn unknown_member(segment: &Segment, members: &[&'static str], of: &str, at: &Located<'_>) -> Option<Diagnostic> {

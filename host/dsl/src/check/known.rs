@@ -4,15 +4,23 @@ use super::kinds::Kind;
 use super::schema_part::{SchemaPart, is_place};
 use std::sync::Arc;
 
+/// The most lists and alternatives that are kept of one value: a variable can have those of others, twice and more.
+const MOST_PARTS: usize = 64;
+
 /// What a value certainly is, unless it is null.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) enum Known {
     /// Nothing is known.
+    #[default]
     Anything,
     /// All results of steps, all inputs, and so on: which one a member is, only the file says.
     Root(Root),
     /// The latest result of the step with this key.
     Step(Arc<str>),
+    /// The results of the steps of what the step with this key calls.
+    StepsOf(Arc<str>),
+    /// The latest result of the step with the second key of what the step with the first one calls.
+    StepOf(Arc<str>, Arc<str>),
     /// A value of this kind.
     Kind(Kind),
     /// One of these texts.
@@ -20,7 +28,7 @@ pub(super) enum Known {
     /// A list of such elements.
     List(Box<Known>),
     /// A map with these members and no others.
-    Fields(Arc<[(&'static str, Known)]>),
+    Fields(Arc<[(Arc<str>, Known)]>),
     /// What a schema says.
     Schema(SchemaPart),
     /// One of several.
@@ -55,12 +63,37 @@ impl Known {
 
     /// Returns a list of such elements.
     pub(super) fn list_of(element: Self) -> Self {
-        Self::List(Box::new(element))
+        if element.parts(0) < MOST_PARTS {
+            Self::List(Box::new(element))
+        } else {
+            Self::Kind(Kind::List)
+        }
     }
 
     /// Returns a map with these members.
-    pub(super) fn fields(members: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
-        Self::Fields(members.into_iter().collect())
+    pub(super) fn fields<N: Into<Arc<str>>>(members: impl IntoIterator<Item = (N, Self)>) -> Self {
+        let members = members.into_iter().map(|(name, known)| (name.into(), known));
+        Self::Fields(members.collect())
+    }
+
+    /// Returns what those know that see the value from another file.
+    pub(super) fn outside(self) -> Self {
+        match self {
+            Self::Root(_) | Self::Step(_) | Self::StepsOf(_) | Self::StepOf(..) => Self::Kind(Kind::Map),
+            Self::List(element) => Self::list_of(element.outside()),
+            Self::Either(several) => Self::either(several.into_iter().map(Self::outside)),
+            Self::Anything | Self::Kind(_) | Self::Words(_) | Self::Fields(_) | Self::Schema(_) => self,
+        }
+    }
+
+    /// Returns how many parts are copied with it, beyond `others`; counts no further than the most that are kept.
+    fn parts(&self, others: usize) -> usize {
+        match self {
+            _ if others >= MOST_PARTS => others,
+            Self::List(element) => element.parts(others + 1),
+            Self::Either(several) => several.iter().fold(others + 1, |count, known| known.parts(count)),
+            _ => others + 1,
+        }
     }
 
     /// Returns what is known about a value that is one of several.
@@ -69,10 +102,14 @@ impl Known {
         if several.is_empty() || several.iter().any(|known| matches!(known, Self::Anything)) {
             return Self::Anything;
         }
-        if several.len() > 1 {
-            Self::Either(several)
+        if several.len() == 1 {
+            return several.swap_remove(0);
+        }
+        let all = Self::Either(several);
+        if all.parts(0) < MOST_PARTS {
+            all
         } else {
-            several.swap_remove(0)
+            all.kind().map_or(Self::Anything, Self::Kind)
         }
     }
 
@@ -80,7 +117,7 @@ impl Known {
     pub(super) fn kind(&self) -> Option<Kind> {
         match self {
             Self::Anything => None,
-            Self::Root(_) | Self::Step(_) | Self::Fields(_) => Some(Kind::Map),
+            Self::Root(_) | Self::Step(_) | Self::StepsOf(_) | Self::StepOf(..) | Self::Fields(_) => Some(Kind::Map),
             Self::Kind(kind) => Some(*kind),
             Self::Words(_) => Some(Kind::Text),
             Self::List(_) => Some(Kind::List),
@@ -101,7 +138,14 @@ impl Known {
                 let words: Option<Vec<Vec<String>>> = several.iter().map(Self::words).collect();
                 words.map(|words| words.concat())
             }
-            Self::Anything | Self::Root(_) | Self::Step(_) | Self::Kind(_) | Self::List(_) | Self::Fields(_) => None,
+            Self::Anything
+            | Self::Root(_)
+            | Self::Step(_)
+            | Self::StepsOf(_)
+            | Self::StepOf(..)
+            | Self::Kind(_)
+            | Self::List(_)
+            | Self::Fields(_) => None,
         }
     }
 
@@ -119,15 +163,20 @@ impl Known {
     /// Returns what is known about a member.
     pub(super) fn member(&self, name: &str) -> Selected {
         match self {
-            Self::Anything | Self::Root(_) | Self::Step(_) | Self::Kind(Kind::Map) => Selected::Known(Self::Anything),
+            Self::Anything
+            | Self::Root(_)
+            | Self::Step(_)
+            | Self::StepsOf(_)
+            | Self::StepOf(..)
+            | Self::Kind(Kind::Map) => Selected::Known(Self::Anything),
             Self::List(element) if is_place(name) => Selected::Known((**element).clone()),
             Self::Kind(Kind::List) if is_place(name) => Selected::Known(Self::Anything),
             Self::List(_) => Selected::NoMembers(Kind::List),
             Self::Words(_) => Selected::NoMembers(Kind::Text),
             Self::Kind(kind) => Selected::NoMembers(*kind),
-            Self::Fields(members) => match members.iter().find(|(member, _)| *member == name) {
+            Self::Fields(members) => match members.iter().find(|(member, _)| **member == *name) {
                 Some((_, known)) => Selected::Known(known.clone()),
-                None => Selected::Missing(members.iter().map(|(member, _)| (*member).to_owned()).collect()),
+                None => Selected::Missing(members.iter().map(|(member, _)| member.to_string()).collect()),
             },
             Self::Schema(part) => part.member(name),
             Self::Either(several) => member_of_either(several, name),

@@ -1,10 +1,11 @@
 //! What `meta` says about a workflow, as far as it concerns a run that is started by hand.
 
 use super::Checker;
-use super::attribute::word;
-use crate::ast::{File, ItemKind, ValueKind};
+use super::attribute::{word, words};
+use super::expression::is_name;
+use crate::ast::{File, ItemKind, Value, ValueKind};
 use crate::code::Code;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, did_you_mean};
 
 /// What a plan takes from `meta`.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,7 @@ impl<'a> Checker<'a> {
                             self.report(diagnostic.help("start the workflow by hand: `cofferdam run`"));
                         }
                     }
+                    ("targets", _) => self.targets(&entry.value),
                     ("fail_fast", _) => {
                         if let Some((flag, span)) = word(&entry.value)
                             && flag == "false"
@@ -42,5 +44,29 @@ impl<'a> Checker<'a> {
             }
         }
         meta
+    }
+
+    /// Reports targets that the configuration does not know (capability B10).
+    fn targets(&mut self, written: &'a Value) {
+        let allowed = &self.options.targets;
+        if allowed.is_empty() {
+            return;
+        }
+        for (target, span) in words(written) {
+            if allowed.contains(&target) {
+                continue;
+            }
+            let message = format!("there is no target `{target}` in this project");
+            let mut diagnostic = Diagnostic::error(Code::UnknownTarget, span, message);
+            if let Some(meant) = did_you_mean(&target, allowed.iter().map(String::as_str)) {
+                let mend = if is_name(meant) {
+                    meant.to_owned()
+                } else {
+                    format!("\"{meant}\"")
+                };
+                diagnostic = diagnostic.label(format!("did you mean `{meant}`?")).suggest(span, mend);
+            }
+            self.report(diagnostic.help(format!("targets are {}", allowed.join(", "))));
+        }
     }
 }

@@ -95,11 +95,7 @@ impl<'a> Checker<'a> {
                 (None, None)
             }
             NodeKind::Foreach(foreach) => {
-                self.probe(attributes, scope);
-                let item = super::attribute::value(attributes, "each").and_then(super::attribute::as_name);
-                let known = self.known_item(&foreach.block.attributes, scope);
-                let inside = scope.of_item(node.span, item.unwrap_or("item"), known);
-                self.nodes(&foreach.block.nodes, &inside);
+                self.foreach(node, foreach, scope);
                 (None, None)
             }
             NodeKind::Call(call) if matches!(call.target, CallTarget::Workflow(_) | CallTarget::Path(_)) => {

@@ -18,8 +18,8 @@ pub(super) struct Fact<'a> {
     pub(super) node: Option<&'a Node>,
     /// The name of the action that it calls, if it calls one.
     pub(super) action: Option<String>,
-    /// Whether it calls a workflow, whose own steps can be asked for too.
-    pub(super) is_workflow: bool,
+    /// The workflow that it calls, if it calls one: the steps of that can be asked for too.
+    pub(super) workflow: Option<&'a str>,
     /// The innermost `foreach` around it: a scope of its own (LANGUAGE rule R40).
     foreach: Option<Span>,
 }
@@ -36,6 +36,8 @@ impl<'a> Fact<'a> {
 pub(super) struct StepTable<'a> {
     facts: Vec<Fact<'a>>,
     by_key: BTreeMap<&'a str, Vec<usize>>,
+    /// The steps that call workflows.
+    workflows: BTreeMap<&'a str, Vec<usize>>,
     pub(super) variables: BTreeSet<&'a str>,
 }
 
@@ -85,7 +87,8 @@ impl<'a> Scope<'a> {
         scope
     }
 
-    fn sees(&self, fact: &Fact<'_>) -> bool {
+    /// Returns whether a step can have run where this is.
+    pub(super) fn sees(&self, fact: &Fact<'_>) -> bool {
         fact.foreach.is_none_or(|foreach| self.foreach.contains(&foreach))
             && self
                 .ranges
@@ -107,6 +110,9 @@ impl<'a> StepTable<'a> {
         }
         for (index, fact) in table.facts.iter().enumerate() {
             table.by_key.entry(fact.key).or_default().push(index);
+            if let Some(workflow) = fact.workflow {
+                table.workflows.entry(workflow).or_default().push(index);
+            }
         }
         table
     }
@@ -135,9 +141,20 @@ impl<'a> StepTable<'a> {
             .collect()
     }
 
-    /// Returns whether a called workflow can have run where `scope` is.
-    pub(super) fn sees_workflow(&self, scope: &Scope<'_>) -> bool {
-        self.facts.iter().any(|fact| fact.is_workflow && scope.sees(fact))
+    /// Returns the workflows that are called, by name.
+    pub(super) fn workflows(&self) -> impl Iterator<Item = &'a str> {
+        self.workflows.keys().copied()
+    }
+
+    /// Returns the call of the workflow called `name` that can have run where `scope` is.
+    pub(super) fn visible_workflow<'s>(&'s self, name: &str, scope: &Scope<'_>) -> Option<&'s Fact<'a>> {
+        let calls = self.workflows.get(name)?.iter().map(|index| &self.facts[*index]);
+        calls.into_iter().find(|fact| scope.sees(fact))
+    }
+
+    /// Returns the steps that can be asked for from outside of the file: those of a `foreach` cannot (LANGUAGE rule R40).
+    pub(super) fn from_outside(&self) -> impl Iterator<Item = &Fact<'a>> {
+        self.facts.iter().filter(|fact| fact.foreach.is_none())
     }
 
     fn block(&mut self, block: &'a Block, foreach: Option<Span>) {
@@ -168,7 +185,7 @@ impl<'a> StepTable<'a> {
             at: name.start,
             node: None,
             action: None,
-            is_workflow: false,
+            workflow: None,
             foreach,
         });
         let last = self.facts.len() - 1;
@@ -181,7 +198,10 @@ impl<'a> StepTable<'a> {
                 let attributes = call.attributes.as_ref().map_or(&[][..], |list| &list.entries);
                 let fact = self.add(call.target.key(), call.target.span(), foreach);
                 fact.at(node);
-                fact.is_workflow = matches!(call.target, CallTarget::Workflow(_));
+                fact.workflow = match &call.target {
+                    CallTarget::Workflow(name) => Some(&name.text),
+                    CallTarget::Name(_) | CallTarget::Plugin { .. } | CallTarget::Path(_) => None,
+                };
                 fact.action = super::call::action_name(&call.target, attributes).map(|(name, _)| name);
                 self.attributes(attributes, foreach);
             }

@@ -11,6 +11,7 @@ use crate::catalog::Lookup;
 use cofferdam_engine::expr::{Comprehension, MacroKind, Node, NodeKind};
 use cofferdam_engine::plan::InputKind;
 use cofferdam_engine::{Data, Expression, StepStatus};
+use std::sync::Arc;
 
 /// The markers of a gate (LANGUAGE rule R44).
 const OF_GATE: &[&str] = &["approved", "rejected", "timed_out"];
@@ -165,16 +166,21 @@ impl Checker<'_> {
                 "context" => text(),
                 _ => Known::Anything,
             },
-            Known::Step(key) => match name {
+            Known::Step(key) if name == "steps" => Known::StepsOf(Arc::clone(key)),
+            Known::StepsOf(child) => Known::StepOf(Arc::clone(child), name.into()),
+            Known::StepOf(child, step) if name == "output" => self.output_in_child(child, step),
+            Known::Step(key) | Known::StepOf(_, key) => match name {
                 "completed" | "failed" | "skipped" | "cancelled" => Known::Kind(Kind::Boolean),
                 "status" => Known::words_of(STATUSES.map(StepStatus::word)),
                 "context" | "started_at" | "ended_at" => text(),
                 "attempts" | "iteration" => Known::Kind(Kind::Number),
                 "markers" => Known::list_of(
                     self.markers_of(key)
+                        .filter(|_| matches!(of, Known::Step(_)))
                         .map_or_else(text, |markers| Known::words_of(markers.iter().copied())),
                 ),
                 "error" => known_error(),
+                "output" if self.steps.all(key).next().is_none() => self.output_in_children(key),
                 "output" => Known::either(self.steps.all(key).map(|fact| self.known_output(fact))),
                 _ => Known::Anything,
             },
@@ -212,7 +218,11 @@ impl Checker<'_> {
         markers.all(|markers| markers == Some(first)).then_some(first)
     }
 
-    fn known_output(&self, fact: &Fact<'_>) -> Known {
+    /// Returns what is known about the output of a step.
+    pub(super) fn known_output(&self, fact: &Fact<'_>) -> Known {
+        if let Some(workflow) = fact.workflow {
+            return self.output_of_workflow(workflow);
+        }
         let Some(node) = fact.node else {
             return Known::Anything;
         };

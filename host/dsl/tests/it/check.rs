@@ -623,3 +623,20 @@ fn operators_and_functions_take_what_fits() {
         assert_eq!(compiled(&with(right)).diagnostics, [], "{right}");
     }
 }
+
+#[test]
+fn what_is_known_of_a_value_stays_small() {
+    // Each variable can be one of two values of the one before: without a bound that would be 2^300 of them.
+    let mut text = String::from("workflow w edition 1 {\n  set { v0 = ([1]) }\n");
+    for number in 1..300 {
+        let before = number - 1;
+        let _ = writeln!(
+            text,
+            "  set {{ v{number} = (run.dry_run ? [vars.v{before}] : [vars.v{before}]) }}"
+        );
+    }
+    text.push_str("  if (vars.v299 == 1) { fail \"x\" }\n}\n");
+    let compiled = compiled(&text);
+    assert_eq!(compiled.diagnostics.len(), 1, "a list is never equal to a number");
+    assert_eq!(compiled.diagnostics[0].code, Code::WrongValue);
+}

@@ -1,7 +1,8 @@
 //! The pages about codes: their examples show what they say.
 
 use crate::actions::actions;
-use cofferdam_dsl::{ActionEntry, Actions, Code, Compiled, Options, Source, compile, explain};
+use crate::workflows::Texts;
+use cofferdam_dsl::{ActionEntry, Actions, Code, Compiled, Library, Options, Source, compile, explain};
 use cofferdam_engine::Digest;
 use std::collections::BTreeSet;
 
@@ -45,6 +46,16 @@ fn written_out(example: &str) -> Vec<u8> {
     bytes
 }
 
+/// Returns the files of an example that consists of several: each begins with a comment that names it.
+fn files(example: &str) -> Option<Vec<(&str, &str)>> {
+    let mut files = Vec::new();
+    for part in example.strip_prefix("// ")?.split("\n\n// ") {
+        let (name, text) = part.split_once('\n')?;
+        files.push((name.strip_suffix(".wf")?, text));
+    }
+    Some(files)
+}
+
 /// Returns what is found in an example of the page about `code`.
 fn found(code: Code, example: &str) -> Vec<Code> {
     // The examples of one page are not workflows but schemas of a plugin.
@@ -54,6 +65,11 @@ fn found(code: Code, example: &str) -> Vec<Code> {
             ..ActionEntry::new("own", "read", Digest::of(b"own"))
         };
         (file("call own.read { params { path = \"x\" } }"), Actions::new([entry]))
+    } else if let Some(files) = files(example) {
+        let (name, text) = files.last().expect("a file");
+        assert_eq!(*name, "audit", "the last file is the one that is checked");
+        let library = Library::new(Texts::of(files.iter().copied()));
+        ((*text).to_owned(), actions().with_workflows(library))
     } else {
         (file(example), actions())
     };
@@ -62,6 +78,7 @@ fn found(code: Code, example: &str) -> Vec<Code> {
         Ok(source) => {
             let options = Options {
                 strict: code == Code::UnusedInput,
+                targets: ["worktree", "pull-request"].map(str::to_owned).to_vec(),
                 ..Options::default()
             };
             let Compiled { diagnostics, .. } = compile(source.text(), "audit.wf", &actions, &options);

@@ -19,3 +19,4 @@ mod properties;
 mod rendering;
 mod samples;
 mod sarif;
+mod workflows;

@@ -35,6 +35,16 @@ impl Configuration {
         self.agents.iter().map(|(path, _)| path.as_path())
     }
 
+    /// Returns the words that `meta.targets` of a workflow may name; anything if there are none.
+    pub fn targets(&self) -> &[String] {
+        &self.targets.0
+    }
+
+    /// Returns how many calls of workflows may be inside of each other.
+    pub fn call_levels(&self) -> usize {
+        self.call_levels.0
+    }
+
     /// Returns where plugins are looked for; a later directory wins over an earlier. They need not exist.
     pub fn plugin_directories(&self) -> impl Iterator<Item = &Path> {
         self.plugin_directories.iter().map(|(path, _)| path.as_path())

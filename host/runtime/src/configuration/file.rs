@@ -9,6 +9,7 @@ use super::project::{Overrides, Project};
 use super::section::{self, DirectoryLine, LimitValues};
 use super::source::Source;
 use super::variables::{is_variable, plain};
+use cofferdam_dsl::DEFAULT_CALL_LEVELS;
 use cofferdam_engine::Data;
 use cofferdam_wasm::Limits;
 use sha2::{Digest, Sha256};
@@ -22,6 +23,8 @@ pub(super) const DEFAULT_STATE: &str = ".cofferdam/state.db";
 const DEFAULT_ATTEMPTS: usize = 64;
 /// The slots of the instance pool: more guests than that have no place.
 const MAX_ATTEMPTS: usize = 1024;
+/// Beyond that nobody can follow what runs; a run holds memory for each level.
+const MAX_CALL_LEVELS: usize = 32;
 const MAX_BYTES: u64 = 1024 * 1024;
 
 /// What a finished write survives.
@@ -58,6 +61,8 @@ pub struct Configuration {
     pub(super) name: (String, Source),
     pub(super) workflows: Vec<(PathBuf, Source)>,
     pub(super) agents: Vec<(PathBuf, Source)>,
+    pub(super) targets: (Vec<String>, Source),
+    pub(super) call_levels: (usize, Source),
     pub(super) state: (PathBuf, Source),
     pub(super) durability: (Durability, Source),
     pub(super) attempts: (usize, Source),
@@ -135,6 +140,8 @@ impl Configuration {
             name: (name, Source::BuiltIn),
             workflows: vec![(root.join("workflows"), Source::BuiltIn)],
             agents: vec![(root.join("agents"), Source::BuiltIn)],
+            targets: (Vec::new(), Source::BuiltIn),
+            call_levels: (DEFAULT_CALL_LEVELS, Source::BuiltIn),
             state: (root.join(DEFAULT_STATE), Source::BuiltIn),
             durability: (Durability::default(), Source::BuiltIn),
             attempts: (DEFAULT_ATTEMPTS, Source::BuiltIn),
@@ -188,7 +195,12 @@ impl Configuration {
         let Some(table) = document.table(root, "project") else {
             return;
         };
-        document.check_keys("project", "project", table, &["name", "workflows", "agents"]);
+        document.check_keys(
+            "project",
+            "project",
+            table,
+            &["name", "workflows", "agents", "targets", "call_levels"],
+        );
         if let Some(name) = document.text(table, "name") {
             self.name = (printable(&name.value), document.source(&name.span));
         }
@@ -197,6 +209,21 @@ impl Configuration {
         }
         if let Some(agents) = document.texts(table, "agents") {
             self.agents = self.paths(document, agents);
+        }
+        if let Some(targets) = document.texts(table, "targets") {
+            let source = get(table, "targets").map_or(Source::BuiltIn, |value| document.source(&value.span()));
+            self.targets = (targets.iter().map(|target| printable(&target.value)).collect(), source);
+        }
+        let Some(value) = get(table, "call_levels") else { return };
+        match integer(value.get_ref()).map(usize::try_from) {
+            Some(Ok(number @ 1..=MAX_CALL_LEVELS)) => self.call_levels = (number, document.source(&value.span())),
+            Some(_) => {
+                let message = format!("`call_levels` must be from 1 to {MAX_CALL_LEVELS}");
+                document.add(ProblemCode::LimitOutOfRange, value.span(), message);
+            }
+            None => {
+                document.wrong::<()>("call_levels", value, "a plain number such as 5");
+            }
         }
     }
 

@@ -35,6 +35,16 @@ impl Configuration {
         settings.push(plain("project", "name", quoted(name), source.clone()));
         settings.push(self.directories("project", "workflows", &self.workflows));
         settings.push(self.directories("project", "agents", &self.agents));
+        let (targets, source) = &self.targets;
+        let targets: Vec<String> = targets.iter().map(|target| quoted(target)).collect();
+        settings.push(plain(
+            "project",
+            "targets",
+            format!("[{}]", targets.join(", ")),
+            source.clone(),
+        ));
+        let (levels, source) = &self.call_levels;
+        settings.push(plain("project", "call_levels", levels.to_string(), source.clone()));
         let (path, source) = &self.state;
         settings.push(plain(
             "state",

@@ -14,6 +14,8 @@ config = 1                                   # format of this file
 [project]                                    # relative paths start at this file
 name      = "NAME"
 workflows = ["workflows"]
+# targets     = ["worktree"]                 # what `targets` of a workflow may name; anything without it
+# call_levels = 5                            # how many calls of workflows may be inside of each other
 
 # guest path -> host path. Reading this project's own tree and writing one directory inside
 # it need no trust; for more than that, look at this file and say `cofferdam trust`.

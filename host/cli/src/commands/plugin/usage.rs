@@ -4,7 +4,7 @@ use crate::failure::{Exit, Failure};
 use crate::station::{Plugins, Station};
 use crate::talk::{counted, print};
 use crate::tree::day_and_time;
-use cofferdam_dsl::{Options, compile};
+use cofferdam_dsl::compile;
 use cofferdam_engine::plan::{NodeKind, Plan};
 use cofferdam_engine::{Event, FailureClass, StepPath, Timestamp};
 use cofferdam_store::{RunFilter, StoreError};
@@ -112,14 +112,7 @@ impl Usage {
 /// Returns the workflows that call the plugin; one with mistakes counts as calling nothing.
 fn callers(station: &Station, plugins: &Plugins, plugin: &str) -> BTreeSet<String> {
     let catalog = plugins.catalog(station);
-    let options = Options {
-        strict: false,
-        variables: station
-            .configuration
-            .variables()
-            .map(|(name, _)| name.to_owned())
-            .collect(),
-    };
+    let options = station.options(false, []);
     let calls = |file: &std::path::Path| {
         let text = std::fs::read_to_string(file).ok()?;
         let plan = compile(&text, &station.short(file), &catalog, &options).plan?;
