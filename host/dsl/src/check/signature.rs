@@ -39,7 +39,7 @@ impl<'a> Checker<'a> {
     /// its outputs.
     pub(super) fn signature(&self, file: &'a File, scope: &Scope<'a>) -> Signature {
         let mut outputs: BTreeMap<&str, Vec<Known>> = BTreeMap::new();
-        for fact in self.steps.from_outside() {
+        for fact in self.steps.seen_from_outside() {
             outputs.entry(fact.key).or_default().push(self.known_output(fact));
         }
         let steps = outputs.into_iter();

@@ -153,7 +153,7 @@ impl<'a> StepTable<'a> {
     }
 
     /// Returns the steps that can be asked for from outside of the file: those of a `foreach` cannot (LANGUAGE rule R40).
-    pub(super) fn from_outside(&self) -> impl Iterator<Item = &Fact<'a>> {
+    pub(super) fn seen_from_outside(&self) -> impl Iterator<Item = &Fact<'a>> {
         self.facts.iter().filter(|fact| fact.foreach.is_none())
     }
 
