@@ -4,7 +4,7 @@ use super::dice::Dice;
 use super::oracles;
 use super::place::{Case, Place};
 use super::trial::Trial;
-use super::victim::{Remains, Victim};
+use super::victim::{Remains, TooLate, Victim};
 use crate::process;
 use anyhow::{Context, Result, bail, ensure};
 use std::process::Command;
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// Long enough for an effectful step to be interrupted in its middle, in milliseconds.
 const LONG: u64 = 60;
+/// Long enough for a machine that does much else to notice a line and to kill before the other half of the work is done.
+const VERY_LONG: u64 = 1600;
 /// What the command line returns when it refuses.
 const REFUSED: i32 = 5;
 /// How long a host may be silent before others take its runs.
@@ -25,7 +27,7 @@ pub(super) fn heirs(place: &Place, case: &Case, dice: &mut Dice) -> Result<Strin
     let mut first = trial.start(place, case, LONG)?;
     let lines = 1 + usize::try_from(dice.below(5))?;
     written(&mut first, case, lines)?;
-    ensure!(trial.kill(place, case, first)?, "it ended too early");
+    ensure!(trial.kill(place, case, first)?, TooLate);
     let one = trial.start(place, case, LONG)?;
     let other = trial.start(place, case, LONG)?;
     let (one, other) = (one.end()?, other.end()?);
@@ -43,13 +45,13 @@ pub(super) fn heirs(place: &Place, case: &Case, dice: &mut Dice) -> Result<Strin
 
 /// Two processes drive a run each in the same state; one of them dies, which is nothing to the other.
 pub(super) fn neighbours(place: &Place, case: &Case, dice: &mut Dice) -> Result<String> {
-    let beside = case.beside(place, "neighbour")?;
+    let beside = case.beside(place)?;
     let (mut dies, mut lives) = (Trial::of(2), Trial::of(6));
     let mut victim = dies.start(place, case, LONG)?;
     let neighbour = lives.start(place, &beside, LONG / 2)?;
     let lines = 1 + usize::try_from(dice.below(5))?;
     written(&mut victim, case, lines)?;
-    ensure!(dies.kill(place, case, victim)?, "it ended too early");
+    ensure!(dies.kill(place, case, victim)?, TooLate);
     let heir = dies.start(place, case, LONG)?;
     oracles::judge(&lives.end(place, &beside, neighbour)?).context("of the run whose host lived")?;
     oracles::judge(&dies.end(place, case, heir)?).context("of the run whose host died")?;
@@ -73,6 +75,7 @@ pub(super) fn stopped(place: &Place, case: &Case, dice: &mut Dice) -> Result<Str
         refused.status.code() == Some(REFUSED),
         "somebody else got the run of a process that lives: {refused}"
     );
+    ensure!(refused.said("is being driven"), TooLate);
     oracles::judge(&trial.end(place, case, driver)?)?;
     Ok("a host that is stopped for a moment keeps its run".to_owned())
 }
@@ -85,7 +88,7 @@ pub(super) fn outlived(place: &Place, case: &Case, dice: &mut Dice) -> Result<St
     written(&mut driver, case, 1)?;
     // The rest of its work is still before it.
     let asleep = driver.age() + Duration::from_millis(20 + dice.below(LONG));
-    ensure!(driver.until(|driver| driver.age() >= asleep)?, "it ended too early");
+    ensure!(driver.until(|driver| driver.age() >= asleep)?, TooLate);
     signal(&driver, "STOP")?;
     let since = Instant::now();
     let heir = trial
@@ -124,9 +127,12 @@ fn inherit(trial: &mut Trial, place: &Place, case: &Case) -> Result<Remains> {
 pub(super) fn deadly(place: &Place, case: &Case, _dice: &mut Dice) -> Result<String> {
     let mut trial = Trial::of(1);
     for death in 1..=DEATHS {
-        let mut victim = trial.start(place, case, 4 * LONG)?;
+        let mut victim = trial.start(place, case, VERY_LONG)?;
         written(&mut victim, case, death)?;
-        ensure!(trial.kill(place, case, victim)?, "it ended too early");
+        ensure!(
+            trial.kill(place, case, victim)? && trial.last()?.tokens().is_empty(),
+            TooLate
+        );
     }
     let last = trial.start(place, case, LONG)?;
     let remains = trial.fail(place, case, last)?;

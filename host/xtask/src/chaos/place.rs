@@ -97,10 +97,10 @@ impl Place {
 
 impl Case {
     /// Makes a case with a book of its own whose run is kept in the state of this one.
-    pub(super) fn beside(&self, place: &Place, name: &str) -> Result<Self> {
+    pub(super) fn beside(&self, place: &Place) -> Result<Self> {
         Ok(Self {
             state: self.state.clone(),
-            ..place.case(name)?
+            ..place.case(&format!("{}-beside", self.name))?
         })
     }
 

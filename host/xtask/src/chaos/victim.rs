@@ -31,6 +31,10 @@ pub(super) struct Remains {
     pub(super) took_over: Option<Duration>,
 }
 
+/// The machine was so slow that what was to be interrupted was over: nothing is shown by that.
+#[derive(Debug)]
+pub(super) struct TooLate;
+
 impl Victim {
     /// Starts a process; its terminal is a file of the case.
     pub(super) fn start(mut command: Command, case: &Case, number: usize) -> Result<Self> {
@@ -125,3 +129,11 @@ impl fmt::Display for Remains {
         write!(formatter, "a host ended with {} and these words:\n{last}", self.status)
     }
 }
+
+impl fmt::Display for TooLate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("what was to be interrupted was over")
+    }
+}
+
+impl std::error::Error for TooLate {}
