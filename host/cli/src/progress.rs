@@ -248,7 +248,7 @@ impl RunProgress {
                 let state = match ending {
                     Ending::Completed => StepState::Completed,
                     Ending::Failed { failure, .. } => StepState::Failed(Box::new(failure.clone())),
-                    Ending::Cancelled { .. } => StepState::Cancelled,
+                    Ending::Cancelled { .. } | Ending::Killed { .. } => StepState::Cancelled,
                 };
                 step.end(at, state);
                 step.markers.clone_from(markers);
@@ -260,6 +260,9 @@ impl RunProgress {
             | Event::RunAdopted { .. }
             | Event::RunInterrupted { .. }
             | Event::CancelRequested { .. }
+            | Event::KillRequested { .. }
+            | Event::RunPaused { .. }
+            | Event::RunResumed { .. }
             | Event::CleanupStarted { .. }
             | Event::RunFinished { .. } => {}
         }

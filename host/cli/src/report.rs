@@ -73,6 +73,10 @@ pub(crate) async fn say_end(
             "cancelled after {} {dot} {steps} done {dot} {reason}",
             duration(took)
         )),
+        Ending::Killed { reason } => say(format!(
+            "killed after {} {dot} {steps} done {dot} {reason}",
+            duration(took)
+        )),
     }
     say_outputs(progress);
     Ok(())
@@ -254,7 +258,7 @@ pub(crate) fn exit_of(progress: &RunProgress) -> Exit {
     match &progress.ending {
         Some(Ending::Completed) => Exit::Done,
         Some(Ending::Failed { .. }) => Exit::RunFailed,
-        Some(Ending::Cancelled { .. }) => Exit::RunCancelled,
+        Some(Ending::Cancelled { .. } | Ending::Killed { .. }) => Exit::RunCancelled,
         None => Exit::Interrupted,
     }
 }
@@ -286,6 +290,7 @@ pub(crate) fn json(run: RunId, definition: &Definition, progress: &RunProgress, 
         Some(Ending::Completed) => "completed",
         Some(Ending::Failed { .. }) => "failed",
         Some(Ending::Cancelled { .. }) => "cancelled",
+        Some(Ending::Killed { .. }) => "killed",
         None => "interrupted",
     };
     let took = progress

@@ -266,13 +266,17 @@ impl Watcher {
             (Event::RunStarted { workflow, .. }, _) => self.line(at, &format!("run started {workflow}")),
             (Event::RunAdopted { .. }, _) => self.line(at, "run taken over"),
             (Event::RunInterrupted { .. }, _) => self.line(at, "run interrupted"),
-            (Event::CancelRequested { reason }, _) => self.line(at, &format!("run cancel requested {reason}")),
+            (Event::CancelRequested { reason, .. }, _) => self.line(at, &format!("run cancel requested {reason}")),
+            (Event::KillRequested { reason, .. }, _) => self.line(at, &format!("run kill requested {reason}")),
+            (Event::RunPaused { reason, .. }, _) => self.line(at, &format!("run paused {reason}")),
+            (Event::RunResumed { .. }, _) => self.line(at, "run resumed"),
             (Event::RunFinished { ending, .. }, _) => {
                 use cofferdam_engine::Ending;
                 let word = match ending {
                     Ending::Completed => "completed",
                     Ending::Failed { .. } => "failed",
                     Ending::Cancelled { .. } => "cancelled",
+                    Ending::Killed { .. } => "killed",
                 };
                 let took = state.progress.started_at.map_or(0, |started| millis(at.since(started)));
                 self.line(at, &format!("run {word} {}", tree::compact(took)));

@@ -17,8 +17,8 @@
 mod table;
 
 use cofferdam_engine::{
-    Append, Attempt, AttemptOutcome, Decision, EffectChange, Input, Metrics, Plan, Recorded, Report, Run, RunId,
-    RunStatus, Situation, Start, Timestamp, Writer,
+    Append, Attempt, AttemptOutcome, Decision, EffectChange, Input, Metrics, Parking, Plan, Recorded, Report, Run,
+    RunId, RunStatus, Situation, Start, Timestamp, Writer,
 };
 use cofferdam_testkit::plan_builder::{Step, call, parallel, repeat_while, set, when, workflow};
 use rustix::time::{ClockId, clock_gettime};
@@ -200,6 +200,7 @@ fn once(plan: &Plan, permits: u32, steps: u32, keep: Keep) -> Round {
         let situation = Situation {
             now: Timestamp::from_millis(1_000),
             permits: permits.saturating_sub(u32::try_from(flights.len()).unwrap_or(u32::MAX)),
+            parking: Parking::LetGo,
         };
         run = match run.decide(plan, input, situation) {
             Ok(Decision::Staged(staged)) => staged.hand_over(&log).0,

@@ -3,13 +3,14 @@
 use crate::data::Data;
 use crate::failure::Failure;
 use crate::id::{Digest, Fence, Generation, Occurrence, StepPath};
+use crate::inbox::MessageId;
 use crate::time::Timestamp;
 use crate::value::{Blob, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the encoding of events that this release writes. It reads this and all earlier ones.
-pub const EVENT_ENCODING: u32 = 1;
+pub const EVENT_ENCODING: u32 = 2;
 
 /// Amounts by name that a plugin reported: cost, tokens, rows.
 pub type Metrics = BTreeMap<String, f64>;
@@ -65,6 +66,9 @@ pub enum Event {
         /// The deliveries that will never report.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         lost: Vec<Fence>,
+        /// Whether the host that had the run died or was cut off while it had it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        died: bool,
     },
     /// The host let go of the run in good order; it can be resumed.
     #[serde(rename = "run.interrupted")]
@@ -78,6 +82,34 @@ pub enum Event {
     CancelRequested {
         /// Why.
         reason: String,
+        /// Who asked and by which message; none when the host itself did.
+        #[serde(flatten)]
+        cause: Cause,
+    },
+    /// Somebody asked for the run to be ended at once; its end follows.
+    #[serde(rename = "run.kill_requested")]
+    KillRequested {
+        /// Why.
+        reason: String,
+        /// Who asked.
+        #[serde(flatten)]
+        cause: Cause,
+    },
+    /// Nothing new starts from here on, until the run is resumed.
+    #[serde(rename = "run.paused")]
+    RunPaused {
+        /// Why.
+        reason: String,
+        /// Who asked; none when the run paused itself.
+        #[serde(flatten)]
+        cause: Cause,
+    },
+    /// The run goes on after a pause.
+    #[serde(rename = "run.resumed")]
+    RunResumed {
+        /// Who asked.
+        #[serde(flatten)]
+        cause: Cause,
     },
     /// The body ended and the top-level `always` blocks begin.
     #[serde(rename = "run.cleanup_started")]
@@ -189,6 +221,98 @@ pub enum Event {
         /// The new values.
         values: Value,
     },
+    /// A gate asks people.
+    #[serde(rename = "gate.opened")]
+    GateOpened {
+        /// The gate.
+        #[serde(flatten)]
+        at: StepReference,
+        /// What is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prompt: Option<String>,
+        /// What can be chosen.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        options: Vec<GateOption>,
+        /// What goes with the question: a map of `show` and `data`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shown: Option<Value>,
+        /// Until when it is open.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+    },
+    /// Somebody approved a gate that needs more approvals.
+    #[serde(rename = "gate.approved")]
+    GateApproved {
+        /// The gate.
+        #[serde(flatten)]
+        at: StepReference,
+        /// Who.
+        #[serde(flatten)]
+        cause: Cause,
+    },
+    /// A gate was decided; the end of its step follows.
+    #[serde(rename = "gate.decided")]
+    GateDecided {
+        /// The gate.
+        #[serde(flatten)]
+        at: StepReference,
+        /// Whether it was approved; else it was rejected.
+        approved: bool,
+        /// What was said about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        feedback: Option<String>,
+        /// What was chosen.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        selections: Vec<String>,
+        /// What was filled in.
+        #[serde(default, skip_serializing_if = "Data::is_null")]
+        form: Data,
+        /// Who decided.
+        #[serde(flatten)]
+        cause: Cause,
+    },
+    /// A wait began.
+    #[serde(rename = "wait.started")]
+    WaitStarted {
+        /// The wait.
+        #[serde(flatten)]
+        at: StepReference,
+        /// The topic of the signal it waits for; none when it waits for a time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        topic: Option<String>,
+        /// The correlation of that signal; none for any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        correlation: Option<String>,
+        /// When it ends without a signal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Timestamp>,
+    },
+    /// A wait took a signal; the end of its step follows.
+    #[serde(rename = "wait.received")]
+    WaitReceived {
+        /// The wait.
+        #[serde(flatten)]
+        at: StepReference,
+        /// The number of the event in which the signal came.
+        signal: u64,
+    },
+    /// A signal came; it is kept until a wait takes it.
+    #[serde(rename = "signal.received")]
+    SignalReceived {
+        /// What kind of thing happened.
+        topic: String,
+        /// Which of its kind.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        correlation: Option<String>,
+        /// What is told about it.
+        data: Value,
+        /// Two signals with one key are one signal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+        /// Who sent it.
+        #[serde(flatten)]
+        cause: Cause,
+    },
     /// A `do`, `parallel` or `always` block began.
     #[serde(rename = "block.started")]
     BlockStarted {
@@ -243,6 +367,27 @@ pub enum Event {
     },
 }
 
+/// One thing that can be chosen at a gate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateOption {
+    /// What a selection names.
+    pub value: String,
+    /// What people are shown in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// Who brought something about from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The message of the inbox that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<MessageId>,
+    /// Who sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
 /// How a block or a run ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "status")]
@@ -258,6 +403,11 @@ pub enum Ending {
     },
     /// It was stopped.
     Cancelled {
+        /// Why.
+        reason: String,
+    },
+    /// It was ended at once. Only runs are.
+    Killed {
         /// Why.
         reason: String,
     },
@@ -327,6 +477,9 @@ impl Event {
             Self::RunAdopted { .. } => "run.adopted",
             Self::RunInterrupted { .. } => "run.interrupted",
             Self::CancelRequested { .. } => "run.cancel_requested",
+            Self::KillRequested { .. } => "run.kill_requested",
+            Self::RunPaused { .. } => "run.paused",
+            Self::RunResumed { .. } => "run.resumed",
             Self::CleanupStarted { .. } => "run.cleanup_started",
             Self::RunFinished { .. } => "run.finished",
             Self::AttemptStarted { .. } => "attempt.started",
@@ -337,6 +490,12 @@ impl Event {
             Self::StepSkipped { .. } => "step.skipped",
             Self::StepCancelled { .. } => "step.cancelled",
             Self::VariablesSet { .. } => "variables.set",
+            Self::GateOpened { .. } => "gate.opened",
+            Self::GateApproved { .. } => "gate.approved",
+            Self::GateDecided { .. } => "gate.decided",
+            Self::WaitStarted { .. } => "wait.started",
+            Self::WaitReceived { .. } => "wait.received",
+            Self::SignalReceived { .. } => "signal.received",
             Self::BlockStarted { .. } => "block.started",
             Self::BranchChosen { .. } => "branch.chosen",
             Self::IterationStarted { .. } => "iteration.started",
@@ -352,6 +511,10 @@ impl Event {
             | Self::RunAdopted { .. }
             | Self::RunInterrupted { .. }
             | Self::CancelRequested { .. }
+            | Self::KillRequested { .. }
+            | Self::RunPaused { .. }
+            | Self::RunResumed { .. }
+            | Self::SignalReceived { .. }
             | Self::CleanupStarted { .. }
             | Self::RunFinished { .. } => None,
             Self::AttemptStarted { at, .. }
@@ -362,6 +525,11 @@ impl Event {
             | Self::StepSkipped { at, .. }
             | Self::StepCancelled { at }
             | Self::VariablesSet { at, .. }
+            | Self::GateOpened { at, .. }
+            | Self::GateApproved { at, .. }
+            | Self::GateDecided { at, .. }
+            | Self::WaitStarted { at, .. }
+            | Self::WaitReceived { at, .. }
             | Self::BlockStarted { at }
             | Self::BranchChosen { at, .. }
             | Self::IterationStarted { at, .. }
@@ -378,10 +546,15 @@ impl Event {
                 params: Some(value), ..
             }
             | Self::StepCompleted { output: value, .. }
+            | Self::GateOpened { shown: Some(value), .. }
+            | Self::SignalReceived { data: value, .. }
             | Self::VariablesSet { values: value, .. } => Some(value),
             Self::RunAdopted { .. }
             | Self::RunInterrupted { .. }
             | Self::CancelRequested { .. }
+            | Self::KillRequested { .. }
+            | Self::RunPaused { .. }
+            | Self::RunResumed { .. }
             | Self::CleanupStarted { .. }
             | Self::AttemptStarted { params: None, .. }
             | Self::AttemptFailed { .. }
@@ -389,6 +562,11 @@ impl Event {
             | Self::StepHandled { .. }
             | Self::StepSkipped { .. }
             | Self::StepCancelled { .. }
+            | Self::GateOpened { shown: None, .. }
+            | Self::GateApproved { .. }
+            | Self::GateDecided { .. }
+            | Self::WaitStarted { .. }
+            | Self::WaitReceived { .. }
             | Self::BlockStarted { .. }
             | Self::BranchChosen { .. }
             | Self::IterationStarted { .. }
@@ -411,6 +589,8 @@ impl Event {
                 params: Some(value), ..
             }
             | Self::StepCompleted { output: value, .. }
+            | Self::GateOpened { shown: Some(value), .. }
+            | Self::SignalReceived { data: value, .. }
             | Self::VariablesSet { values: value, .. } => value,
             _ => return,
         };

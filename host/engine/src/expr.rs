@@ -27,6 +27,7 @@ mod tests;
 
 pub use budget::Budget;
 pub use error::{EvaluationError, SyntaxError};
+pub(crate) use functions::moment;
 pub use functions::{Form, Function, Kind, functions};
 pub use names::{Members, Names, Root};
 pub use references::{Reference, Segment, references};

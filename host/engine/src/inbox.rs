@@ -56,6 +56,9 @@ pub enum Request {
         /// Which of the gate's options were chosen.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         selections: Vec<String>,
+        /// What was filled into the gate's form, checked against it by whoever posts the message.
+        #[serde(default, skip_serializing_if = "Data::is_null")]
+        form: Data,
     },
     /// Tell that something happened outside, for a `wait` with this topic.
     Signal {
@@ -103,18 +106,4 @@ pub enum Verdict {
         /// What there is instead.
         reason: String,
     },
-}
-
-impl Request {
-    /// Returns the word for this kind of request.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Cancel { .. } => "cancel",
-            Self::Kill { .. } => "kill",
-            Self::Pause { .. } => "pause",
-            Self::Resume => "resume",
-            Self::Decide { .. } => "decide",
-            Self::Signal { .. } => "signal",
-        }
-    }
 }

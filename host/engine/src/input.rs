@@ -4,6 +4,7 @@ use crate::data::Data;
 use crate::event::Metrics;
 use crate::failure::Failure;
 use crate::id::{Fence, Generation};
+use crate::inbox::Message;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -16,7 +17,9 @@ pub enum Input {
     Tick,
     /// An attempt ended.
     Reported(Report),
-    /// Somebody asks for the run to be cancelled.
+    /// A message of the inbox is to be answered.
+    Message(Message),
+    /// The host asks for the run to be cancelled, without a message.
     CancelRequested {
         /// Why, for people.
         reason: String,
@@ -72,6 +75,17 @@ pub struct Situation {
     pub now: Timestamp,
     /// How many attempts may be started.
     pub permits: u32,
+    /// Whether the host keeps a run of which nothing is under way.
+    pub parking: Parking,
+}
+
+/// What a host does with a run in which everything waits, or which is paused, and of which nothing is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parking {
+    /// It keeps the run in memory and its owner, and asks it again at its next deadline.
+    Keep,
+    /// It lets go of the run: the decision parks it, and it must be adopted before anything else happens.
+    LetGo,
 }
 
 /// Why an input was not accepted. The run is unchanged.
@@ -89,6 +103,9 @@ pub enum Rejected {
     /// The host let go of the run; it must be adopted first.
     #[error("the run was interrupted and not adopted since")]
     Interrupted,
+    /// The last decision parked the run; it must be adopted first.
+    #[error("the run is parked and was not adopted since")]
+    Parked,
     /// The run was already asked to cancel.
     #[error("the run is already being cancelled")]
     AlreadyCancelling,

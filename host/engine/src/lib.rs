@@ -17,21 +17,23 @@ pub mod plan;
 pub mod result;
 pub mod run;
 pub mod time;
+pub mod transitions;
 pub mod value;
 
 pub use append::{Append, RunRow, RunStatus, Writer};
 pub use data::{Data, InvalidData};
 pub use effect::{Attempt, EffectChange};
-pub use event::{EVENT_ENCODING, Ending, Event, Metrics, Recorded, StepReference};
+pub use event::{Cause, EVENT_ENCODING, Ending, Event, GateOption, Metrics, Recorded, StepReference};
 pub use expr::{
     Budget, EvaluationError, Expression, Members, Names, Root, SyntaxError, Template, TemplatePart, ValueSource,
 };
 pub use failure::{Failure, FailureClass};
 pub use id::{Digest, Fence, Generation, Occurrence, RunId, StepPath, Version};
 pub use inbox::{Answer, Message, MessageId, Request, Verdict};
-pub use input::{AttemptOutcome, Input, Rejected, Report, Situation, Start};
+pub use input::{AttemptOutcome, Input, Parking, Rejected, Report, Situation, Start};
 pub use plan::Plan;
 pub use result::{StepResult, StepStatus};
-pub use run::{Decision, Orphan, Run, Staged};
+pub use run::{Adoption, Decision, FormerOwner, Orphan, Run, Staged, Waiting};
 pub use time::Timestamp;
+pub use transitions::{RequestKind, Standing};
 pub use value::{Blob, Value};

@@ -153,6 +153,10 @@ pub enum NodeKind {
     Set(Vec<(String, ValueSource)>),
     /// Fails with a text.
     Fail(Template),
+    /// Waits until people have decided.
+    Gate(Box<Gate>),
+    /// Waits for a time or a signal.
+    Wait(Box<Wait>),
 }
 
 /// The action that a call means.
@@ -191,6 +195,87 @@ pub struct Call {
     /// The names of the snippets that go with its prompt: those of outer blocks first, its own last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<String>,
+}
+
+/// A question to people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// The word after `gate`: who is asked, and how.
+    pub kind: String,
+    /// What is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<Template>,
+    /// What is shown with the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub show: Option<ValueSource>,
+    /// What programs that resolve gates are given with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<ValueSource>,
+    /// What can be chosen: a list, or a map from values to labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<ValueSource>,
+    /// The schema of what is to be filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Data>,
+    /// How long it stays open; for ever if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "encoding::optional_millis")]
+    pub timeout: Option<Duration>,
+    /// What happens when nobody has decided until then.
+    pub on_timeout: OnTimeout,
+    /// What a rejection does.
+    pub on_reject: OnReject,
+    /// How many different people must approve, at least 1.
+    pub min_approvals: u32,
+}
+
+/// What happens when the time of a gate or a wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnTimeout {
+    /// The step fails.
+    Fail,
+    /// The step completes with the marker `timed_out`.
+    Continue,
+}
+
+/// What a rejection does to a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnReject {
+    /// The gate fails.
+    Fail,
+    /// The gate completes with the marker `rejected`.
+    Skip,
+}
+
+/// A wait.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Wait {
+    /// What it waits for.
+    pub until: WaitUntil,
+    /// How long it waits for a signal; for ever if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "encoding::optional_millis")]
+    pub timeout: Option<Duration>,
+    /// What happens when no signal came until then.
+    pub on_timeout: OnTimeout,
+}
+
+/// What ends a wait.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitUntil {
+    /// That this long has passed: a duration such as `30s`, or a number of seconds.
+    Passed(ValueSource),
+    /// That it is this time (RFC 3339).
+    Time(ValueSource),
+    /// That a signal came.
+    Signal {
+        /// With this topic.
+        topic: ValueSource,
+        /// With this correlation; any if not given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        correlation: Option<ValueSource>,
+    },
 }
 
 /// What the failure of a step does to the block around it.
@@ -454,7 +539,9 @@ impl Plan {
             | NodeKind::Parallel(_)
             | NodeKind::Always(_)
             | NodeKind::Set(_)
-            | NodeKind::Fail(_) => None,
+            | NodeKind::Fail(_)
+            | NodeKind::Gate(_)
+            | NodeKind::Wait(_) => None,
         })
     }
 

@@ -3,25 +3,33 @@
 mod decide;
 mod evolve;
 mod frame;
+mod gate;
 mod orphan;
+mod parking;
 mod progress;
+mod requests;
 mod retry;
 mod scope;
 mod view;
+mod wait;
+mod waiting;
 
 pub use decide::{Decision, Staged};
-pub use orphan::{Orphan, Unrestorable};
+pub use orphan::{Adoption, FormerOwner, Orphan, Unrestorable};
+pub use wait::{LONGEST_WAIT, MAX_SIGNALS};
+pub use waiting::Waiting;
 
 use crate::append::{RunRow, RunStatus};
 use crate::data::Data;
 use crate::effect::{Attempt, EffectChange};
 use crate::event::{Ending, Metrics};
 use crate::id::{Digest, Fence, Generation, RunId, Version};
-use crate::plan::{Call, NodeKind, Plan};
+use crate::plan::{Call, NodeIndex, NodeKind, Plan};
 use crate::result::StepResult;
 use crate::time::Timestamp;
 use crate::value::Value;
 use frame::{Frame, FrameKey, State};
+use requests::Asked;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -43,12 +51,19 @@ pub struct Run {
     inputs: Data,
     injected: BTreeMap<String, String>,
     dry_run: bool,
-    cancel: Option<String>,
+    cancel: Option<Asked>,
+    kill: Option<Asked>,
+    pause: Option<Asked>,
     metrics: Metrics,
     frames: BTreeMap<FrameKey, Frame>,
     scopes: scope::Scopes,
     flights: BTreeMap<Fence, Flight>,
     deadlines: BTreeSet<(Timestamp, FrameKey)>,
+    /// The gates that are open.
+    gates: BTreeSet<FrameKey>,
+    /// How the latest occurrence of each gate ended.
+    settled: BTreeMap<NodeIndex, gate::Settled>,
+    signals: wait::Signals,
     changes: Vec<EffectChange>,
     /// Frames that may have something to decide. Derived: a restored run has all its frames here.
     ready: BTreeSet<FrameKey>,
@@ -56,6 +71,8 @@ pub struct Run {
     wanting: BTreeSet<FrameKey>,
     /// The latest time that a decision was made at, also one without events: deadlines up to it have been looked at.
     looked_at: Timestamp,
+    /// The status that the last decision gave the row.
+    row_status: RunStatus,
 }
 
 /// A delivery that is under way.
@@ -88,15 +105,21 @@ impl Run {
             injected: BTreeMap::new(),
             dry_run: false,
             cancel: None,
+            kill: None,
+            pause: None,
             metrics: Metrics::new(),
             frames: BTreeMap::new(),
             scopes: scope::Scopes::default(),
             flights: BTreeMap::new(),
             deadlines: BTreeSet::new(),
+            gates: BTreeSet::new(),
+            settled: BTreeMap::new(),
+            signals: wait::Signals::default(),
             changes: Vec::new(),
             ready: BTreeSet::new(),
             wanting: BTreeSet::new(),
             looked_at: Timestamp::default(),
+            row_status: RunStatus::Running,
         }
     }
 
@@ -123,12 +146,14 @@ impl Run {
     /// Returns what the run is doing.
     pub fn status(&self) -> RunStatus {
         match &self.phase {
-            Phase::New | Phase::Active => RunStatus::Running,
+            // What the last decision said: whether a run that waits is parked depends on when it was looked at.
+            Phase::New | Phase::Active => self.row_status,
             Phase::Interrupted => RunStatus::Interrupted,
             Phase::Finished { ending, .. } => match ending {
                 Ending::Completed => RunStatus::Completed,
                 Ending::Failed { .. } => RunStatus::Failed,
                 Ending::Cancelled { .. } => RunStatus::Cancelled,
+                Ending::Killed { .. } => RunStatus::Killed,
             },
         }
     }
@@ -163,21 +188,6 @@ impl Run {
             wake_at: self.next_deadline(),
             version: self.version,
         }
-    }
-
-    /// Returns when the run wants an [`crate::Input::Tick`] without anything happening.
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.first().map(|(at, _)| *at)
-    }
-
-    /// Returns whether another [`crate::Input::Tick`] would go on at once: the last decision stopped at its bound.
-    pub fn has_more(&self) -> bool {
-        !self.ready.is_empty() && matches!(self.phase, Phase::Active)
-    }
-
-    /// Returns whether attempts could be started if there were permits.
-    pub fn wants_permits(&self) -> bool {
-        !self.wanting.is_empty() && matches!(self.phase, Phase::Active)
     }
 
     /// Takes the changes of the effects since the last call, in order.
@@ -240,13 +250,25 @@ impl Run {
             ("injected", self.injected == replayed.injected),
             ("dry_run", self.dry_run == replayed.dry_run),
             ("cancel", self.cancel == replayed.cancel),
+            ("kill", self.kill == replayed.kill),
+            ("pause", self.pause == replayed.pause),
             ("metrics", self.metrics == replayed.metrics),
             ("frames", self.frames == replayed.frames),
             ("scopes", self.scopes == replayed.scopes),
+            ("gates", self.gates == replayed.gates),
+            ("settled", self.settled == replayed.settled),
+            ("signals", self.signals == replayed.signals),
             ("flights", self.flights == replayed.flights),
             ("deadlines", due(self) == due(replayed)),
         ];
         parts.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
+    }
+
+    /// Returns why the run was cancelled, nothing if it was not.
+    fn cancel_reason(&self) -> String {
+        self.cancel
+            .as_ref()
+            .map_or_else(String::new, |asked| asked.reason.clone())
     }
 
     /// Returns how many steps have begun and not ended and how many scopes are open: what a run costs in memory

@@ -33,6 +33,21 @@ impl Timestamp {
     }
 }
 
+/// Returns the duration that a number with a unit (`ms s m h d`) stands for; without one it counts seconds.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    let millis = digits.parse::<u64>().ok()?.checked_mul(factor)?;
+    i64::try_from(millis).ok().map(|_| Duration::from_millis(millis))
+}
+
 impl fmt::Display for Timestamp {
     /// Writes the moment as RFC 3339 in UTC with milliseconds (days-to-civil conversion after Howard Hinnant,
     /// "chrono-Compatible Low-Level Date Algorithms").

@@ -12,8 +12,8 @@ use crate::permits::{Permits, Taken};
 use cofferdam_engine::plan::Plan;
 use cofferdam_engine::run::MAX_EVENTS_PER_DECISION;
 use cofferdam_engine::{
-    AttemptOutcome, Decision, EffectChange, FailureClass, Fence, Generation, Input, Orphan, Recorded, Rejected, Report,
-    Run, Situation,
+    Adoption, AttemptOutcome, Decision, EffectChange, FailureClass, Fence, FormerOwner, Generation, Input, Orphan,
+    Parking, Recorded, Rejected, Report, Run, Situation,
 };
 use cofferdam_store::{Claim, ClaimError, Fate, Position, RunLog, StoreError, Ticket, Within};
 use guests::{Guests, Reported};
@@ -180,7 +180,14 @@ impl Driver {
         self.cautious = true;
         let (mut permits, situation) = self.situation(orphan.look());
         let host = self.surroundings.log.host().to_string();
-        let decision = orphan.adopt(&self.plan, generation, &host, alive, situation);
+        let adoption = Adoption {
+            generation,
+            host: &host,
+            alive,
+            owner: FormerOwner::LetGo,
+            messages: Vec::new(),
+        };
+        let decision = orphan.adopt(&self.plan, adoption, situation);
         self.settle_decision(decision, &mut permits, NO_WRITER, Vec::new())
     }
 
@@ -278,6 +285,7 @@ impl Driver {
         let situation = Situation {
             now: clock::now().max(run.started_at()),
             permits: permits.count(),
+            parking: Parking::Keep,
         };
         (permits, situation)
     }

@@ -1,9 +1,9 @@
 //! How tests play a run step by step: no store, no threads, a clock that moves when told to.
 
 use cofferdam_engine::{
-    Append, Attempt, AttemptOutcome, Data, Decision, EffectChange, Ending, Event, Failure, FailureClass, Fence,
-    Generation, Input, Metrics, Orphan, Plan, Recorded, Rejected, Report, Run, RunId, RunStatus, Situation, Start,
-    Timestamp, Writer,
+    Adoption, Answer, Append, Attempt, AttemptOutcome, Data, Decision, EffectChange, Ending, Event, Failure,
+    FailureClass, Fence, FormerOwner, Generation, Input, Message, MessageId, Metrics, Orphan, Parking, Plan, Recorded,
+    Rejected, Report, Request, Run, RunId, RunRow, RunStatus, Situation, Start, Timestamp, Verdict, Writer,
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,13 @@ pub struct Scenario {
     pub capacity: u32,
     /// The most attempts that were under way at the same time.
     pub most_in_flight: usize,
+    /// Whether the host keeps a run of which nothing is under way.
+    pub parking: Parking,
+    /// The row that the latest append gave the run.
+    pub row: Option<RunRow>,
+    /// What the run said to messages, oldest first.
+    pub answers: Vec<Answer>,
+    messages: u64,
     run: Option<Run>,
     flights: BTreeMap<Fence, Attempt>,
 }
@@ -89,6 +96,10 @@ impl Scenario {
             now: Timestamp::from_millis(1_000_000),
             capacity: u32::MAX,
             most_in_flight: 0,
+            parking: Parking::Keep,
+            row: None,
+            answers: Vec::new(),
+            messages: 0,
             run: Some(Run::new(RUN)),
             flights: BTreeMap::new(),
         }
@@ -124,12 +135,17 @@ impl Scenario {
     fn situation(&self, input: &Input) -> Situation {
         let over = match input {
             Input::Reported(report) => usize::from(self.flights.contains_key(&report.fence)),
-            Input::Start(_) | Input::Tick | Input::CancelRequested { .. } | Input::InterruptRequested => 0,
+            Input::Start(_)
+            | Input::Tick
+            | Input::Message(_)
+            | Input::CancelRequested { .. }
+            | Input::InterruptRequested => 0,
         };
         let busy = u32::try_from(self.flights.len() - over).unwrap_or(u32::MAX);
         Situation {
             now: self.now,
             permits: self.capacity.saturating_sub(busy),
+            parking: self.parking,
         }
     }
 
@@ -180,6 +196,8 @@ impl Scenario {
                 for append in taken.0.into_inner() {
                     assert_eq!(append.expected.0 as usize, self.log.len(), "appends follow each other");
                     self.log.extend(append.events);
+                    self.row = Some(append.row);
+                    self.answers.extend(append.answers);
                     assert_eq!(
                         append.row.version.0 as usize,
                         self.log.len(),
@@ -276,19 +294,63 @@ impl Scenario {
         });
     }
 
+    /// Returns the next message: `by` asks for `request`.
+    pub fn letter(&mut self, by: &str, request: Request) -> Message {
+        self.messages += 1;
+        Message {
+            id: MessageId(self.messages),
+            at: self.now,
+            by: by.to_owned(),
+            request,
+        }
+    }
+
+    /// Hands the run a message; a run that is parked is adopted for it. Returns what the run says to it.
+    ///
+    /// # Panics
+    /// If the run says nothing.
+    pub fn ask(&mut self, by: &str, request: Request) -> Verdict {
+        let message = self.letter(by, request);
+        let id = message.id;
+        if self.status().is_parked() {
+            self.adopt_with([], vec![message]);
+        } else {
+            self.decide(Input::Message(message));
+        }
+        let answer = self.answers.iter().find(|answer| answer.message == id);
+        answer.expect("every message is answered").verdict.clone()
+    }
+
     /// Drops the run with everything under way and adopts it from its log; the deliveries called `alive` go on.
     pub fn adopt<const N: usize>(&mut self, alive: [&str; N]) {
+        self.adopt_with(alive, Vec::new());
+    }
+
+    /// Does what [`Self::adopt`] does, with messages in the inbox.
+    pub fn adopt_with<const N: usize>(&mut self, alive: [&str; N], messages: Vec<Message>) {
         let alive: BTreeMap<Fence, Attempt> = alive
             .iter()
             .map(|name| self.attempt(name).clone())
             .map(|attempt| (attempt.fence, attempt))
             .collect();
         let generation = Generation(self.run().generation().0 + 1);
+        let owner = if self.status().is_parked() {
+            FormerOwner::LetGo
+        } else {
+            FormerOwner::Died
+        };
         let orphan = Orphan::restore(RUN, &self.plan, &self.log).expect("the log can be replayed");
         let fences: BTreeSet<Fence> = alive.keys().copied().collect();
         self.flights = alive;
         let situation = self.situation(&Input::Tick);
-        let decision = orphan.adopt(&self.plan, generation, "host", &fences, situation);
+        let adoption = Adoption {
+            generation,
+            host: "host",
+            alive: &fences,
+            owner,
+            messages,
+        };
+        let decision = orphan.adopt(&self.plan, adoption, situation);
         self.take(decision);
         while self.run().has_more() {
             self.tick();

@@ -85,6 +85,10 @@ impl View<'_> {
                 more.push(("look", format!("cofferdam show {}", self.short)));
                 ("cancelled", format!("cancelled at {when}: {}", harmless(reason)), None)
             }
+            Ending::Killed { reason } => {
+                more.push(("look", format!("cofferdam show {}", self.short)));
+                ("killed", format!("killed at {when}: {}", harmless(reason)), None)
+            }
             Ending::Failed { step, failure } => {
                 let node = self.progress.plan.find(step);
                 let what = node.map_or_else(String::new, |node| match detail(self.progress.plan.node(node)) {

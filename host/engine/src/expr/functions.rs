@@ -6,6 +6,8 @@ mod table;
 mod text;
 mod time;
 
+pub(crate) use time::moment;
+
 use super::arithmetic::with_article;
 use super::budget::Budget;
 use super::error::Problem;

@@ -171,7 +171,13 @@ impl Walk<'_> {
                     self.node(branch.node, links, depth + 1)?;
                 }
             }
-            NodeKind::Set(_) | NodeKind::Fail(_) => {}
+            NodeKind::Gate(gate) if gate.min_approvals == 0 => {
+                return Err(InvalidPlan::Impossible {
+                    path: node.path.clone(),
+                    what: "number of approvals",
+                });
+            }
+            NodeKind::Gate(_) | NodeKind::Wait(_) | NodeKind::Set(_) | NodeKind::Fail(_) => {}
         }
         let end = self.next();
         self.index.links[at.0 as usize].end = end;

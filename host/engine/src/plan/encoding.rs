@@ -5,7 +5,10 @@ use crate::id::Digest;
 use serde::{Deserialize, Serialize};
 
 /// The version of the encoding that this release writes. It reads this and all earlier ones.
-pub const PLAN_ENCODING: u32 = 1;
+pub const PLAN_ENCODING: u32 = 2;
+
+/// The number that digests are made with: a new encoding gives no old plan another digest.
+const DIGEST_ENCODING: u32 = 1;
 
 /// Why stored bytes are not a plan.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +46,7 @@ struct Read {
 impl Plan {
     /// Returns the bytes that stand for this plan on disk.
     pub fn encode(&self) -> Vec<u8> {
-        write(self.parts())
+        write(PLAN_ENCODING, self.parts())
     }
 
     /// Returns the plan that `bytes` stand for.
@@ -60,12 +63,9 @@ impl Plan {
     }
 }
 
-fn write(parts: &Parts) -> Vec<u8> {
-    serde_json::to_vec(&Written {
-        encoding: PLAN_ENCODING,
-        plan: parts,
-    })
-    .expect("names are the only keys and numbers are finite, so that a plan can always be written")
+fn write(encoding: u32, parts: &Parts) -> Vec<u8> {
+    serde_json::to_vec(&Written { encoding, plan: parts })
+        .expect("names are the only keys and numbers are finite, so that a plan can always be written")
 }
 
 /// Returns the digest of what `parts` mean: without places in the text, titles and descriptions.
@@ -78,7 +78,7 @@ pub(super) fn digest(parts: &Parts) -> Digest {
     for node in &mut meaning.nodes {
         node.place = super::Place::default();
     }
-    Digest::of(&write(&meaning))
+    Digest::of(&write(DIGEST_ENCODING, &meaning))
 }
 
 pub(super) mod millis {

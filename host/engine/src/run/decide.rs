@@ -3,12 +3,13 @@
 use super::frame::{CallPhase, FrameKey, State};
 use super::progress::Next;
 use super::{MAX_EVENTS_PER_DECISION, Phase, Run, retry};
-use crate::append::{Append, Writer};
+use crate::append::{Append, RunStatus, Writer};
 use crate::data::Data;
-use crate::event::{AfterFailure, Event, Metrics, Recorded, StepReference};
+use crate::event::{AfterFailure, Cause, Event, Metrics, Recorded, StepReference};
 use crate::failure::{Failure, FailureClass};
 use crate::id::{Fence, Version};
-use crate::input::{AttemptOutcome, Input, Rejected, Report, Situation, Start};
+use crate::inbox::Answer;
+use crate::input::{AttemptOutcome, Input, Parking, Rejected, Report, Situation, Start};
 use crate::plan::{NodeKind, OnFail, Plan};
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -55,8 +56,10 @@ pub(super) struct Transition<'a> {
     pub(super) plan: &'a Plan,
     pub(super) now: Timestamp,
     pub(super) permits: u32,
+    parking: Parking,
     expected: Version,
     events: Vec<Recorded>,
+    pub(super) answers: Vec<Answer>,
 }
 
 impl<'a> Transition<'a> {
@@ -70,8 +73,10 @@ impl<'a> Transition<'a> {
             plan,
             now,
             permits: situation.permits,
+            parking: situation.parking,
             expected,
             events: Vec::new(),
+            answers: Vec::new(),
         }
     }
 
@@ -97,11 +102,11 @@ impl<'a> Transition<'a> {
         }
         while self.events.len() < MAX_EVENTS_PER_DECISION && matches!(self.run.phase, Phase::Active) {
             let permits = self.free_permits();
-            if permits > 0 && !self.run.wanting.is_empty() {
+            if permits > 0 && self.run.wants_permits() {
                 let wanting = std::mem::take(&mut self.run.wanting);
                 self.run.ready.extend(wanting);
             }
-            let Some(key) = self.run.ready.first().cloned() else {
+            let Some(key) = self.run.next_ready().cloned() else {
                 break;
             };
             match self.run.next(self.plan, &key, self.now, permits) {
@@ -132,8 +137,14 @@ impl<'a> Transition<'a> {
         self.permits.min(most.saturating_sub(busy))
     }
 
-    pub(super) fn finish(self) -> Decision {
-        if self.events.is_empty() {
+    pub(super) fn finish(mut self) -> Decision {
+        let before = self.run.row_status;
+        self.run.row_status = match self.parking {
+            Parking::Keep => RunStatus::Running,
+            Parking::LetGo => self.run.status_when_let_go(self.now),
+        };
+        // A run may come to rest without an event: its last decision stopped at its bound.
+        if self.events.is_empty() && self.answers.is_empty() && self.run.row_status == before {
             return Decision::Unchanged(self.run);
         }
         let append = Append {
@@ -142,7 +153,7 @@ impl<'a> Transition<'a> {
             expected: self.expected,
             events: self.events,
             row: self.run.row(),
-            answers: Vec::new(),
+            answers: self.answers,
         };
         Decision::Staged(Staged { run: self.run, append })
     }
@@ -228,7 +239,11 @@ impl Run {
                     transition.report(&key, report);
                 }
             }
-            Input::CancelRequested { reason } => transition.record(Event::CancelRequested { reason }),
+            Input::Message(message) => transition.message(&message, None),
+            Input::CancelRequested { reason } => {
+                let cause = Cause::default();
+                transition.record(Event::CancelRequested { reason, cause });
+            }
             Input::InterruptRequested => {
                 let stopped = transition.run.flights.keys().copied().collect();
                 transition.record(Event::RunInterrupted { stopped });
@@ -239,10 +254,13 @@ impl Run {
     }
 
     fn accepts(&self, input: &Input) -> Result<(), Rejected> {
+        let parked = self.row_status != RunStatus::Running;
         match (&self.phase, input) {
             (Phase::New, Input::Start(_)) => Ok(()),
             (Phase::New, _) => Err(Rejected::NotStarted),
             (_, Input::Start(_)) => Err(Rejected::AlreadyStarted),
+            // There is always an answer; that of a run that has ended changes nothing.
+            (Phase::Finished { .. }, Input::Message(_)) => Ok(()),
             (Phase::Finished { .. } | Phase::Interrupted, Input::Reported(report)) => Err(stale(report)),
             (Phase::Finished { .. }, _) => Err(Rejected::Finished),
             (Phase::Interrupted, _) => Err(Rejected::Interrupted),
@@ -254,8 +272,12 @@ impl Run {
                     Err(stale(report))
                 }
             }
+            (Phase::Active, _) if parked => Err(Rejected::Parked),
             (Phase::Active, Input::CancelRequested { .. }) if self.cancel.is_some() => Err(Rejected::AlreadyCancelling),
-            (Phase::Active, Input::Tick | Input::CancelRequested { .. } | Input::InterruptRequested) => Ok(()),
+            (
+                Phase::Active,
+                Input::Tick | Input::Message(_) | Input::CancelRequested { .. } | Input::InterruptRequested,
+            ) => Ok(()),
         }
     }
 

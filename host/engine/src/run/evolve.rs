@@ -4,12 +4,15 @@ use super::frame::{
     BranchState, CallPhase, CallState, ChildEnd, Frame, FrameKey, Handling, LoopState, ParallelState, Root, Sequence,
     State,
 };
+use super::gate::{self, Decision, GateState};
+use super::requests::Asked;
 use super::scope::{self, ScopeId};
+use super::wait::{Signal, WaitState};
 use super::{Flight, Phase, Run};
 use crate::data::Data;
 use crate::effect::EffectChange;
 use crate::event::{AfterFailure, Ending, Event, Metrics, Recorded, SkipReason, StepReference};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureClass};
 use crate::id::{Fence, Occurrence, Version};
 use crate::plan::{NodeIndex, NodeKind, Plan};
 use crate::result::{StepResult, StepStatus};
@@ -50,10 +53,31 @@ impl Run {
                 self.phase = Phase::Interrupted;
                 self.lose(stopped, 0);
             }
-            Event::CancelRequested { reason } => {
-                self.cancel = Some(reason.clone());
+            Event::CancelRequested { reason, cause } => {
+                self.cancel = Some(Asked {
+                    at: recorded.at,
+                    reason: reason.clone(),
+                    cause: cause.clone(),
+                });
+                // What is paused could not be left in good order.
+                self.pause = None;
                 self.cancel_frames(plan, None);
             }
+            Event::KillRequested { reason, cause } => {
+                self.kill = Some(Asked {
+                    at: recorded.at,
+                    reason: reason.clone(),
+                    cause: cause.clone(),
+                });
+            }
+            Event::RunPaused { reason, cause } => {
+                self.pause = Some(Asked {
+                    at: recorded.at,
+                    reason: reason.clone(),
+                    cause: cause.clone(),
+                });
+            }
+            Event::RunResumed { .. } => self.pause = None,
             Event::CleanupStarted { ending } => {
                 if let Some(Frame {
                     state: State::Root(root),
@@ -140,7 +164,7 @@ impl Run {
                 let Some(key) = self.locate(plan, at) else { return };
                 let result = self.blank(plan, &key, StepStatus::Cancelled);
                 let ending = Ending::Cancelled {
-                    reason: self.cancel.clone().unwrap_or_default(),
+                    reason: self.cancel_reason(),
                 };
                 self.end(plan, &key, Some(result), ChildEnd::Left(ending));
             }
@@ -149,6 +173,77 @@ impl Run {
                 let scope = self.scope_of(plan, &key);
                 self.scopes.set(scope, values.data());
                 self.end(plan, &key, None, ChildEnd::Completed);
+            }
+            Event::GateOpened {
+                at,
+                prompt,
+                options,
+                shown,
+                deadline,
+            } => {
+                let state = GateState {
+                    prompt: prompt.clone(),
+                    options: options.clone(),
+                    shown: shown.clone(),
+                    deadline: *deadline,
+                    approvals: Vec::new(),
+                    decision: None,
+                };
+                self.gate_opened(plan, at, state);
+            }
+            Event::GateApproved { at, cause } => {
+                let Some(key) = self.locate(plan, at) else { return };
+                if let Some(State::Gate(state)) = self.frames.get_mut(&key).map(|frame| &mut frame.state) {
+                    state.approvals.push(cause.by.clone().unwrap_or_default());
+                }
+            }
+            Event::GateDecided {
+                at,
+                approved,
+                feedback,
+                selections,
+                form,
+                cause,
+            } => {
+                let decision = Decision {
+                    approved: *approved,
+                    feedback: feedback.clone(),
+                    selections: selections.clone(),
+                    form: form.clone(),
+                    by: cause.by.clone(),
+                    at: recorded.at,
+                };
+                self.gate_decided(plan, at, decision, cause);
+            }
+            Event::WaitStarted {
+                at,
+                topic,
+                correlation,
+                due,
+            } => {
+                let state = WaitState {
+                    topic: topic.clone(),
+                    correlation: correlation.clone(),
+                    due: *due,
+                    received: None,
+                };
+                self.wait_started(plan, at, state);
+            }
+            Event::WaitReceived { at, signal } => self.wait_received(plan, at, *signal),
+            Event::SignalReceived {
+                topic,
+                correlation,
+                data,
+                key,
+                ..
+            } => {
+                let signal = Signal {
+                    topic: topic.clone(),
+                    correlation: correlation.clone(),
+                    data: data.clone(),
+                    at: recorded.at,
+                };
+                self.signal_received(recorded.sequence, signal, key.as_deref());
             }
             Event::BlockStarted { at } => self.block_started(plan, at),
             Event::BranchChosen { at, arm } => {
@@ -182,6 +277,8 @@ impl Run {
         self.ready.clear();
         self.wanting.clear();
         self.deadlines.clear();
+        self.gates.clear();
+        self.signals = super::wait::Signals::default();
         self.changes
             .extend(self.flights.keys().map(|fence| EffectChange::Ended(*fence)));
         self.flights.clear();
@@ -294,6 +391,17 @@ impl Run {
             // Row C24: what comes after sees that there is no output because of a failure.
             let error = failure.to_data(at.step.as_str(), attempts);
             result.output = Value::new(Data::map([("__error__", error)]));
+        }
+        match self.frames.get(&key).map(|frame| &frame.state) {
+            Some(State::Gate(state)) => {
+                let (output, markers) = gate::failed_result(state, failure);
+                result.output = Value::new(output);
+                result.markers = markers;
+            }
+            Some(State::Wait(_)) if failure.class == FailureClass::Timeout => {
+                result.markers = vec!["timed_out".to_owned()];
+            }
+            _ => {}
         }
         match then {
             AfterFailure::Continue => self.end(plan, &key, Some(result), ChildEnd::Continued),
@@ -442,7 +550,7 @@ impl Run {
             let (status, error) = match ending {
                 Ending::Completed => (StepStatus::Completed, None),
                 Ending::Failed { failure, .. } => (StepStatus::Failed, Some(failure.clone())),
-                Ending::Cancelled { .. } => (StepStatus::Cancelled, None),
+                Ending::Cancelled { .. } | Ending::Killed { .. } => (StepStatus::Cancelled, None),
             };
             StepResult {
                 markers: markers.to_vec(),
@@ -461,13 +569,13 @@ impl Run {
         }
         let end = match ending {
             Ending::Completed => ChildEnd::Completed,
-            Ending::Failed { .. } | Ending::Cancelled { .. } => ChildEnd::Left(ending.clone()),
+            Ending::Failed { .. } | Ending::Cancelled { .. } | Ending::Killed { .. } => ChildEnd::Left(ending.clone()),
         };
         self.end(plan, &key, result, end);
     }
 
     /// Opens the frame of a step, or replaces its state when the step is at its next round.
-    fn begin(&mut self, plan: &Plan, at: &StepReference, state: impl FnOnce(ScopeId) -> State) {
+    pub(super) fn begin(&mut self, plan: &Plan, at: &StepReference, state: impl FnOnce(ScopeId) -> State) {
         let Some(key) = self.locate(plan, at) else { return };
         if let Some(frame) = self.frames.get_mut(&key) {
             frame.state = state(frame.scope);
@@ -490,10 +598,33 @@ impl Run {
         self.ready.insert(key);
     }
 
-    /// Takes a call out of the air.
+    /// Takes a call out of the air, and a gate or a wait out of what is waited for.
     fn land(&mut self, key: &FrameKey) {
-        let Some(State::Call(call)) = self.frames.get(key).map(|frame| &frame.state) else {
-            return;
+        let call = match self.frames.get(key).map(|frame| &frame.state) {
+            Some(State::Call(call)) => call,
+            Some(State::Gate(gate)) => {
+                if let Some(deadline) = gate.deadline {
+                    self.deadlines.remove(&(deadline, key.clone()));
+                }
+                let timed_out =
+                    gate.decision.is_none() && gate.deadline.is_some_and(|deadline| deadline <= self.last_at);
+                self.gates.remove(key);
+                if let Some(node) = key.node.filter(|_| timed_out) {
+                    self.gate_timed_out(node);
+                }
+                return;
+            }
+            Some(State::Wait(wait)) => {
+                if let Some(due) = wait.due {
+                    self.deadlines.remove(&(due, key.clone()));
+                }
+                if let Some(topic) = wait.topic.clone() {
+                    let correlation = wait.correlation.clone();
+                    self.wait_over(key, topic, correlation);
+                }
+                return;
+            }
+            Some(State::Root(_) | State::Block(_) | State::Loop(_) | State::Parallel(_)) | None => return,
         };
         if let CallPhase::Running(fence) = call.phase {
             self.flights.remove(&fence);
@@ -600,7 +731,7 @@ impl Run {
         }
     }
 
-    fn locate(&self, plan: &Plan, at: &StepReference) -> Option<FrameKey> {
+    pub(super) fn locate(&self, plan: &Plan, at: &StepReference) -> Option<FrameKey> {
         plan.find(&at.step).map(|node| FrameKey::of(node, &at.occurrence))
     }
 
@@ -645,7 +776,7 @@ fn branch_ended(plan: &Plan, node: NodeIndex, state: &mut ParallelState, positio
         ChildEnd::Left(Ending::Failed { .. }) => {
             state.failed.insert(position);
         }
-        ChildEnd::Continued | ChildEnd::Left(Ending::Completed | Ending::Cancelled { .. }) => {}
+        ChildEnd::Continued | ChildEnd::Left(Ending::Completed | Ending::Cancelled { .. } | Ending::Killed { .. }) => {}
     }
     state.branches[position as usize] = BranchState::Ended(end);
     for dependent in &plan.dependents(node)[position as usize] {
@@ -695,6 +826,6 @@ fn sequence_mut(state: &mut State) -> Option<&mut Sequence> {
             CallPhase::Handling(handling) => Some(&mut handling.sequence),
             CallPhase::Running(_) | CallPhase::Waiting(_) | CallPhase::Lost => None,
         },
-        State::Parallel(_) => None,
+        State::Parallel(_) | State::Gate(_) | State::Wait(_) => None,
     }
 }

@@ -1,6 +1,8 @@
 //! What is going on inside a run: one frame for every step that has begun and not ended.
 
+use super::gate::GateState;
 use super::scope::ScopeId;
+use super::wait::WaitState;
 use crate::event::Ending;
 use crate::failure::Failure;
 use crate::id::{Digest, Fence, Occurrence};
@@ -56,6 +58,10 @@ pub(super) enum State {
     Loop(LoopState),
     /// A parallel block.
     Parallel(Box<ParallelState>),
+    /// A gate.
+    Gate(Box<GateState>),
+    /// A wait.
+    Wait(Box<WaitState>),
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -4,6 +4,7 @@ use super::decide::Transition;
 use super::{Decision, Phase, Run};
 use crate::event::{Event, Recorded};
 use crate::id::{Fence, Generation, RunId};
+use crate::inbox::Message;
 use crate::input::Situation;
 use crate::plan::Plan;
 use std::collections::BTreeSet;
@@ -12,6 +13,30 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 pub struct Orphan {
     run: Run,
+}
+
+/// How a run changes hands.
+#[derive(Clone, Debug)]
+pub struct Adoption<'a> {
+    /// The generation from now on.
+    pub generation: Generation,
+    /// Who takes the run over.
+    pub host: &'a str,
+    /// The deliveries that go on, because their executors live in this process; all others are lost.
+    pub alive: &'a BTreeSet<Fence>,
+    /// What became of the host that had the run.
+    pub owner: FormerOwner,
+    /// The messages of the inbox, oldest first.
+    pub messages: Vec<Message>,
+}
+
+/// What became of the host that had a run before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormerOwner {
+    /// It let go of the run, or it is this host.
+    LetGo,
+    /// It died while it had the run, or was cut off.
+    Died,
 }
 
 /// Why events are not the log of a run.
@@ -63,35 +88,33 @@ impl Orphan {
         &self.run
     }
 
-    /// Takes the run over at `generation` for `host`. Deliveries that are not in `alive` are lost and will be
-    /// delivered again; those in it go on.
+    /// Takes the run over and decides about the messages of its inbox, before anything else goes on.
     ///
-    /// A run that has ended is unchanged.
-    pub fn adopt(
-        self,
-        plan: &Plan,
-        generation: Generation,
-        host: &str,
-        alive: &BTreeSet<Fence>,
-        situation: Situation,
-    ) -> Decision {
-        if matches!(self.run.phase, Phase::Finished { .. }) {
-            return Decision::Unchanged(self.run);
-        }
+    /// The messages belong into this decision: an adoption that ends the run, or parks it, is refused by a log whose
+    /// inbox holds a message that nobody answered. A run that has ended only answers them.
+    pub fn adopt(self, plan: &Plan, adoption: Adoption<'_>, situation: Situation) -> Decision {
+        let before = self.run.standing();
         let mut transition = Transition::new(self.run, plan, situation);
-        let lost = transition
-            .run
-            .flights
-            .keys()
-            .filter(|fence| !alive.contains(fence))
-            .copied()
-            .collect();
-        transition.run.generation = generation;
-        transition.record(Event::RunAdopted {
-            generation,
-            host: host.to_owned(),
-            lost,
-        });
+        if !matches!(transition.run.phase, Phase::Finished { .. }) {
+            let Adoption { host, alive, .. } = adoption;
+            let lost = transition
+                .run
+                .flights
+                .keys()
+                .filter(|fence| !alive.contains(fence))
+                .copied()
+                .collect();
+            transition.run.generation = adoption.generation;
+            transition.record(Event::RunAdopted {
+                generation: adoption.generation,
+                host: host.to_owned(),
+                lost,
+                died: adoption.owner == FormerOwner::Died,
+            });
+        }
+        for message in &adoption.messages {
+            transition.message(message, Some(before));
+        }
         transition.progress();
         transition.finish()
     }

@@ -89,8 +89,24 @@ impl Run {
                 };
                 self.next_of_parallel(plan, key, frame, state, (node, parallel), now, permits)
             }
+            (State::Gate(state), Some((_, node))) => match &node.kind {
+                NodeKind::Gate(gate) => self.next_of_gate(key, frame, state, (node, gate), now),
+                _ => Next::Wait,
+            },
+            (State::Wait(state), Some((_, node))) => match &node.kind {
+                NodeKind::Wait(wait) => self.next_of_wait(key, frame, state, (node, wait), now),
+                _ => Next::Wait,
+            },
             // Only the run itself has no step.
-            (State::Call(_) | State::Block(_) | State::Loop(_) | State::Parallel(_), None) => Next::Wait,
+            (
+                State::Call(_)
+                | State::Block(_)
+                | State::Loop(_)
+                | State::Parallel(_)
+                | State::Gate(_)
+                | State::Wait(_),
+                None,
+            ) => Next::Wait,
         }
     }
 
@@ -113,7 +129,9 @@ impl Run {
                 }
                 // A cancel request that was accepted before the end decides the end (row I06).
                 let ending = match &self.cancel {
-                    Some(reason) => Ending::Cancelled { reason: reason.clone() },
+                    Some(asked) => Ending::Cancelled {
+                        reason: asked.reason.clone(),
+                    },
                     None => body,
                 };
                 self.finished(plan, key, ending, now).into()
@@ -172,7 +190,7 @@ impl Run {
             _ if cleaning => None,
             // What is cancelled ends as cancelled, whatever its `always` blocks do on the way out.
             _ if frame.cancelling => Some(Ending::Cancelled {
-                reason: self.cancel.clone().unwrap_or_default(),
+                reason: self.cancel_reason(),
             }),
             Some(ending) => Some(ending.clone()),
             None => None,
@@ -314,6 +332,14 @@ impl Run {
                 }
                 .into()
             }
+            NodeKind::Gate(gate) => match self.open_gate(&view, node, gate, occurrence) {
+                Ok(event) => event.into(),
+                Err(failure) => failed(failure),
+            },
+            NodeKind::Wait(wait) => match self.start_wait(&view, node, wait, occurrence) {
+                Ok(event) => event.into(),
+                Err(failure) => failed(failure),
+            },
             NodeKind::Fail(template) => match view.text(template) {
                 Ok(text) => failed(Failure::new(FailureClass::Permanent, text)),
                 Err(failure) => failed(failure),
@@ -530,7 +556,7 @@ impl Run {
     fn parallel_ending(&self, plan: &Plan, frame: &Frame, state: &ParallelState, parallel: &Parallel) -> Ending {
         if frame.cancelling {
             return Ending::Cancelled {
-                reason: self.cancel.clone().unwrap_or_default(),
+                reason: self.cancel_reason(),
             };
         }
         let enough = match (parallel.join, parallel.min_success) {
@@ -596,7 +622,7 @@ impl Run {
     }
 }
 
-fn at(node: &Node, occurrence: &Occurrence) -> StepReference {
+pub(super) fn at(node: &Node, occurrence: &Occurrence) -> StepReference {
     StepReference {
         step: node.path.clone(),
         occurrence: occurrence.clone(),
@@ -642,6 +668,6 @@ fn block_of(plan: &Plan, node: Option<NodeIndex>, block: u32) -> &Block {
             OnFail::Handle(block) => block,
             OnFail::Fail | OnFail::Continue => EMPTY,
         },
-        NodeKind::Parallel(_) | NodeKind::Set(_) | NodeKind::Fail(_) => EMPTY,
+        NodeKind::Parallel(_) | NodeKind::Set(_) | NodeKind::Fail(_) | NodeKind::Gate(_) | NodeKind::Wait(_) => EMPTY,
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Scope {
     texts: BTreeMap<Arc<str>, Arc<str>>,
     context: Option<Arc<str>>,
     output: Option<Value>,
+    /// What the latest decision about a gate said.
+    feedback: Option<Arc<str>>,
     last: Option<Arc<StepResult>>,
 }
 
@@ -78,6 +80,7 @@ impl Scopes {
             target.texts.extend(branch.texts);
             target.context = branch.context.or(target.context.take());
             target.output = branch.output.or(target.output.take());
+            target.feedback = branch.feedback.or(target.feedback.take());
             target.last = branch.last.or(target.last.take());
         }
     }
@@ -143,6 +146,16 @@ impl Scopes {
         self.find(scope, &|scope| scope.output.clone())
     }
 
+    pub(super) fn feedback(&self, scope: ScopeId) -> Option<Arc<str>> {
+        self.find(scope, &|scope| scope.feedback.clone())
+    }
+
+    pub(super) fn set_feedback(&mut self, scope: ScopeId, text: &str) {
+        if let Some(target) = self.scopes.get_mut(&scope) {
+            target.feedback = Some(Arc::from(text));
+        }
+    }
+
     pub(super) fn last(&self, scope: ScopeId) -> Option<Arc<StepResult>> {
         self.find(scope, &|scope| scope.last.clone())
     }
@@ -177,11 +190,9 @@ impl Scopes {
             return;
         };
         let result = Arc::new(result);
-        if result.status == StepStatus::Completed && !result.skipped_since {
-            // Blocks make no attempts and have no output of their own.
-            if result.attempts > 0 {
-                target.last = Some(Arc::clone(&result));
-            }
+        // Blocks, gates and waits make no attempts: what they give is not what `prior_output` means.
+        if result.status == StepStatus::Completed && !result.skipped_since && result.attempts > 0 {
+            target.last = Some(Arc::clone(&result));
             if let Some(context) = result.context.as_deref().filter(|context| !context.is_empty()) {
                 target.context = Some(Arc::from(context));
             }

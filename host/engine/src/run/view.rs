@@ -130,6 +130,7 @@ impl View<'_> {
                     .output(self.scope)
                     .map_or_else(String::new, |value| value.data().to_json()),
             ),
+            "gate_feedback" => Some(self.gate_feedback()),
             "workflow_status" => self.cleanup_status().map(str::to_owned),
             "failed_step" => self.handled().map(|(step, _, _)| step),
             "failure_reason" => self.handled().map(|(_, failure, _)| failure.message),
@@ -162,9 +163,14 @@ impl View<'_> {
             State::Root(root) => root.cleanup.as_ref().map(|ending| match ending {
                 Ending::Completed => "completed",
                 Ending::Failed { .. } => "failed",
-                Ending::Cancelled { .. } => "cancelled",
+                Ending::Cancelled { .. } | Ending::Killed { .. } => "cancelled",
             }),
-            State::Call(_) | State::Block(_) | State::Loop(_) | State::Parallel(_) => None,
+            State::Call(_)
+            | State::Block(_)
+            | State::Loop(_)
+            | State::Parallel(_)
+            | State::Gate(_)
+            | State::Wait(_) => None,
         }
     }
 

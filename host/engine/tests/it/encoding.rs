@@ -1,10 +1,10 @@
 //! The stored form of events and plans: golden files, and nothing lost on the way.
 
-use cofferdam_engine::event::{AfterFailure, SkipReason, UnreadableEvent};
+use cofferdam_engine::event::{AfterFailure, EVENT_ENCODING, SkipReason, UnreadableEvent};
 use cofferdam_engine::plan::{InputKind, RetryPolicy, UnreadablePlan};
 use cofferdam_engine::{
-    Data, Digest, Ending, Event, Failure, FailureClass, Fence, Generation, Metrics, Occurrence, Orphan, Plan, Recorded,
-    RunId, StepPath, StepReference, Timestamp, Value,
+    Cause, Data, Digest, Ending, Event, Failure, FailureClass, Fence, Generation, MessageId, Metrics, Occurrence,
+    Orphan, Plan, Recorded, RunId, StepPath, StepReference, Timestamp, Value,
 };
 use cofferdam_testkit::plan_builder::{
     Workflow, always, block, call, choose, do_while, fail, input, json, marker, parallel, repeat_while, set, template,
@@ -39,6 +39,13 @@ fn ending() -> Ending {
     }
 }
 
+fn cause() -> Cause {
+    Cause {
+        message: Some(MessageId(12)),
+        by: Some("ada".to_owned()),
+    }
+}
+
 /// Returns one event of every kind, and of every variant within it.
 fn all_events() -> Vec<Event> {
     let metrics = || Metrics::from([("rows".to_owned(), 12.0), ("usd".to_owned(), 0.5)]);
@@ -61,12 +68,39 @@ fn all_events() -> Vec<Event> {
             generation: Generation(2),
             host: "host-1".to_owned(),
             lost: vec![Fence(7), Fence(9)],
+            died: false,
+        },
+        Event::RunAdopted {
+            generation: Generation(3),
+            host: "host-2".to_owned(),
+            lost: vec![],
+            died: true,
         },
         Event::RunInterrupted {
             stopped: vec![Fence(7)],
         },
         Event::CancelRequested {
             reason: "enough".to_owned(),
+            cause: Cause::default(),
+        },
+        Event::CancelRequested {
+            reason: "enough".to_owned(),
+            cause: cause(),
+        },
+        Event::KillRequested {
+            reason: "enough".to_owned(),
+            cause: cause(),
+        },
+        Event::RunPaused {
+            reason: "lunch".to_owned(),
+            cause: cause(),
+        },
+        Event::RunResumed { cause: cause() },
+        Event::RunFinished {
+            ending: Ending::Killed {
+                reason: "enough".to_owned(),
+            },
+            outputs: Value::new(Data::Null),
         },
         Event::CleanupStarted { ending: ending() },
         Event::CleanupStarted {
@@ -221,7 +255,7 @@ fn the_stored_form_of_events_stays_as_it_is() {
         .collect();
     insta::assert_snapshot!("events", lines.join("\n"));
     for (event, line) in all_events().into_iter().zip(&lines) {
-        let mut back = Event::decode(1, line.as_bytes()).unwrap();
+        let mut back = Event::decode(EVENT_ENCODING, line.as_bytes()).unwrap();
         if let (Some(blob), None) = (event.blob(), back.blob().and_then(|blob| blob.content.as_ref())) {
             back.fill(blob.digest, blob.content.as_ref().unwrap());
         }
@@ -246,8 +280,8 @@ fn the_stored_form_of_a_plan_stays_as_it_is() {
 fn what_a_later_release_wrote_is_refused_by_name() {
     let event = Event::StepHandled { at: at("a", &[]) };
     assert!(matches!(
-        Event::decode(2, &event.encode()),
-        Err(UnreadableEvent::Newer { found: 2 })
+        Event::decode(EVENT_ENCODING + 1, &event.encode()),
+        Err(UnreadableEvent::Newer { found: 3 })
     ));
     assert!(matches!(Event::decode(1, b"{}"), Err(UnreadableEvent::Damaged(_))));
     let plan = String::from_utf8(every_construct().plan().encode()).unwrap();
@@ -382,10 +416,14 @@ fn any_event() -> BoxedStrategy<Event> {
         (any::<u64>(), any::<String>(), any_fences()).prop_map(|(generation, host, lost)| Event::RunAdopted {
             generation: Generation(generation),
             host,
-            lost
+            lost,
+            died: false,
         }),
         any_fences().prop_map(|stopped| Event::RunInterrupted { stopped }),
-        any::<String>().prop_map(|reason| Event::CancelRequested { reason }),
+        any::<String>().prop_map(|reason| Event::CancelRequested {
+            reason,
+            cause: Cause::default()
+        }),
         any_ending().prop_map(|ending| Event::CleanupStarted { ending }),
         (any_ending(), any_value()).prop_map(|(ending, outputs)| Event::RunFinished { ending, outputs }),
     ];
@@ -478,7 +516,7 @@ proptest! {
     #[test]
     fn events_come_back_as_they_were(event in any_event()) {
         let bytes = event.encode();
-        let back = Event::decode(1, &bytes).unwrap();
+        let back = Event::decode(EVENT_ENCODING, &bytes).unwrap();
         assert_eq!(&back, &event);
         assert_eq!(back.encode(), bytes);
     }

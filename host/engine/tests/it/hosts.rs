@@ -2,8 +2,8 @@
 
 use cofferdam_engine::run::{MAX_LOST_DELIVERIES, Unrestorable};
 use cofferdam_engine::{
-    Data, Decision, Event, FailureClass, Fence, Generation, Input, Orphan, Rejected, RunId, RunStatus, Situation,
-    Timestamp,
+    Adoption, Data, Decision, Event, FailureClass, Fence, FormerOwner, Generation, Input, Orphan, Parking, Rejected,
+    RunId, RunStatus, Situation, Timestamp,
 };
 use cofferdam_testkit::Scenario;
 use cofferdam_testkit::plan_builder::{call, parallel, workflow};
@@ -130,8 +130,16 @@ fn an_ended_run_cannot_be_adopted() {
     let situation = Situation {
         now: Timestamp::from_millis(0),
         permits: 1,
+        parking: Parking::Keep,
     };
-    let decision = orphan.adopt(&scenario.plan, Generation(2), "host", &BTreeSet::new(), situation);
+    let adoption = Adoption {
+        generation: Generation(2),
+        host: "host",
+        alive: &BTreeSet::new(),
+        owner: FormerOwner::Died,
+        messages: Vec::new(),
+    };
+    let decision = orphan.adopt(&scenario.plan, adoption, situation);
     assert!(matches!(decision, Decision::Unchanged(run) if run.status() == RunStatus::Completed));
 }
 

@@ -16,12 +16,14 @@ fn messages() -> Vec<Message> {
             approved: false,
             feedback: None,
             selections: vec![],
+            form: Data::Null,
         },
         Request::Decide {
             gate: Some("publish".to_owned()),
             approved: true,
             feedback: Some("go".to_owned()),
             selections: vec!["eu".to_owned(), "us".to_owned()],
+            form: json(r#"{"outcome": "lost"}"#),
         },
         Request::Signal {
             topic: "paid".to_owned(),

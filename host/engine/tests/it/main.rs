@@ -4,6 +4,7 @@ mod allocations;
 mod blocks;
 mod branches;
 mod cancelling;
+mod commands;
 mod conditions;
 mod encoding;
 mod failures;

@@ -1,8 +1,8 @@
 //! What do runs hand over, known before anything is measured: plans, and the appends that the core makes of them.
 
 use cofferdam_engine::{
-    Append, AttemptOutcome, Data, Decision, EffectChange, Input, Metrics, Plan, Report, Run, RunId, Situation, Start,
-    Timestamp, Writer,
+    Append, AttemptOutcome, Data, Decision, EffectChange, Input, Metrics, Parking, Plan, Report, Run, RunId, Situation,
+    Start, Timestamp, Writer,
 };
 use cofferdam_testkit::plan_builder::{Step, call, workflow};
 use std::cell::RefCell;
@@ -27,6 +27,7 @@ pub(crate) fn appends(plan: &Plan, id: RunId, result: fn(Data) -> Data) -> Vec<A
         let situation = Situation {
             now: Timestamp::from_millis(1_795_000_000_000),
             permits: 1,
+            parking: Parking::LetGo,
         };
         run = match run.decide(plan, next, situation) {
             Ok(Decision::Staged(staged)) => staged.hand_over(&taken).0,

@@ -7,8 +7,8 @@ use super::mutants::Mutant;
 use super::oracles::{Compared, Judge, Violation};
 use super::script::{self, Behaviour};
 use cofferdam_engine::{
-    Append, Attempt, AttemptOutcome, Data, Decision, EffectChange, Fence, Generation, Input, Metrics, Orphan, Plan,
-    Recorded, Report, Run, RunId, Situation, Start, Timestamp, Writer,
+    Adoption, Append, Attempt, AttemptOutcome, Data, Decision, EffectChange, Fence, FormerOwner, Generation, Input,
+    Metrics, Orphan, Parking, Plan, Recorded, Report, Run, RunId, Situation, Start, Timestamp, Writer,
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -255,8 +255,19 @@ impl<'a> World<'a> {
         self.flights = alive_now.into_iter().map(|attempt| (attempt.fence, attempt)).collect();
         self.deaths += u32::from(!lost.is_empty());
         let permits = self.permits(None);
-        let situation = Situation { now: self.now, permits };
-        let decision = orphan.adopt(self.plan, self.generation, "host", &alive, situation);
+        let situation = Situation {
+            now: self.now,
+            permits,
+            parking: Parking::Keep,
+        };
+        let adoption = Adoption {
+            generation: self.generation,
+            host: "host",
+            alive: &alive,
+            owner: FormerOwner::LetGo,
+            messages: Vec::new(),
+        };
+        let decision = orphan.adopt(self.plan, adoption, situation);
         self.take(decision, permits, None)?;
         // Inputs whose answers were lost are decided again, in order.
         for retained in std::mem::take(&mut self.retained) {
@@ -286,6 +297,7 @@ impl<'a> World<'a> {
         let situation = Situation {
             now: self.now,
             permits: given,
+            parking: Parking::Keep,
         };
         match run.decide(self.plan, input, situation) {
             Ok(decision) => {

@@ -55,6 +55,11 @@ pub(super) fn format(work: &mut Work<'_>, arguments: &[Data]) -> Result<Data, Pr
     Ok(Data::from(text))
 }
 
+/// Returns the moment that an RFC 3339 text, or its date alone, stands for.
+pub(crate) fn moment(text: &str) -> Option<crate::Timestamp> {
+    parse(text).map(crate::Timestamp::from_millis)
+}
+
 /// Returns the milliseconds since 1970 of an RFC 3339 text, or of its date alone.
 fn parse(text: &str) -> Option<i64> {
     let text = text.trim();

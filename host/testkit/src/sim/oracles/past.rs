@@ -26,7 +26,7 @@ impl Judge<'_> {
                     }
                 }
             }
-            Event::CancelRequested { .. } => self.cancelled_at = Some(recorded.sequence),
+            Event::CancelRequested { .. } | Event::KillRequested { .. } => self.cancelled_at = Some(recorded.sequence),
             Event::CleanupStarted { .. } => {
                 self.entered.insert((None, 1, Vec::new()));
             }
@@ -93,7 +93,7 @@ impl Judge<'_> {
                     self.entered.insert((Some(index), 0, rounds));
                 }
             }
-            Event::BranchesCancelled { .. } => {}
+            Event::BranchesCancelled { .. } | Event::RunPaused { .. } | Event::RunResumed { .. } => {}
         }
     }
 
@@ -151,7 +151,7 @@ impl Judge<'_> {
                 actual.status = RunStatus::Failed;
                 actual.failed_step = Some(step.to_string());
             }
-            Ending::Cancelled { .. } => actual.status = RunStatus::Cancelled,
+            Ending::Cancelled { .. } | Ending::Killed { .. } => actual.status = RunStatus::Cancelled,
         }
         for recorded in &self.log {
             match &recorded.event {
