@@ -196,11 +196,14 @@ impl RunProgress {
                 step.end(at, StepState::Completed);
                 step.output = output.data().clone();
                 step.markers.clone_from(markers);
-                step.note = context
-                    .as_deref()
-                    .and_then(|text| text.lines().next())
-                    .unwrap_or("")
-                    .to_owned();
+                // What was said about a gate stays.
+                if !matches!(kind, NodeKind::Gate(_)) {
+                    step.note = context
+                        .as_deref()
+                        .and_then(|text| text.lines().next())
+                        .unwrap_or("")
+                        .to_owned();
+                }
                 self.completed += 1;
                 self.count_inside(reference.step.as_str());
             }
@@ -222,7 +225,36 @@ impl RunProgress {
                 step.end(at, StepState::Completed);
                 step.note = written(values.data());
             }
-            Event::BlockStarted { .. } | Event::StepHandled { .. } => {}
+            Event::BlockStarted { .. } | Event::StepHandled { .. } | Event::WaitReceived { .. } => {}
+            Event::GateOpened { prompt, deadline, .. } => {
+                step.note = prompt.clone().unwrap_or_else(|| "waits for a decision".to_owned());
+                if let Some(deadline) = deadline {
+                    step.note.push_str(&format!(" (until {deadline})"));
+                }
+            }
+            Event::GateApproved { cause, .. } => {
+                step.note = format!("approved by {}", cause.by.as_deref().unwrap_or("somebody"));
+            }
+            Event::GateDecided {
+                approved,
+                feedback,
+                cause,
+                ..
+            } => {
+                let word = if *approved { "approved" } else { "rejected" };
+                step.note = format!("{word} by {}", cause.by.as_deref().unwrap_or("somebody"));
+                if let Some(feedback) = feedback {
+                    step.note.push_str(&format!(": \"{feedback}\""));
+                }
+            }
+            Event::WaitStarted { topic, due, .. } => {
+                step.note = match (topic, due) {
+                    (Some(topic), Some(due)) => format!("waits for `{topic}` until {due}"),
+                    (Some(topic), None) => format!("waits for `{topic}`"),
+                    (None, Some(due)) => format!("waits until {due}"),
+                    (None, None) => String::new(),
+                };
+            }
             Event::BranchChosen { arm, .. } => step.note = chosen(kind, *arm),
             Event::IterationStarted { round, .. } => {
                 step.rounds = round + 1;
@@ -263,6 +295,7 @@ impl RunProgress {
             | Event::KillRequested { .. }
             | Event::RunPaused { .. }
             | Event::RunResumed { .. }
+            | Event::SignalReceived { .. }
             | Event::CleanupStarted { .. }
             | Event::RunFinished { .. } => {}
         }
@@ -397,9 +430,13 @@ pub(crate) fn detail(node: &Node) -> String {
             .first()
             .map_or_else(String::new, |arm| question(&arm.condition)),
         NodeKind::Loop(repeat) => question(&repeat.condition),
-        NodeKind::Do(_) | NodeKind::Parallel(_) | NodeKind::Always(_) | NodeKind::Set(_) | NodeKind::Fail(_) => {
-            String::new()
-        }
+        NodeKind::Gate(gate) => gate.kind.clone(),
+        NodeKind::Do(_)
+        | NodeKind::Parallel(_)
+        | NodeKind::Always(_)
+        | NodeKind::Set(_)
+        | NodeKind::Fail(_)
+        | NodeKind::Wait(_) => String::new(),
     }
 }
 

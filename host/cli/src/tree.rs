@@ -93,7 +93,7 @@ impl Tree<'_> {
                 let block: Block = parallel.branches.iter().map(|branch| branch.node).collect();
                 self.block(&block, &deeper);
             }
-            NodeKind::Set(_) | NodeKind::Fail(_) => {}
+            NodeKind::Set(_) | NodeKind::Fail(_) | NodeKind::Gate(_) | NodeKind::Wait(_) => {}
         }
     }
 
@@ -128,6 +128,7 @@ impl Tree<'_> {
                 (join(&question, &note), String::new())
             }
             NodeKind::Loop(_) => (join(&harmless(&detail(node)), &note), String::new()),
+            NodeKind::Gate(_) | NodeKind::Wait(_) => (note, String::new()),
             NodeKind::Parallel(_) => {
                 let (ended, all) = self.progress.branches(node).unwrap_or_default();
                 (

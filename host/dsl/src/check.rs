@@ -30,6 +30,7 @@ mod unused;
 mod value;
 mod variables;
 mod workflow;
+mod waiting;
 
 use crate::ast::{File, Item, ItemKind, Map, Node};
 use crate::catalog::Catalog;

@@ -136,6 +136,8 @@ impl Lowering {
             StepKind::Parallel(parallel) => NodeKind::Parallel(self.parallel(parallel, path, &mut names)),
             StepKind::Set(values) => NodeKind::Set(values),
             StepKind::Fail(text) => NodeKind::Fail(text),
+            StepKind::Gate(gate) => NodeKind::Gate(gate),
+            StepKind::Wait(wait) => NodeKind::Wait(wait),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use cofferdam_engine::expr::{Template, ValueSource};
 use cofferdam_engine::plan::{
-    ActionReference, Condition, InputDeclaration, Join, LoopOrder, OnLimit, Place, RetryPolicy, StepKey,
+    ActionReference, Condition, Gate, InputDeclaration, Join, LoopOrder, OnLimit, Place, RetryPolicy, StepKey, Wait,
 };
 use std::time::Duration;
 
@@ -70,6 +70,10 @@ pub enum StepKind {
     Set(Vec<(String, ValueSource)>),
     /// Fails with a text.
     Fail(Template),
+    /// Waits until people have decided.
+    Gate(Box<Gate>),
+    /// Waits for a time or a signal.
+    Wait(Box<Wait>),
 }
 
 /// A call of an action.

@@ -2,8 +2,9 @@
 
 use cofferdam_engine::expr::{Expression, Template, TemplatePart, ValueSource};
 use cofferdam_engine::plan::{
-    ActionReference, Arm, Block, Branch, Call, Condition, If, InputDeclaration, InputKind, Join, Loop, LoopOrder, Node,
-    NodeIndex, NodeKind, OnFail, OnLimit, Parallel, Parts, Place, RetryPolicy, Test,
+    ActionReference, Arm, Block, Branch, Call, Condition, Gate, If, InputDeclaration, InputKind, Join, Loop, LoopOrder,
+    Node, NodeIndex, NodeKind, OnFail, OnLimit, OnReject, OnTimeout, Parallel, Parts, Place, RetryPolicy, Test, Wait,
+    WaitUntil,
 };
 use cofferdam_engine::{Data, Digest, Plan, StepPath};
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ enum Kind {
     Always(Vec<Step>),
     Set(Vec<(String, ValueSource)>),
     Fail(Template),
+    Gate(Box<Gate>),
+    Wait(Box<Wait>),
 }
 
 #[derive(Clone, Debug)]
@@ -260,6 +263,49 @@ pub fn fail(text: &str) -> Step {
     Step::of(None, Kind::Fail(template(text)))
 }
 
+/// Returns a gate of kind `human_review` that stays open for ever and needs one approval.
+pub fn gate(key: &str) -> Step {
+    let gate = Gate {
+        kind: "human_review".to_owned(),
+        prompt: None,
+        show: None,
+        data: None,
+        options: None,
+        form: None,
+        timeout: None,
+        on_timeout: OnTimeout::Fail,
+        on_reject: OnReject::Fail,
+        min_approvals: 1,
+    };
+    Step::of(Some(key), Kind::Gate(Box::new(gate)))
+}
+
+/// Returns a wait for as long as an expression says.
+pub fn wait_for(key: &str, source: &str) -> Step {
+    wait(key, WaitUntil::Passed(expression(source)))
+}
+
+/// Returns a wait until the time that an expression says.
+pub fn wait_until(key: &str, source: &str) -> Step {
+    wait(key, WaitUntil::Time(expression(source)))
+}
+
+/// Returns a wait for a signal with a topic and any correlation.
+pub fn wait_signal(key: &str, topic: &str) -> Step {
+    let topic = ValueSource::Literal(Data::text(topic));
+    let correlation = None;
+    wait(key, WaitUntil::Signal { topic, correlation })
+}
+
+fn wait(key: &str, until: WaitUntil) -> Step {
+    let wait = Wait {
+        until,
+        timeout: None,
+        on_timeout: OnTimeout::Fail,
+    };
+    Step::of(Some(key), Kind::Wait(Box::new(wait)))
+}
+
 impl Step {
     fn of(key: Option<&str>, kind: Kind) -> Self {
         Self {
@@ -289,6 +335,68 @@ impl Step {
         match &mut self.kind {
             Kind::Parallel(parallel) => change(parallel),
             _ => panic!("only parallel blocks have this"),
+        }
+        self
+    }
+
+    fn change_gate(mut self, change: impl FnOnce(&mut Gate)) -> Self {
+        match &mut self.kind {
+            Kind::Gate(gate) => change(gate),
+            _ => panic!("only gates have this"),
+        }
+        self
+    }
+
+    /// Says what a gate asks.
+    #[must_use]
+    pub fn prompt(self, text: &str) -> Self {
+        self.change_gate(|gate| gate.prompt = Some(template(text)))
+    }
+
+    /// Says what can be chosen at a gate: the value of an expression.
+    #[must_use]
+    pub fn options(self, source: &str) -> Self {
+        self.change_gate(|gate| gate.options = Some(expression(source)))
+    }
+
+    /// Says what a gate shows: the value of an expression.
+    #[must_use]
+    pub fn showing(self, source: &str) -> Self {
+        self.change_gate(|gate| gate.show = Some(expression(source)))
+    }
+
+    /// Lets a gate need approvals of so many people.
+    #[must_use]
+    pub fn approvals(self, least: u32) -> Self {
+        self.change_gate(|gate| gate.min_approvals = least)
+    }
+
+    /// Lets the workflow go on after a rejection.
+    #[must_use]
+    pub fn skip_if_rejected(self) -> Self {
+        self.change_gate(|gate| gate.on_reject = OnReject::Skip)
+    }
+
+    /// Says how long a gate, or a wait for a signal, lasts, and what follows then.
+    #[must_use]
+    pub fn open_for(mut self, time: Duration, then: OnTimeout) -> Self {
+        match &mut self.kind {
+            Kind::Gate(gate) => (gate.timeout, gate.on_timeout) = (Some(time), then),
+            Kind::Wait(wait) => (wait.timeout, wait.on_timeout) = (Some(time), then),
+            _ => panic!("only gates and waits have this"),
+        }
+        self
+    }
+
+    /// Says which correlation a wait takes: the value of an expression.
+    #[must_use]
+    pub fn correlated(mut self, source: &str) -> Self {
+        match &mut self.kind {
+            Kind::Wait(wait) => match &mut wait.until {
+                WaitUntil::Signal { correlation, .. } => *correlation = Some(expression(source)),
+                _ => panic!("only waits for signals have this"),
+            },
+            _ => panic!("only waits have this"),
         }
         self
     }
@@ -463,6 +571,8 @@ impl Step {
             (None, Kind::Always(_)) => "always",
             (None, Kind::Set(_)) => "set",
             (None, Kind::Fail(_)) => "fail",
+            (None, Kind::Gate(_)) => "gate",
+            (None, Kind::Wait(_)) => "wait",
         }
     }
 }
@@ -660,6 +770,8 @@ impl Flattener {
             }),
             Kind::Set(values) => NodeKind::Set(values),
             Kind::Fail(text) => NodeKind::Fail(text),
+            Kind::Gate(gate) => NodeKind::Gate(gate),
+            Kind::Wait(wait) => NodeKind::Wait(wait),
         }
     }
 }

@@ -261,7 +261,7 @@ const GATE: &[Rule] = &[
     Rule::new("timeout", Shape::Duration),
     ON_TIMEOUT,
     Rule::new("on_reject", Shape::Word(&["fail", "skip"])),
-    Rule::new("remind", Shape::Duration),
+    Rule::new("remind", Shape::Duration).later(),
     Rule::new("min_approvals", Shape::Integer),
     Rule::new("mode", Shape::Word(&["min_approvals", "review_decision"])),
     AS,
@@ -423,14 +423,14 @@ impl Construct {
             | Self::Do
             | Self::DoWhile
             | Self::Parallel
+            | Self::Gate
+            | Self::Wait
             | Self::Retry => true,
             Self::Concurrency
             | Self::Webhook
             | Self::CallWorkflow
-            | Self::Gate
             | Self::QualityGate
             | Self::Script
-            | Self::Wait
             | Self::Foreach => false,
         }
     }

@@ -90,10 +90,12 @@ impl<'a> Checker<'a> {
         let has_guard = super::attribute::value(attributes, "if").is_some();
         let (guard, kind) = match &node.kind {
             // What is probed has its guard probed too.
-            NodeKind::Gate(_) | NodeKind::Script(_) | NodeKind::Wait(_) => {
+            NodeKind::Script(_) => {
                 self.probe(attributes, scope);
                 (None, None)
             }
+            NodeKind::Gate(gate) => (self.guard(attributes, scope), self.gate(gate, scope)),
+            NodeKind::Wait(wait) => (self.guard(attributes, scope), self.wait(wait, scope)),
             NodeKind::Foreach(foreach) => {
                 self.foreach(node, foreach, scope);
                 (None, None)

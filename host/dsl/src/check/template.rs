@@ -22,7 +22,7 @@ const BUILT_IN: &[&str] = &[
 ];
 
 /// Built-in variables that have no value yet in this release.
-const NOT_YET: &[&str] = &["prior_contexts", "prior_output_file", "gate_feedback"];
+const NOT_YET: &[&str] = &["prior_contexts", "prior_output_file"];
 
 /// The variables of `on_fail`.
 const IN_HANDLER: &[&str] = &["failed_step", "failure_reason", "retry_count"];

@@ -5,7 +5,7 @@ use crate::written::{duration_text, single_blanks};
 use cofferdam_engine::Plan;
 use cofferdam_engine::expr::{Template, TemplatePart, ValueSource};
 use cofferdam_engine::plan::{
-    Call, Condition, Join, Loop, LoopOrder, Node, NodeIndex, NodeKind, OnFail, OnLimit, Parallel, Test,
+    Call, Condition, Join, Loop, LoopOrder, Node, NodeIndex, NodeKind, OnFail, OnLimit, Parallel, Test, WaitUntil,
 };
 
 /// Returns the graph of a plan; `state` knows what became of each step.
@@ -102,6 +102,19 @@ impl Builder<'_> {
             NodeKind::Fail(text) => {
                 facts.push(template(text));
                 ("fail", Kind::Fail)
+            }
+            NodeKind::Gate(gate) => {
+                if node.key.as_deref() != Some(gate.kind.as_str()) {
+                    facts.push(gate.kind.clone());
+                }
+                ("gate", Kind::Gate)
+            }
+            NodeKind::Wait(wait) => {
+                facts.push(match &wait.until {
+                    WaitUntil::Passed(time) | WaitUntil::Time(time) => source(time),
+                    WaitUntil::Signal { topic, .. } => source(topic),
+                });
+                ("wait", Kind::Simple)
             }
         };
         (word, kind, handlers)

@@ -3,6 +3,7 @@
 use cofferdam_engine::expr::{Template, TemplatePart, ValueSource};
 use cofferdam_engine::plan::{
     Block, Call, Condition, Join, Loop, LoopOrder, NodeIndex, NodeKind, OnFail, OnLimit, Plan, RetryPolicy, Test,
+    WaitUntil,
 };
 use std::fmt::Write as _;
 
@@ -125,6 +126,34 @@ impl Text<'_> {
                 self.line(depth, &format!("{head} {}", values.join(", ")));
             }
             NodeKind::Fail(text) => self.line(depth, &format!("{head} {}", template(text))),
+            NodeKind::Gate(gate) => {
+                let mut text = format!("{head} gate {}", gate.kind);
+                for (name, source) in [("show", &gate.show), ("data", &gate.data), ("options", &gate.options)] {
+                    if let Some(source) = source {
+                        text.push_str(&format!(" {name} {}", value(source)));
+                    }
+                }
+                if let Some(prompt) = &gate.prompt {
+                    text.push_str(&format!(" prompt {}", template(prompt)));
+                }
+                text.push_str(&format!(
+                    " {:?} then {:?}, rejected {:?}, approvals {}",
+                    gate.timeout, gate.on_timeout, gate.on_reject, gate.min_approvals
+                ));
+                self.line(depth, &text);
+            }
+            NodeKind::Wait(wait) => {
+                let until = match &wait.until {
+                    WaitUntil::Passed(time) => format!("for {}", value(time)),
+                    WaitUntil::Time(time) => format!("until {}", value(time)),
+                    WaitUntil::Signal { topic, correlation } => {
+                        let correlation = correlation.as_ref().map_or_else(|| "any".to_owned(), value);
+                        format!("signal {} of {correlation}", value(topic))
+                    }
+                };
+                let text = format!("{head} wait {until} {:?} then {:?}", wait.timeout, wait.on_timeout);
+                self.line(depth, &text);
+            }
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The stored form of events and plans: golden files, and nothing lost on the way.
 
 use cofferdam_engine::event::{AfterFailure, EVENT_ENCODING, SkipReason, UnreadableEvent};
-use cofferdam_engine::plan::{InputKind, RetryPolicy, UnreadablePlan};
+use cofferdam_engine::plan::{InputKind, OnTimeout, RetryPolicy, UnreadablePlan};
 use cofferdam_engine::{
-    Cause, Data, Digest, Ending, Event, Failure, FailureClass, Fence, Generation, MessageId, Metrics, Occurrence,
-    Orphan, Plan, Recorded, RunId, StepPath, StepReference, Timestamp, Value,
+    Cause, Data, Digest, Ending, Event, Failure, FailureClass, Fence, GateOption, Generation, MessageId, Metrics,
+    Occurrence, Orphan, Plan, Recorded, RunId, StepPath, StepReference, Timestamp, Value,
 };
 use cofferdam_testkit::plan_builder::{
-    Workflow, always, block, call, choose, do_while, fail, input, json, marker, parallel, repeat_while, set, template,
-    unless, when, workflow,
+    Workflow, always, block, call, choose, do_while, fail, gate, input, json, marker, parallel, repeat_while, set,
+    template, unless, wait_for, wait_signal, wait_until, when, workflow,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -171,6 +171,72 @@ fn all_events() -> Vec<Event> {
             at: at("while/set", &[1]),
             values: Value::new(json(r#"{"page": 2}"#)),
         },
+        Event::GateOpened {
+            at: at("publish", &[2]),
+            prompt: Some("Publish?".to_owned()),
+            options: vec![
+                GateOption {
+                    value: "eu".to_owned(),
+                    label: Some("Europe".to_owned()),
+                },
+                GateOption {
+                    value: "us".to_owned(),
+                    label: None,
+                },
+            ],
+            shown: Some(Value::new(json(r#"{"show": "the text"}"#))),
+            deadline: Some(Timestamp::from_millis(1_700_000_000_000)),
+        },
+        Event::GateOpened {
+            at: at("publish", &[]),
+            prompt: None,
+            options: vec![],
+            shown: None,
+            deadline: None,
+        },
+        Event::GateApproved {
+            at: at("publish", &[]),
+            cause: cause(),
+        },
+        Event::GateDecided {
+            at: at("publish", &[]),
+            approved: true,
+            feedback: Some("go".to_owned()),
+            selections: vec!["eu".to_owned()],
+            form: json(r#"{"note": "x"}"#),
+            cause: cause(),
+        },
+        Event::GateDecided {
+            at: at("publish", &[]),
+            approved: false,
+            feedback: None,
+            selections: vec![],
+            form: Data::Null,
+            cause: cause(),
+        },
+        Event::WaitStarted {
+            at: at("login", &[]),
+            topic: Some("customer/login".to_owned()),
+            correlation: Some("c-7".to_owned()),
+            due: Some(Timestamp::from_millis(1_700_000_000_000)),
+        },
+        Event::WaitStarted {
+            at: at("soak", &[]),
+            topic: None,
+            correlation: None,
+            due: Some(Timestamp::from_millis(1_700_000_000_000)),
+        },
+        Event::SignalReceived {
+            topic: "customer/login".to_owned(),
+            correlation: Some("c-7".to_owned()),
+            data: Value::new(json(r#"{"device": "phone"}"#)),
+            key: Some("k-1".to_owned()),
+            cause: cause(),
+        },
+        Event::WaitReceived {
+            at: at("login", &[]),
+            signal: 31,
+        },
         Event::BlockStarted {
             at: at("parallel", &[]),
         },
@@ -238,6 +304,18 @@ fn every_construct() -> Workflow {
             .min_success(1)
             .max_parallel(2),
         parallel([call("f"), call("g")]).join_any(),
+        gate("publish")
+            .prompt("Publish {{ (steps.fetch.output) }}?")
+            .showing("steps.fetch.output")
+            .options("['eu', 'us']")
+            .approvals(2)
+            .skip_if_rejected()
+            .open_for(Duration::from_secs(3_600), OnTimeout::Continue),
+        wait_for("soak", "'15m'"),
+        wait_until("dawn", "'2030-01-31T06:00:00Z'"),
+        wait_signal("login", "customer/login")
+            .correlated("inputs.limit")
+            .open_for(Duration::from_secs(60), OnTimeout::Fail),
     ])
     .always([call("report")])
     .input("limit", InputKind::Number)
@@ -285,7 +363,7 @@ fn what_a_later_release_wrote_is_refused_by_name() {
     ));
     assert!(matches!(Event::decode(1, b"{}"), Err(UnreadableEvent::Damaged(_))));
     let plan = String::from_utf8(every_construct().plan().encode()).unwrap();
-    let newer = plan.replacen(r#""encoding":1"#, r#""encoding":9"#, 1);
+    let newer = plan.replacen(r#""encoding":2"#, r#""encoding":9"#, 1);
     assert!(matches!(
         Plan::decode(newer.as_bytes()),
         Err(UnreadablePlan::Newer { found: 9 })

@@ -30,7 +30,7 @@ pub(super) struct Expected {
 }
 
 /// What the log says a call returned: its output and its markers.
-pub(super) type Answers = BTreeMap<Place, (Data, Vec<String>)>;
+type Answers = BTreeMap<Place, (Data, Vec<String>)>;
 
 /// Why nothing can be expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) enum Unclear {
 }
 
 /// Returns the answers in a log.
-pub(super) fn answers<'a>(log: impl IntoIterator<Item = &'a Recorded>) -> Answers {
+fn answers<'a>(log: impl IntoIterator<Item = &'a Recorded>) -> Answers {
     log.into_iter()
         .filter_map(|recorded| match &recorded.event {
             cofferdam_engine::Event::StepCompleted {
@@ -56,15 +56,32 @@ pub(super) fn answers<'a>(log: impl IntoIterator<Item = &'a Recorded>) -> Answer
         .collect()
 }
 
+/// Returns the gates and waits that failed, by what the log says.
+fn failed_waits(plan: &Plan, log: &[Recorded]) -> BTreeSet<Place> {
+    log.iter()
+        .filter_map(|recorded| match &recorded.event {
+            cofferdam_engine::Event::StepFailed { at, .. } => Some(at),
+            _ => None,
+        })
+        .filter(|at| {
+            plan.find(&at.step)
+                .is_some_and(|node| matches!(plan.node(node).kind, NodeKind::Gate(_) | NodeKind::Wait(_)))
+        })
+        .map(|at| (at.step.to_string(), at.occurrence.iterations().to_vec()))
+        .collect()
+}
+
 /// Returns what a run of `plan` must show, with what its calls returned.
 ///
 /// # Errors
 /// If that depends on time, or a call that must have completed has no answer.
-pub(super) fn interpret(plan: &Plan, inputs: &Data, answers: &Answers) -> Result<Expected, Unclear> {
+pub(super) fn interpret(plan: &Plan, inputs: &Data, log: &[Recorded]) -> Result<Expected, Unclear> {
+    let answers = answers(log);
     let mut walk = Walk {
         plan,
         inputs,
-        answers,
+        answers: &answers,
+        failed: failed_waits(plan, log),
         expected: Expected {
             status: RunStatus::Completed,
             failed_step: None,
@@ -165,6 +182,8 @@ struct Walk<'a> {
     plan: &'a Plan,
     inputs: &'a Data,
     answers: &'a Answers,
+    /// Gates and waits that failed.
+    failed: BTreeSet<Place>,
     expected: Expected,
 }
 
@@ -225,6 +244,19 @@ impl<'a> Walk<'a> {
                 Ok(End::Completed)
             }
             NodeKind::Fail(_) => self.fail(seen, round, node, 0),
+            // What people and the outside say is in the log, as what actions return; what follows from it is not.
+            NodeKind::Gate(_) | NodeKind::Wait(_) => {
+                let place = (node.path.to_string(), round.to_vec());
+                match self.answers.get(&place) {
+                    Some((output, markers)) => {
+                        self.expected.completed.insert(place, 0);
+                        Self::note(seen, node, "completed", output.clone(), markers.clone());
+                        Ok(End::Completed)
+                    }
+                    None if self.failed.contains(&place) => self.fail(seen, round, node, 0),
+                    None => Err(Unclear::NoAnswer(place)),
+                }
+            }
         }
     }
 

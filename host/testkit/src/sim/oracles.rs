@@ -371,7 +371,7 @@ impl<'a> Judge<'a> {
             return Ok(Compared::No);
         }
         let wrong = |detail: String| Violation { oracle: NAME, detail };
-        let expected = match interpreter::interpret(self.plan, inputs, &interpreter::answers(&self.log)) {
+        let expected = match interpreter::interpret(self.plan, inputs, &self.log) {
             Ok(expected) => expected,
             Err(Unclear::Race) => return Ok(Compared::No),
             Err(Unclear::NoAnswer(place)) => return Err(wrong(format!("{place:?} should have completed"))),

@@ -93,7 +93,14 @@ impl Judge<'_> {
                     self.entered.insert((Some(index), 0, rounds));
                 }
             }
-            Event::BranchesCancelled { .. } | Event::RunPaused { .. } | Event::RunResumed { .. } => {}
+            Event::GateOpened { at, .. } | Event::WaitStarted { at, .. } => self.begun(at),
+            Event::GateApproved { .. }
+            | Event::GateDecided { .. }
+            | Event::WaitReceived { .. }
+            | Event::SignalReceived { .. }
+            | Event::BranchesCancelled { .. }
+            | Event::RunPaused { .. }
+            | Event::RunResumed { .. } => {}
         }
     }
 
