@@ -87,8 +87,18 @@ pub(crate) enum Verb {
     Run(Run),
     /// Go on with a run that was interrupted or lost its host
     Resume(Resume),
-    /// Give up a run that nobody works on: its `always` blocks run, then it ends as cancelled
+    /// Give up a run: what is under way is stopped, its `always` blocks run, then it ends as cancelled
     Cancel(Cancel),
+    /// End a run at once: nothing of it runs any more, no `always` block either
+    Kill(Kill),
+    /// Let a run start nothing new; what is under way may end
+    Pause(Pause),
+    /// Approve a gate that a run waits at
+    Approve(Decide),
+    /// Reject a gate that a run waits at
+    Reject(Decide),
+    /// Tell a run that something happened that it waits for, or will wait for
+    Signal(Signal),
     /// Say everything that is wrong with workflows, without running them
     Check(Check),
     /// Bring workflows into the one canonical form
@@ -165,6 +175,17 @@ pub(crate) struct Resume {
     pub(crate) run: String,
 }
 
+/// In whose name something is asked, and who carries on.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Asking {
+    /// In whose name; the user of this process if not given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// If no host works on the run, let it decide and leave it; else it is carried on here
+    #[arg(long)]
+    pub(crate) detach: bool,
+}
+
 /// Arguments of `cancel`.
 #[derive(Debug, Args)]
 pub(crate) struct Cancel {
@@ -173,6 +194,71 @@ pub(crate) struct Cancel {
     /// Why, for whoever looks at the run later
     #[arg(long, value_name = "TEXT", default_value = "cancelled from the command line")]
     pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
+}
+
+/// Arguments of `kill`.
+#[derive(Debug, Args)]
+pub(crate) struct Kill {
+    /// The run: an id, the last six or more characters of one, or `last`
+    pub(crate) run: String,
+    /// Why, for whoever looks at the run later
+    #[arg(long, value_name = "TEXT", default_value = "killed from the command line")]
+    pub(crate) reason: String,
+    /// In whose name; the user of this process if not given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+}
+
+/// Arguments of `pause`.
+#[derive(Debug, Args)]
+pub(crate) struct Pause {
+    /// The run: an id, the last six or more characters of one, or `last`
+    pub(crate) run: String,
+    /// Why, for whoever looks at the run later
+    #[arg(long, value_name = "TEXT", default_value = "paused from the command line")]
+    pub(crate) reason: String,
+    /// In whose name; the user of this process if not given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+}
+
+/// Arguments of `approve` and `reject`.
+#[derive(Debug, Args)]
+pub(crate) struct Decide {
+    /// The run: an id, the last six or more characters of one, or `last`
+    pub(crate) run: String,
+    /// The gate: its name or its path; not needed where only one is open
+    pub(crate) gate: Option<String>,
+    /// What later steps find in `gate_feedback`
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) feedback: Option<String>,
+    /// One of the options of the gate; may be repeated
+    #[arg(long, value_name = "OPTION")]
+    pub(crate) select: Vec<String>,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
+}
+
+/// Arguments of `signal`.
+#[derive(Debug, Args)]
+pub(crate) struct Signal {
+    /// The run: an id, the last six or more characters of one, or `last`
+    pub(crate) run: String,
+    /// What happened: the `event` of the `wait`
+    pub(crate) topic: String,
+    /// Which one of its kind: the `correlation` of the `wait`
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) correlation: Option<String>,
+    /// What is told about it, as JSON
+    #[arg(long, value_name = "JSON")]
+    pub(crate) data: Option<String>,
+    /// What the sender calls it: a second signal of that name is the first one
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
 }
 
 /// Arguments of `why`.

@@ -1,7 +1,9 @@
 //! The verbs of the command line.
 
+mod ask;
 mod author;
 mod configuration;
+mod control;
 mod definition;
 mod drive;
 mod graph;
@@ -10,6 +12,8 @@ mod plugin;
 mod plugin_author;
 mod resume;
 mod run;
+mod take_up;
+mod waiting;
 mod why;
 
 pub(crate) use run::contents;
@@ -31,7 +35,12 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
     match verb {
         Verb::Run(arguments) => run::run(&open()?, &manner, &arguments, guests).await,
         Verb::Resume(arguments) => resume::resume(&open()?, &manner, &arguments, guests).await,
-        Verb::Cancel(arguments) => resume::cancel(&open()?, &manner, &arguments, guests).await,
+        Verb::Cancel(arguments) => control::cancel(&open()?, &manner, &arguments, guests).await,
+        Verb::Kill(arguments) => control::kill(&open()?, &manner, &arguments, guests).await,
+        Verb::Pause(arguments) => control::pause(&open()?, &manner, &arguments, guests).await,
+        Verb::Approve(arguments) => control::decide(&open()?, &manner, &arguments, true, guests).await,
+        Verb::Reject(arguments) => control::decide(&open()?, &manner, &arguments, false, guests).await,
+        Verb::Signal(arguments) => control::signal(&open()?, &manner, &arguments, guests).await,
         Verb::Check(arguments) => author::check(&open()?, &manner, &arguments).await,
         Verb::Fmt(arguments) => author::fmt(&look, &arguments),
         Verb::Explain(arguments) => author::explain(&look, &manner, &arguments),

@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     Invalid,
     /// Refused, or in conflict with what somebody else did.
     Refused,
+    /// The run is parked: it waits for a decision, a signal or a time, or is paused.
+    Waiting,
     /// An internal fault.
     Internal,
     /// Interrupted; the run can be resumed.
@@ -34,6 +36,7 @@ impl Exit {
             Self::RunCancelled => 3,
             Self::Invalid => 4,
             Self::Refused => 5,
+            Self::Waiting => 6,
             Self::Internal => 70,
             Self::Interrupted => 130,
         }

@@ -8,7 +8,7 @@
 use crate::floor::{self, Row, Statements};
 use cofferdam_engine::{Append, Data};
 use cofferdam_runtime::PreparedAction;
-use cofferdam_wasm::{AttemptCall, AttemptInfo, CancelFlag, Silent, Verdict};
+use cofferdam_wasm::{AttemptCall, AttemptInfo, Authority, CancelFlag, Silent, Verdict};
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
@@ -155,5 +155,6 @@ fn call(action: &PreparedAction) -> AttemptCall {
         limits: action.limits.clone(),
         observer: Arc::new(Silent),
         cancel: CancelFlag::default(),
+        authority: Authority::unlimited(),
     }
 }

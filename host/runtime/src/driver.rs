@@ -12,10 +12,10 @@ use crate::permits::{Permits, Taken};
 use cofferdam_engine::plan::Plan;
 use cofferdam_engine::run::MAX_EVENTS_PER_DECISION;
 use cofferdam_engine::{
-    Adoption, AttemptOutcome, Decision, EffectChange, FailureClass, Fence, FormerOwner, Generation, Input, Orphan,
-    Parking, Recorded, Rejected, Report, Run, Situation,
+    Adoption, AttemptOutcome, Decision, EffectChange, FailureClass, Fence, FormerOwner, Generation, Input, Message,
+    MessageId, Orphan, Parking, Recorded, Rejected, Report, Run, Situation,
 };
-use cofferdam_store::{Claim, ClaimError, Fate, Position, RunLog, StoreError, Ticket, Within};
+use cofferdam_store::{Claim, ClaimError, Fate, Lease, Position, RunLog, StoreError, Ticket, Within};
 use guests::{Guests, Reported};
 use pace::{Pace, shows_progress};
 use std::collections::{BTreeSet, VecDeque};
@@ -45,6 +45,8 @@ pub(crate) enum Control {
     Interrupt { grace: Duration },
     /// Cancel the run.
     Cancel { reason: String },
+    /// A message of the inbox is to be answered.
+    Message(Message),
 }
 
 /// Why a run is no longer driven although it has not ended.
@@ -53,6 +55,9 @@ pub enum DriveError {
     /// Another host drives the run now.
     #[error("another host took the run over")]
     Fenced,
+    /// The host was silent for longer than its lease.
+    #[error("this host was paused or cut off for longer than its lease lasts; another one may have the run")]
+    LeaseLost,
     /// The log failed again and again.
     #[error("the log cannot take what happened in the run; nothing that was recorded is lost")]
     Log(#[source] Arc<StoreError>),
@@ -76,6 +81,8 @@ pub enum Driven {
         /// The paths of the steps whose attempts were stopped.
         stopped: Vec<String>,
     },
+    /// The run waits for a decision, a signal or a time, or is paused: nobody drives it until then.
+    Parked(Box<Run>),
 }
 
 /// A report with the delivery that it is of, kept until what it led to is durable.
@@ -104,7 +111,7 @@ struct Pending {
     ticket: Ticket,
     events: Vec<Recorded>,
     changes: Vec<EffectChange>,
-    /// Reports that these events answered, kept in case the append fails.
+    /// Reports that these events answered, kept in case the append fails. Messages are kept by the inbox.
     answered: Vec<Answered>,
 }
 
@@ -120,6 +127,10 @@ pub(crate) struct Driver {
     draining: Option<Instant>,
     /// Steps whose guests stopped when they were asked to.
     stopped: Vec<String>,
+    /// The messages that this incarnation was told; the inbox shows them until their answers are on disk (rule C7).
+    told: BTreeSet<MessageId>,
+    /// The lease under which the run is driven, once something of this incarnation is on disk.
+    lease: Option<Lease>,
     rebuilds: u32,
 }
 
@@ -131,6 +142,7 @@ enum Wake {
     Control(Control),
     Tick,
     DrainOver,
+    LeaseLost,
 }
 
 impl Driver {
@@ -151,6 +163,8 @@ impl Driver {
             cautious: true,
             draining: None,
             stopped: Vec::new(),
+            told: BTreeSet::new(),
+            lease: None,
             rebuilds: 0,
         }
     }
@@ -172,20 +186,27 @@ impl Driver {
     /// Takes a claimed run over.
     pub(crate) fn adopt(&mut self, claim: &Claim) -> Result<Run, DriveError> {
         let orphan = Orphan::restore(claim.run, &self.plan, &claim.events).map_err(DriveError::Unrestorable)?;
-        Ok(self.take_over(orphan, claim.generation, &BTreeSet::new()))
+        Ok(self.take_over(orphan, claim, &BTreeSet::new()))
     }
 
-    fn take_over(&mut self, orphan: Orphan, generation: Generation, alive: &BTreeSet<Fence>) -> Run {
+    fn drive_under(&mut self, lease: Lease) {
+        self.guests.are_under(lease.clone());
+        self.lease = Some(lease);
+    }
+
+    fn take_over(&mut self, orphan: Orphan, claim: &Claim, alive: &BTreeSet<Fence>) -> Run {
         // What took the host down may be a quiet attempt, of which nothing would be recorded (rule B5).
         self.cautious = true;
         let (mut permits, situation) = self.situation(orphan.look());
         let host = self.surroundings.log.host().to_string();
+        self.drive_under(self.surroundings.log.lease());
+        self.told = claim.messages.iter().map(|message| message.id).collect();
         let adoption = Adoption {
-            generation,
+            generation: claim.generation,
             host: &host,
             alive,
             owner: FormerOwner::LetGo,
-            messages: Vec::new(),
+            messages: claim.messages.clone(),
         };
         let decision = orphan.adopt(&self.plan, adoption, situation);
         self.settle_decision(decision, &mut permits, NO_WRITER, Vec::new())
@@ -197,6 +218,9 @@ impl Driver {
             if self.pending.is_empty() && self.guests.none_leaving() && run.status().is_final() {
                 self.guests.stop_all();
                 return Ok(Driven::Ended(Box::new(run)));
+            }
+            if self.pending.is_empty() && self.guests.none_leaving() && run.status().is_parked() {
+                return Ok(Driven::Parked(Box::new(run)));
             }
             if run.has_more() && self.pending.is_empty() {
                 run = self.decide(run, Input::Tick, Vec::new());
@@ -218,9 +242,11 @@ impl Driver {
                 Wake::Guest(Some(reported)) => self.report(run, *reported),
                 Wake::Guest(None) => {
                     self.guests.enter_delayed(&run);
-                    run
+                    // A run is not let go of while a guest is on its way out.
+                    self.decide(run, Input::Tick, Vec::new())
                 }
                 Wake::Control(Control::Cancel { reason }) => self.cancel(run, reason),
+                Wake::Control(Control::Message(message)) => self.tell(run, message),
                 Wake::Control(Control::Interrupt { grace }) => {
                     self.guests.ask_all();
                     self.draining = Some(Instant::now() + grace);
@@ -228,8 +254,25 @@ impl Driver {
                 }
                 Wake::Tick => self.decide(run, Input::Tick, Vec::new()),
                 Wake::DrainOver => return self.let_go(run).await,
+                Wake::LeaseLost => {
+                    self.guests.stop_all();
+                    return Err(DriveError::LeaseLost);
+                }
             };
         }
+    }
+
+    /// Lets the run answer a message. One that is letting go leaves it to whoever has the run next.
+    fn tell(&mut self, run: Run, message: Message) -> Run {
+        if self.draining.is_some() || !self.told.insert(message.id) {
+            return run;
+        }
+        self.decide(run, Input::Message(message), Vec::new())
+    }
+
+    /// Lets go of the run as soon as it has decided what it can without entering a guest.
+    pub(crate) fn enter_nothing(&mut self) {
+        self.draining = Some(Instant::now());
     }
 
     /// Decides that `run` is to be cancelled; one that is already is left as it is.
@@ -251,8 +294,16 @@ impl Driver {
         let wants_permits = run.wants_permits() && self.draining.is_none();
         let far = Instant::now() + Duration::from_secs(86_400);
         let ticket = self.pending.front_mut().map(|pending| &mut pending.ticket);
+        let lease = self.lease.clone();
+        let lost = async {
+            match &lease {
+                Some(lease) => lease.lost().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
+            () = lost => Wake::LeaseLost,
             fate = async { match ticket { Some(ticket) => ticket.await, None => std::future::pending().await } } => Wake::Settled(fate),
             Some(control) = self.control.recv() => Wake::Control(control),
             reported = self.guests.next() => Wake::Guest(reported.map(Box::new)),
@@ -285,7 +336,11 @@ impl Driver {
         let situation = Situation {
             now: clock::now().max(run.started_at()),
             permits: permits.count(),
-            parking: Parking::Keep,
+            parking: if self.guests.none_leaving() {
+                Parking::LetGo
+            } else {
+                Parking::Keep
+            },
         };
         (permits, situation)
     }
@@ -360,6 +415,9 @@ impl Driver {
         let Some(pending) = self.pending.pop_front() else {
             return;
         };
+        if self.lease.is_none() {
+            self.drive_under(self.surroundings.log.lease());
+        }
         self.cautious &= !pending.events.iter().any(|recorded| shows_progress(&recorded.event));
         self.observer.notice(Notice::Durable(&pending.events));
         self.guests.perform(run, pending.changes, DurableProof::of(position));
@@ -418,7 +476,7 @@ impl Driver {
         let mut alive = self.guests.keep_only(&recorded);
         let reported = answered.iter().map(|answered| answered.fence);
         alive.extend(reported.filter(|fence| recorded.contains(fence)));
-        let mut run = self.take_over(orphan, claim.generation, &alive);
+        let mut run = self.take_over(orphan, &claim, &alive);
         for answered in answered {
             run = self.decide(run, answered.input(), vec![answered]);
         }

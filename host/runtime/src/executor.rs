@@ -4,7 +4,7 @@ use crate::observer::Observer;
 use cofferdam_engine::plan::ActionReference;
 use cofferdam_engine::{Attempt, AttemptOutcome, Failure, FailureClass, Metrics, RunId};
 use cofferdam_store::Position;
-use cofferdam_wasm::{CancelFlag, DeniedCall, EffectClass, Usage};
+use cofferdam_wasm::{Authority, CancelFlag, DeniedCall, EffectClass, Usage};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub struct Entry {
     pub proof: Option<DurableProof>,
     /// Asks the guest to stop; dropping the future stops it.
     pub cancel: CancelFlag,
+    /// Whether this host may still act for the run.
+    pub authority: Authority,
     /// Hears what the guest says.
     pub observer: Arc<dyn Observer>,
 }

@@ -3,6 +3,7 @@
 use crate::clock;
 use crate::driver::{Control, DEFAULT_GRACE, DriveError, Driven, Driver, Surroundings};
 use crate::executor::Executor;
+use crate::mail::Mail;
 use crate::observer::Observer;
 use crate::permits::Permits;
 use cofferdam_engine::plan::{Plan, UnreadablePlan};
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 #[derive(Clone)]
 pub struct Host {
     surroundings: Arc<Surroundings>,
+    mail: Mail,
 }
 
 /// What a run begins with.
@@ -75,6 +77,7 @@ impl Host {
                 guests,
                 grace: DEFAULT_GRACE,
             }),
+            mail: Mail::default(),
         }
     }
 
@@ -97,6 +100,7 @@ impl Host {
                 guests: guests.clone(),
                 grace,
             }),
+            mail: self.mail,
         }
     }
 
@@ -133,7 +137,9 @@ impl Host {
         let (control, receiver) = control_channel();
         let mut driver = Driver::new(Arc::clone(&self.surroundings), plan, observer, receiver);
         let log = Arc::clone(&self.surroundings.log);
+        let addressee = self.mail.deliver_to(&log, id, control.clone());
         let task = tokio::spawn(async move {
+            let _addressee = addressee;
             let start = Input::Start(Start {
                 inputs,
                 injected,
@@ -162,7 +168,7 @@ impl Host {
     /// # Errors
     /// If what is stored of it cannot be read.
     pub fn take_up(&self, claim: Claim, observer: Arc<dyn Observer>) -> Result<Driving, ResumeError> {
-        self.take_up_and(claim, observer, |_, run| run)
+        self.take_up_and(claim, observer, |_| (), |_, run| run)
     }
 
     /// Takes up a run that was claimed already only to cancel it: of the attempts that were under way when its host
@@ -177,21 +183,35 @@ impl Host {
         observer: Arc<dyn Observer>,
     ) -> Result<Driving, ResumeError> {
         let reason = reason.into();
-        self.take_up_and(claim, observer, |driver, run| driver.cancel(run, reason))
+        self.take_up_and(claim, observer, |_| (), |driver, run| driver.cancel(run, reason))
+    }
+
+    /// Takes up a run that was claimed already only to answer its messages: it enters nothing and lets go of the run.
+    ///
+    /// # Errors
+    /// If what is stored of it cannot be read.
+    pub fn decide_only(&self, claim: Claim, observer: Arc<dyn Observer>) -> Result<Driving, ResumeError> {
+        self.take_up_and(claim, observer, Driver::enter_nothing, |_, run| run)
     }
 
     fn take_up_and(
         &self,
         claim: Claim,
         observer: Arc<dyn Observer>,
+        prepare: impl FnOnce(&mut Driver),
         first: impl FnOnce(&mut Driver, Run) -> Run,
     ) -> Result<Driving, ResumeError> {
         let plan = Arc::new(Plan::decode(&claim.definition.plan)?);
         let (control, receiver) = control_channel();
         let mut driver = Driver::new(Arc::clone(&self.surroundings), plan, observer, receiver);
+        prepare(&mut driver);
         let run = driver.adopt(&claim)?;
         let run = first(&mut driver, run);
-        let task = tokio::spawn(driver.drive(run));
+        let addressee = self.mail.deliver_to(&self.surroundings.log, claim.run, control.clone());
+        let task = tokio::spawn(async move {
+            let _addressee = addressee;
+            driver.drive(run).await
+        });
         Ok(Driving {
             run: claim.run,
             control,

@@ -5,6 +5,7 @@ pub mod configuration;
 mod driver;
 mod executor;
 mod host;
+mod mail;
 mod observer;
 mod permits;
 mod sandbox_executor;

@@ -92,6 +92,7 @@ impl Executor for SandboxExecutor {
         Box::pin(async move {
             let Entry {
                 proof: _,
+                authority,
                 run,
                 workflow,
                 attempt,
@@ -124,6 +125,7 @@ impl Executor for SandboxExecutor {
                 limits: prepared.limits,
                 observer: heard,
                 cancel,
+                authority,
             };
             executed(prepared.action.run(call).await)
         })

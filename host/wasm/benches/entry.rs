@@ -16,7 +16,8 @@ mod table;
 
 use cofferdam_engine::Data;
 use cofferdam_wasm::{
-    Action, AttemptCall, AttemptInfo, CancelFlag, Effective, Limits, Sandbox, SandboxOptions, Silent, Verdict,
+    Action, AttemptCall, AttemptInfo, Authority, CancelFlag, Effective, Limits, Sandbox, SandboxOptions, Silent,
+    Verdict,
 };
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -144,5 +145,6 @@ fn call() -> AttemptCall {
         limits: Limits::default(),
         observer: Arc::new(Silent),
         cancel: CancelFlag::default(),
+        authority: Authority::unlimited(),
     }
 }

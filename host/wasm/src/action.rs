@@ -1,5 +1,6 @@
 //! One action of a loaded component, and how an attempt of it runs.
 
+use crate::authority::Authority;
 use crate::component::Component;
 use crate::contract::types;
 use crate::descriptor::ActionDescriptor;
@@ -48,6 +49,8 @@ pub struct AttemptCall {
     pub observer: Arc<dyn Observer>,
     /// How it is stopped.
     pub cancel: CancelFlag,
+    /// Whether the host may still act for the run.
+    pub authority: Authority,
 }
 
 /// What an attempt is, as far as the guest may know.
@@ -191,7 +194,8 @@ impl Action {
             attempt: AttemptFacts::of(call.attempt, Instant::now() + wall, call.cancel.clone()),
             progress: ProgressBook::new(call.observer, saved),
             settings: SettingBook(call.settings),
-            directories: Directories::new(&call.grants, &call.limits),
+            directories: Directories::new(&call.grants, &call.limits, call.authority.clone()),
+            authority: call.authority,
             denials,
             log,
         };

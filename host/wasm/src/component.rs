@@ -1,6 +1,7 @@
 //! A component that has been looked at, compiled and asked what it offers.
 
 use crate::action::{Action, Silent};
+use crate::authority::Authority;
 use crate::compile::{CompileError, compile};
 use crate::contract::actions;
 use crate::descriptor::{self, ActionDescriptor, Kind, RawDescriptor};
@@ -217,6 +218,7 @@ async fn describe(sandbox: &Sandbox, guest: &Guest) -> Result<Vec<RawDescriptor>
         progress: ProgressBook::new(Arc::new(Silent), None),
         settings: SettingBook::default(),
         directories: Directories::none(&limits),
+        authority: Authority::unlimited(),
         denials: Denials::default(),
     };
     let wall = limits.duration(LimitName::Wall);

@@ -37,6 +37,9 @@ impl Wreck<'_> {
             let message = format!("`{}` ended its process {how} instead of returning", self.action);
             return self.trap(TrapKind::Exited, message);
         }
+        if let Some(disowned @ Stopped::Disowned) = self.error.downcast_ref::<Stopped>() {
+            return Verdict::HostFault(disowned.to_string());
+        }
         if let Some(outside) = self.error.downcast_ref::<OutsideAttempt>() {
             let message = format!("`{}` broke the contract: {outside}", self.action);
             return self.trap(TrapKind::InvalidValue, message);

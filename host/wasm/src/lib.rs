@@ -6,6 +6,7 @@
 //! no runtime: its futures are to be polled on a tokio runtime of the caller that is kept for guests.
 
 mod action;
+mod authority;
 mod compile;
 mod component;
 mod contract;
@@ -30,6 +31,7 @@ mod trace;
 mod vault;
 
 pub use action::{Action, AttemptCall, AttemptInfo, CancelFlag, Observer, Silent};
+pub use authority::Authority;
 pub use component::{Component, LoadError};
 pub use copies::{Copies, CopyError, KeptComponent, Origin};
 pub use descriptor::{ActionDescriptor, Kind, Need, OnLost, RetryDefault};

@@ -1,5 +1,6 @@
 //! What a store holds for one entry of a guest, and how it is built: nothing in it outlives the entry.
 
+use crate::authority::Authority;
 use crate::host::attempt::AttemptFacts;
 use crate::host::denials::Denials;
 use crate::host::filesystem::Directories;
@@ -42,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) settings: SettingBook,
     pub(crate) directories: Directories,
     pub(crate) denials: Denials,
+    pub(crate) authority: Authority,
 }
 
 /// Why the host stopped a guest in the middle.
@@ -49,6 +51,8 @@ pub(crate) struct Parts {
 pub(crate) enum Stopped {
     /// It used up a limit.
     Limit(LimitName),
+    /// The host may not act for the run any more.
+    Disowned,
 }
 
 /// The results of a call are copied with a little around them.
@@ -84,13 +88,19 @@ pub(crate) fn new_store(engine: &Engine, limits: &Limits, meter: &Meter, parts: 
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(limits.size(LimitName::Output).saturating_add(OUTPUT_SLACK));
     store.set_max_component_handles(limits.size(LimitName::Handles));
-    arm(&mut store, limits.duration(LimitName::Cpu), meter.clone());
+    arm(
+        &mut store,
+        limits.duration(LimitName::Cpu),
+        meter.clone(),
+        parts.authority,
+    );
     store
 }
 
-/// Makes the guest yield at every tick, and stops it when it has computed for `cpu`.
-fn arm(store: &mut Store<State>, cpu: Duration, meter: Meter) {
+/// Makes the guest yield at every tick, and stops it when it has computed for `cpu` or the host lost its run.
+fn arm(store: &mut Store<State>, cpu: Duration, meter: Meter, authority: Authority) {
     store.epoch_deadline_callback(move |_| {
+        authority.check()?;
         if meter.used() > cpu {
             return Err(wasmtime::Error::new(Stopped::Limit(LimitName::Cpu)));
         }
@@ -112,6 +122,7 @@ impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Limit(limit) => write!(f, "the limit `{}` is used up", limit.row().setting),
+            Self::Disowned => f.write_str("this host lost the run to another one"),
         }
     }
 }

@@ -1,91 +1,221 @@
 //! Driving a run to its end before the eyes of a person: what `run` and `resume` share.
 
+use super::ask::{self, Reply};
+use super::control::user;
+use super::waiting;
 use crate::arguments::Manner;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::progress::RunProgress;
 use crate::report;
 use crate::station::Station;
 use crate::talk::{DIM, Look, Sign, print, say};
+use crate::tree::day_and_time;
 use crate::watch::Watcher;
-use cofferdam_engine::RunId;
-use cofferdam_runtime::{DEFAULT_GRACE, Driven, Driving};
-use cofferdam_store::{Definition, RunLog};
+use cofferdam_engine::{Plan, Run, RunId, RunStatus, Waiting};
+use cofferdam_runtime::{DEFAULT_GRACE, DriveError, Driven, Driving, Host, ResumeError, now};
+use cofferdam_store::{ClaimError, Definition, NewMessage, RunLog};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long guests may take to stop after ctrl-c.
 const GRACE: Duration = DEFAULT_GRACE;
+/// How often a run that waits for a time is looked at, for what others do with it.
+const LOOK: Duration = Duration::from_millis(250);
 /// How often the live tree is drawn.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// Waits until a run ends or is interrupted, and says what came of it.
-pub(crate) async fn to_the_end(
-    station: &Station,
-    manner: &Manner,
-    driving: Driving,
-    watcher: Arc<Watcher>,
-    definition: &Definition,
-    log: &Arc<dyn RunLog>,
-) -> Outcome {
-    let look = station.look;
-    let run = driving.run;
-    let short = watcher.short().to_owned();
-    let controller = driving.controller();
-    let mut frames = tokio::time::interval(FRAME);
-    let mut interrupts = 0;
-    let waiting = driving.wait();
-    tokio::pin!(waiting);
-    let driven = loop {
-        tokio::select! {
-            driven = &mut waiting => break driven,
-            _ = frames.tick() => watcher.draw(),
-            signal = stop_signal() => {
-                signal.map_err(|error| Failure::of(Exit::Internal, error))?;
-                interrupts += 1;
-                watcher.make_room();
-                if interrupts == 1 {
-                    say(format!("stopping: guests are asked to stop ({} s; ctrl-c again: at once)", GRACE.as_secs()));
-                    controller.interrupt(GRACE).await;
-                } else {
-                    controller.interrupt(Duration::ZERO).await;
+/// A run that is driven before the eyes of a person.
+pub(crate) struct Scene<'a> {
+    pub(crate) station: &'a Station,
+    pub(crate) manner: &'a Manner,
+    /// The host that drives it.
+    pub(crate) host: Host,
+    pub(crate) watcher: Arc<Watcher>,
+    pub(crate) definition: &'a Definition,
+}
+
+impl Scene<'_> {
+    /// Waits until the run ends, is interrupted, or waits for somebody, and says what came of it.
+    ///
+    /// A wait for a time is sat out here. Whoever has to decide is asked if there is a terminal.
+    pub(crate) async fn to_the_end(&self, mut driving: Driving) -> Outcome {
+        let run = driving.run;
+        loop {
+            let driven = self.watched(driving).await?;
+            let driven = match driven {
+                Ok(driven) => driven,
+                Err(error) => {
+                    self.watcher.finish();
+                    let failure = Failure::of(Exit::Refused, error);
+                    return Err(failure.hint(format!(
+                        "what is recorded is kept; go on with: cofferdam resume {}",
+                        self.watcher.short()
+                    )));
+                }
+            };
+            match driven {
+                Driven::Interrupted { stopped, .. } => return Ok(self.interrupted(run, &stopped)),
+                Driven::Ended(ended) => return self.ended(run, &ended).await,
+                Driven::Parked(parked) => match self.parked(&parked).await? {
+                    Some(exit) => return Ok(exit),
+                    None => {
+                        let observer = Arc::clone(&self.watcher) as Arc<_>;
+                        driving = match self.host.resume(run, observer).await {
+                            Ok(driving) => driving,
+                            Err(ResumeError::Claim(ClaimError::Owned { pid, .. })) => {
+                                self.watcher.finish();
+                                say(format!("process {pid} carries the run on"));
+                                return Ok(Exit::Waiting);
+                            }
+                            // Somebody else has brought it to its end meanwhile.
+                            Err(ResumeError::Claim(ClaimError::Final { status, .. })) => {
+                                return Ok(self.ended_elsewhere(status));
+                            }
+                            Err(error) => return Err(Failure::of(Exit::Internal, error)),
+                        };
+                    }
+                },
+            }
+        }
+    }
+
+    /// Drives on, showing how far the run is; ctrl-c interrupts it.
+    async fn watched(&self, driving: Driving) -> Result<Result<Driven, DriveError>, Failure> {
+        let controller = driving.controller();
+        let mut frames = tokio::time::interval(FRAME);
+        let mut interrupts = 0;
+        let waiting = driving.wait();
+        tokio::pin!(waiting);
+        loop {
+            tokio::select! {
+                driven = &mut waiting => return Ok(driven),
+                _ = frames.tick() => self.watcher.draw(),
+                signal = stop_signal() => {
+                    signal.map_err(|error| Failure::of(Exit::Internal, error))?;
+                    interrupts += 1;
+                    self.watcher.make_room();
+                    if interrupts == 1 {
+                        say(format!("stopping: guests are asked to stop ({} s; ctrl-c again: at once)", GRACE.as_secs()));
+                        controller.interrupt(GRACE).await;
+                    } else {
+                        controller.interrupt(Duration::ZERO).await;
+                    }
                 }
             }
         }
-    };
-    watcher.finish();
-    let (progress, used) = watcher.result();
-    let driven = match driven {
-        Ok(driven) => driven,
-        Err(error) => {
-            let failure = Failure::of(Exit::Refused, error);
-            return Err(failure.hint(format!(
-                "what is recorded is kept; go on with: cofferdam resume {short}"
-            )));
+    }
+
+    fn ended_elsewhere(&self, status: RunStatus) -> Exit {
+        self.watcher.finish();
+        let short = self.watcher.short();
+        say(format!("{} by another process: cofferdam show {short}", status.word()));
+        match status {
+            RunStatus::Completed => Exit::Done,
+            RunStatus::Cancelled | RunStatus::Killed => Exit::RunCancelled,
+            RunStatus::Failed
+            | RunStatus::Running
+            | RunStatus::Interrupted
+            | RunStatus::Waiting
+            | RunStatus::Paused => Exit::RunFailed,
         }
-    };
-    match driven {
-        Driven::Interrupted { stopped, .. } => {
-            interrupted(&progress, &short, &stopped, &look);
-            if manner.json {
-                print(report::json(run, definition, &progress, &Default::default()).to_string());
-            }
-            Ok(Exit::Interrupted)
+    }
+
+    fn interrupted(&self, run: RunId, stopped: &[String]) -> Exit {
+        self.watcher.finish();
+        let (progress, _) = self.watcher.result();
+        interrupted(&progress, self.watcher.short(), stopped, &self.station.look);
+        if self.manner.json {
+            print(report::json(run, self.definition, &progress, &Default::default()).to_string());
         }
-        Driven::Ended(ended) => {
-            let flushes = log.statistics();
-            if manner.json {
-                print(report::json(run, definition, &progress, ended.metrics()).to_string());
-            } else {
-                let facts = report::Facts {
-                    station,
-                    short: &short,
-                    definition,
-                    memory: used.memory,
-                    flushes: flushes.flushes,
-                };
-                report::say_end(&progress, &facts, log, run, &look).await?;
+        Exit::Interrupted
+    }
+
+    async fn ended(&self, run: RunId, ended: &Run) -> Outcome {
+        self.watcher.finish();
+        let (progress, used) = self.watcher.result();
+        let log = self.host.log();
+        if self.manner.json {
+            print(report::json(run, self.definition, &progress, ended.metrics()).to_string());
+        } else {
+            let facts = report::Facts {
+                station: self.station,
+                short: self.watcher.short(),
+                definition: self.definition,
+                memory: used.memory,
+                flushes: log.statistics().flushes,
+            };
+            report::say_end(&progress, &facts, log, run, &self.station.look).await?;
+        }
+        Ok(report::exit_of(&progress))
+    }
+
+    /// Sees a parked run through to where it can go on; or says what it waits for and returns how to exit.
+    async fn parked(&self, run: &Run) -> Result<Option<Exit>, Failure> {
+        let plan = Plan::decode(&self.definition.plan).map_err(|error| Failure::of(Exit::Invalid, error))?;
+        let waiting = run.waiting(&plan);
+        let is_paused = run.status() == RunStatus::Paused;
+        if !is_paused && !waiting.is_empty() && waiting.iter().all(waiting::is_time) {
+            return self.sit_out(run).await;
+        }
+        let gate = waiting.iter().find(|wait| matches!(wait, Waiting::Gate { .. }));
+        if let Some(gate) =
+            gate.filter(|_| !is_paused && !self.manner.json && ask::is_anybody_there(&self.station.look))
+        {
+            self.watcher.make_room();
+            if let Reply::Decided(request) = ask::ask(gate, &self.station.look).await? {
+                let message = NewMessage::new(run.id(), now(), user(), request);
+                let posted = self.host.log().post(message).await;
+                posted.map_err(|error| Failure::of(Exit::Refused, error))?;
+                return Ok(None);
             }
-            Ok(report::exit_of(&progress))
+        }
+        self.watcher.finish();
+        let (progress, _) = self.watcher.result();
+        let short = self.watcher.short();
+        if self.manner.json {
+            let mut json = report::json(run.id(), self.definition, &progress, run.metrics());
+            json["status"] = run.status().word().into();
+            json["waiting"] = waiting::json(&waiting);
+            print(json.to_string());
+        } else {
+            say("");
+            let lines = waiting::lines(run.status(), &waiting, short, &self.station.look);
+            lines.iter().for_each(say);
+        }
+        Ok(Some(Exit::Waiting))
+    }
+
+    /// Waits for the time that the run waits for; ctrl-c leaves it parked.
+    async fn sit_out(&self, run: &Run) -> Result<Option<Exit>, Failure> {
+        let Some(until) = run.row().wake_at else {
+            return Ok(Some(Exit::Waiting));
+        };
+        let mut frames = tokio::time::interval(FRAME);
+        let mut looks = tokio::time::interval(LOOK);
+        loop {
+            // By the clock and not by a timer, so that a clock that was set, or a machine that slept, is noticed.
+            if until.since(now()).is_zero() {
+                return Ok(None);
+            }
+            tokio::select! {
+                _ = frames.tick() => self.watcher.draw(),
+                _ = looks.tick() => {
+                    let internal = |error| Failure::of(Exit::Internal, error);
+                    let summary = self.host.log().run(run.id()).await.map_err(internal)?;
+                    // Somebody has cancelled or paused it, or carries it on, or has asked it something.
+                    if summary.is_none_or(|summary| summary.version != run.version()) {
+                        return Ok(None);
+                    }
+                }
+                signal = stop_signal() => {
+                    signal.map_err(|error| Failure::of(Exit::Internal, error))?;
+                    self.watcher.finish();
+                    let short = self.watcher.short();
+                    say(format!("left: run {short} waits until {}", day_and_time(until)));
+                    say(format!("  cofferdam resume {short}        go on"));
+                    return Ok(Some(Exit::Interrupted));
+                }
+            }
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::table::{print_table, table};
 use crate::talk::{GOOD, Sign, print, say, size};
 use cofferdam_engine::Data;
 use cofferdam_wasm::{
-    Action, AttemptCall, AttemptInfo, CancelFlag, Component, LogLine, LogSource, Observer, Plugin, PluginSource,
-    Progress, Registry, Resolution, Sandbox, Verdict,
+    Action, AttemptCall, AttemptInfo, Authority, CancelFlag, Component, LogLine, LogSource, Observer, Plugin,
+    PluginSource, Progress, Registry, Resolution, Sandbox, Verdict,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -240,6 +240,7 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &PluginRu
         limits: prepared.limits.clone(),
         observer: Arc::clone(&listener) as Arc<dyn Observer>,
         cancel: CancelFlag::default(),
+        authority: Authority::unlimited(),
     };
     let action = prepared.action;
     let report = among_guests(&guests, async move { action.run(call).await }).await?;

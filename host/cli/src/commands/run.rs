@@ -1,6 +1,6 @@
 //! `cofferdam run`: checks a workflow, starts a run of it, and drives it to its end.
 
-use super::drive::{shortest, to_the_end};
+use super::drive::{Scene, shortest};
 use crate::arguments::{Manner, Run as Arguments};
 use crate::builtin;
 use crate::diagnostics::draw;
@@ -78,7 +78,14 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
         caller_id: None,
     };
     let driving = host.start(id, request, Arc::clone(&watcher) as Arc<_>);
-    to_the_end(station, manner, driving, watcher, &definition, &log).await
+    let scene = Scene {
+        station,
+        manner,
+        host,
+        watcher,
+        definition: &definition,
+    };
+    scene.to_the_end(driving).await
 }
 
 /// Returns how progress is shown: a program that reads JSON wants none on its terminal.

@@ -1,6 +1,7 @@
 //! `cofferdam why`: what a run does or waits for, since when, until when, in one sentence.
 
 use super::history::{LookedUp, each_event, look_up};
+use super::waiting::{self, Parked};
 use crate::arguments::{Manner, Why};
 use crate::failure::{Exit, Outcome};
 use crate::progress::{RunProgress, StepProgress, StepState, detail, name};
@@ -9,9 +10,12 @@ use crate::talk::{counted, duration, harmless, print};
 use crate::tree::day_and_time;
 use cofferdam_engine::event::Ending;
 use cofferdam_engine::plan::{NodeIndex, NodeKind};
-use cofferdam_engine::{RunStatus, Timestamp};
+use cofferdam_engine::{RunStatus, Timestamp, Waiting};
 use cofferdam_store::{Definition, RunSummary};
 use serde_json::{Value, json};
+
+/// What a run that nobody drives takes from the machine.
+const HOLDS_NOTHING: &str = "nothing: no process, no memory, no slot";
 
 /// One answer: the sentence, and what one would ask next.
 struct Answer {
@@ -35,8 +39,18 @@ pub(crate) async fn why(station: &Station, manner: &Manner, arguments: &Why) -> 
         summary,
         mut progress,
     } = look_up(&log, &arguments.run).await?;
-    each_event(&log, run, 0, |recorded| progress.apply(recorded)).await?;
+    let mut events = Vec::new();
+    each_event(&log, run, 0, |recorded| {
+        progress.apply(recorded);
+        events.push(recorded.clone());
+    })
+    .await?;
+    let parked = match summary.status {
+        RunStatus::Waiting | RunStatus::Paused => waiting::parked(run, &progress.plan, &events)?,
+        _ => Parked::default(),
+    };
     let view = View {
+        parked: &parked,
         progress: &progress,
         summary: &summary,
         definition: &definition,
@@ -56,6 +70,7 @@ pub(crate) async fn why(station: &Station, manner: &Manner, arguments: &Why) -> 
 
 /// All that an answer is made of.
 struct View<'a> {
+    parked: &'a Parked,
     progress: &'a RunProgress,
     summary: &'a RunSummary,
     definition: &'a Definition,
@@ -67,6 +82,8 @@ impl View<'_> {
         match (&self.progress.ending, self.summary.status) {
             (Some(ending), _) => self.ended(ending),
             (None, RunStatus::Interrupted) => self.let_go(),
+            (None, RunStatus::Paused) => self.paused(),
+            (None, RunStatus::Waiting) => self.waiting(),
             (None, _) if self.summary.owner.as_ref().is_some_and(|owner| owner.alive) => self.at_work(),
             (None, _) => self.orphaned(),
         }
@@ -128,11 +145,88 @@ impl View<'_> {
             more: vec![
                 ("where", self.reached()),
                 ("next", format!("cofferdam resume {}", self.short)),
-                ("holds", "nothing: no process, no memory, no slot".to_owned()),
+                ("holds", HOLDS_NOTHING.to_owned()),
             ],
             step: None,
             since,
             until: None,
+        }
+    }
+
+    fn paused(&self) -> Answer {
+        let since = self.parked.pause.as_ref().map_or(self.progress.last_at, |(at, ..)| *at);
+        let (reason, by) = self
+            .parked
+            .pause
+            .as_ref()
+            .map_or_else(Default::default, |(_, reason, by)| {
+                let by = by
+                    .as_ref()
+                    .map_or_else(String::new, |by| format!(" by {}", harmless(by)));
+                (harmless(reason), by)
+            });
+        Answer {
+            state: "paused",
+            sentence: format!("paused at {}{by}: {reason}", day_and_time(since)),
+            more: vec![
+                ("where", self.reached()),
+                ("next", format!("cofferdam resume {}", self.short)),
+                ("holds", HOLDS_NOTHING.to_owned()),
+            ],
+            step: None,
+            since,
+            until: None,
+        }
+    }
+
+    fn waiting(&self) -> Answer {
+        let now = cofferdam_runtime::now();
+        let Some(first) = self.parked.waiting.first() else {
+            return self.orphaned();
+        };
+        let (at, since, until) = match first {
+            Waiting::Gate { at, since, until, .. } | Waiting::Signal { at, since, until, .. } => (at, *since, *until),
+            Waiting::Time { at, since, until } => (at, *since, Some(*until)),
+            Waiting::Attempt { at, until, .. } => (at, self.progress.last_at, Some(*until)),
+        };
+        let node = self.progress.plan.find(&at.step);
+        let left = until.map_or_else(String::new, |until| format!(" (in {})", duration(millis(now, until))));
+        let others = match self.parked.waiting.len() {
+            1 => String::new(),
+            all => format!(", and for {}", counted(all as u64 - 1, "other")),
+        };
+        let mut more = Vec::new();
+        if let Waiting::Gate {
+            prompt: Some(prompt), ..
+        } = first
+        {
+            more.push(("asks", harmless(prompt.lines().next().unwrap_or_default())));
+        }
+        if let (Waiting::Attempt { .. }, Some(step)) = (first, node.and_then(|node| self.progress.step(node))) {
+            let because = format!("attempt {} failed: {}", step.attempt, harmless(&step.note));
+            more.push(("because", because));
+        }
+        if let Some(node) = node {
+            more.push(("where", format!("{} · {}", self.place(node), self.reached())));
+        }
+        let next = waiting::remedy(first, self.short);
+        more.extend(next.iter().skip(1).map(|line| ("next", line.trim().to_owned())));
+        more.push(("holds", HOLDS_NOTHING.to_owned()));
+        Answer {
+            state: if matches!(first, Waiting::Attempt { .. }) {
+                "retrying"
+            } else {
+                "waiting"
+            },
+            sentence: format!(
+                "waiting since {}: {}{left}{others}",
+                day_and_time(since),
+                waiting::in_words(first)
+            ),
+            more,
+            step: node.map(|node| self.named(node)),
+            since,
+            until,
         }
     }
 

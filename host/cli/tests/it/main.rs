@@ -5,6 +5,7 @@ mod components;
 mod configuration;
 mod control;
 mod definition;
+mod gates;
 mod grants;
 mod history;
 mod hostile;

@@ -136,7 +136,10 @@ impl Project {
                 (r"(?m)^\d\d:\d\d:\d\d\.\d{3} [0-9a-f]{6} ", "[time] [run] "),
                 (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "[time]"),
                 (r"\d\d:\d\d:\d\d(\.\d+)?", "[time]"),
-                (r"(run|logs|show|resume|cancel) [0-9a-f]{6,12}\b", "$1 [run]"),
+                (
+                    r"(run|logs|show|resume|cancel|approve|reject|signal)( +)[0-9a-f]{6,12}\b",
+                    "$1$2[run]",
+                ),
                 (r"(?m)^( [✓✗–●◌·=]  )[0-9a-f]{6}  ", "$1[run]  "),
                 (r"(?m)^([✓✗–●◌·=]  )[0-9a-f]{6}  ", "$1[run]  "),
                 (r"\.[0-9a-f]{16}\.part|\.x\.[0-9a-f]{8,}", ".[random]"),

@@ -5,7 +5,8 @@ use crate::observer::{Notice, Observer};
 use crate::permits::Taken;
 use cofferdam_engine::plan::Plan;
 use cofferdam_engine::{Attempt, EffectChange, Fence, Generation, Run};
-use cofferdam_wasm::{CancelFlag, EffectClass};
+use cofferdam_store::Lease;
+use cofferdam_wasm::{Authority, CancelFlag, EffectClass};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future;
 use std::sync::Arc;
@@ -59,6 +60,8 @@ pub(super) struct Guests {
     /// What starts when these have left: cleaning up must not meet a guest that is still at work.
     delayed: Vec<(Fence, DurableProof)>,
     tasks: JoinSet<Finished>,
+    /// The lease under which the run is driven.
+    lease: Lease,
 }
 
 impl Guests {
@@ -75,7 +78,13 @@ impl Guests {
             leaving: BTreeMap::new(),
             delayed: Vec::new(),
             tasks: JoinSet::new(),
+            lease: Lease::none(),
         }
+    }
+
+    /// Takes note of the lease under which the run is driven from now on.
+    pub(super) fn are_under(&mut self, lease: Lease) {
+        self.lease = lease;
     }
 
     /// Returns how many attempts are under way or about to be.
@@ -155,6 +164,12 @@ impl Guests {
         }
     }
 
+    /// Returns the authority of guests: it ends with the lease under which the run is driven (rule B6).
+    fn authority(&self) -> Authority {
+        let lease = self.lease.clone();
+        Authority::as_long_as(move || lease.is_held())
+    }
+
     fn class(&self, attempt: &Attempt) -> EffectClass {
         self.surroundings.executor.class(&attempt.action)
     }
@@ -183,6 +198,7 @@ impl Guests {
             attempt,
             proof,
             cancel: cancel.clone(),
+            authority: self.authority(),
             observer: Arc::clone(&observer),
         };
         let execution = self.surroundings.executor.enter(entry).instrument(call_span);

@@ -1,11 +1,15 @@
 //! Runs are driven to their end, let go of, taken up again, and survive a log that fails.
 
 use cofferdam_engine::plan::{ActionReference, Plan};
-use cofferdam_engine::{AttemptOutcome, Data, Event, Failure, FailureClass, Metrics, RunId, RunStatus};
-use cofferdam_runtime::{Driven, Driving, Entry, Executed, Execution, Executor, Host, Request, Unobserved};
-use cofferdam_store::{HostId, RunLog};
+use cofferdam_engine::{
+    AttemptOutcome, Data, Event, Failure, FailureClass, MessageId, Metrics, Request, RunId, RunStatus, Verdict,
+};
+use cofferdam_runtime::{
+    Driven, Driving, Entry, Executed, Execution, Executor, Host, Request as RunRequest, Unobserved,
+};
+use cofferdam_store::{HostId, NewMessage, RunLog};
 use cofferdam_testkit::memory_log::{Failure as LogFailure, MemoryLog};
-use cofferdam_testkit::plan_builder::{call, parallel, workflow};
+use cofferdam_testkit::plan_builder::{call, gate, parallel, workflow};
 use cofferdam_wasm::{EffectClass, Usage};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -94,8 +98,8 @@ fn host(name: &str) -> HostId {
     HostId::parse(name).unwrap()
 }
 
-fn request(plan: Plan) -> Request {
-    Request {
+fn request(plan: Plan) -> RunRequest {
+    RunRequest {
         plan: Arc::new(plan),
         file: "test.wf".to_owned(),
         source: String::new(),
@@ -126,6 +130,7 @@ pub(crate) fn ended(driven: Driven) -> RunStatus {
     match driven {
         Driven::Ended(run) => run.status(),
         Driven::Interrupted { .. } => panic!("interrupted"),
+        Driven::Parked(run) => panic!("parked: {:?}", run.status()),
     }
 }
 
@@ -317,6 +322,110 @@ async fn a_host_that_lost_the_run_stops() {
     assert_eq!(error.to_string(), "another host took the run over");
     assert_eq!(kinds(&log, "attempt.started").await, events_before);
     assert_eq!(kinds(&log, "step.completed").await, 0);
+}
+
+async fn post(log: &Arc<dyn RunLog>, request: Request) -> MessageId {
+    let at = cofferdam_runtime::now();
+    let message = NewMessage::new(RunId::from_bits(7), at, "somebody", request);
+    log.post(message).await.unwrap()
+}
+
+async fn answered(log: &Arc<dyn RunLog>, message: MessageId) -> Verdict {
+    loop {
+        if let Some(verdict) = log.answer(message).await.unwrap() {
+            return verdict;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+// row I03
+#[tokio::test]
+async fn a_run_is_told_what_is_in_its_inbox_and_answers_once() {
+    let log: Arc<dyn RunLog> = Arc::new(MemoryLog::new(host("a")));
+    let script = Arc::new(Script::default());
+    let plan = workflow([call("gate"), call("last")]).plan();
+    let (_host, driving) = start(&log, &script, 4, plan);
+    assert_eq!(entered(&script, 1).await, ["gate"]);
+    let reason = || "enough".to_owned();
+    let first = post(&log, Request::Pause { reason: reason() }).await;
+    assert_eq!(answered(&log, first).await, Verdict::Accepted);
+    let second = post(&log, Request::Pause { reason: reason() }).await;
+    assert!(matches!(answered(&log, second).await, Verdict::Unchanged { .. }));
+    // What is under way may end, then the run is let go of.
+    script.gate.notify_one();
+    let Driven::Parked(run) = driving.wait().await.unwrap() else {
+        panic!("a paused run is parked");
+    };
+    assert_eq!(run.status(), RunStatus::Paused);
+    assert_eq!(entered(&script, 1).await, ["gate"]);
+    assert_eq!(kinds(&log, "run.paused").await, 1);
+}
+
+// row G01, row J08
+#[tokio::test]
+async fn a_run_that_waits_for_a_decision_is_parked_and_goes_on_where_it_is_decided() {
+    let log: Arc<dyn RunLog> = Arc::new(MemoryLog::new(host("a")));
+    let script = Arc::new(Script::default());
+    let plan = workflow([call("first"), gate("publish"), call("last")]).plan();
+    let (host, driving) = start(&log, &script, 4, plan);
+    assert!(matches!(driving.wait().await.unwrap(), Driven::Parked(_)));
+    let summary = log.run(RunId::from_bits(7)).await.unwrap().unwrap();
+    assert_eq!((summary.status, summary.owner), (RunStatus::Waiting, None));
+    let decide = |approved| Request::Decide {
+        gate: Some("publish".to_owned()),
+        approved,
+        feedback: None,
+        selections: Vec::new(),
+        form: Data::Null,
+    };
+    let (yes, no) = (post(&log, decide(true)).await, post(&log, decide(false)).await);
+    let driving = host.resume(RunId::from_bits(7), Arc::new(Unobserved)).await.unwrap();
+    assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Completed);
+    assert_eq!(answered(&log, yes).await, Verdict::Accepted);
+    assert!(matches!(answered(&log, no).await, Verdict::Conflict { .. }));
+    assert_eq!(entered(&script, 2).await, ["first", "last"]);
+}
+
+#[tokio::test]
+async fn a_run_that_only_decides_enters_nothing() {
+    let log: Arc<dyn RunLog> = Arc::new(MemoryLog::new(host("a")));
+    let script = Arc::new(Script::default());
+    let plan = workflow([gate("publish"), call("last")]).plan();
+    let (host, driving) = start(&log, &script, 4, plan);
+    assert!(matches!(driving.wait().await.unwrap(), Driven::Parked(_)));
+    let decided = post(
+        &log,
+        Request::Decide {
+            gate: None,
+            approved: true,
+            feedback: None,
+            selections: Vec::new(),
+            form: Data::Null,
+        },
+    )
+    .await;
+    let claim = log.claim(RunId::from_bits(7)).await.unwrap();
+    let driving = host.decide_only(claim, Arc::new(Unobserved)).unwrap();
+    assert!(matches!(driving.wait().await.unwrap(), Driven::Interrupted { .. }));
+    assert_eq!(answered(&log, decided).await, Verdict::Accepted);
+    assert!(script.entered().is_empty());
+}
+
+// row J10
+#[tokio::test]
+async fn a_host_that_lost_its_lease_stops_its_guests_and_writes_nothing_more() {
+    let log: Arc<dyn RunLog> = Arc::new(MemoryLog::new(host("a")));
+    let script = Arc::new(Script::default());
+    let plan = workflow([call("gate"), call("last")]).plan();
+    let (_host, driving) = start(&log, &script, 4, plan);
+    assert_eq!(entered(&script, 1).await, ["gate"]);
+    let before = log.events(RunId::from_bits(7), 0, 100).await.unwrap();
+    log.lease().give_up();
+    script.gate.notify_one();
+    let error = driving.wait().await.unwrap_err();
+    assert!(error.to_string().contains("longer than its lease"), "{error}");
+    assert_eq!(log.events(RunId::from_bits(7), 0, 100).await.unwrap(), before);
 }
 
 // row I05, row I07

@@ -8,6 +8,7 @@
 mod operation;
 mod place;
 
+use crate::authority::Authority;
 use crate::directory::HiddenDirectory;
 use crate::grants::{Access, Effective, OpenDirectory};
 use crate::host::denials::Denials;
@@ -45,11 +46,14 @@ pub(crate) struct Directories {
     calls: Arc<()>,
     // Files that can be written: their writes too are done on such threads.
     written: Vec<Weak<File>>,
+    // Whether anything may still be changed.
+    authority: Authority,
 }
 
 impl Directories {
-    pub(crate) fn new(effective: &Effective, limits: &Limits) -> Self {
+    pub(crate) fn new(effective: &Effective, limits: &Limits, authority: Authority) -> Self {
         Self {
+            authority,
             granted: effective.directories().to_vec(),
             hidden: effective.hidden(),
             ..Self::none(limits)
@@ -67,6 +71,7 @@ impl Directories {
             hidden_names: HashMap::new(),
             calls: Arc::new(()),
             written: Vec::new(),
+            authority: Authority::unlimited(),
         }
     }
 
@@ -173,7 +178,13 @@ impl View<'_> {
         if directory.perms.write_not_permitted() {
             return Err(self.read_only(call, fd, path));
         }
+        self.may_change()?;
         Ok(self.start(directory))
+    }
+
+    /// Ends the guest if the host may not act for the run any more.
+    fn may_change(&self) -> FsResult<()> {
+        self.directories.authority.check().map_err(FsError::trap)
     }
 
     fn read_only(&self, call: &'static str, fd: &Resource<Descriptor>, path: &str) -> FsError {
@@ -284,10 +295,12 @@ impl HostDescriptor for View<'_> {
     }
 
     fn write_via_stream(&mut self, fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynOutputStream>> {
+        self.may_change()?;
         HostDescriptor::write_via_stream(&mut self.files(), fd, offset)
     }
 
     fn append_via_stream(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
+        self.may_change()?;
         HostDescriptor::append_via_stream(&mut self.files(), fd)
     }
 
@@ -315,6 +328,7 @@ impl HostDescriptor for View<'_> {
     }
 
     async fn set_size(&mut self, fd: Resource<Descriptor>, size: Filesize) -> FsResult<()> {
+        self.may_change()?;
         HostDescriptor::set_size(&mut self.files(), fd, size).await
     }
 
@@ -325,6 +339,7 @@ impl HostDescriptor for View<'_> {
         modification: NewTimestamp,
     ) -> FsResult<()> {
         self.not_the_wall("filesystem.set-times", &fd, ".")?;
+        self.may_change()?;
         HostDescriptor::set_times(&mut self.files(), fd, access, modification).await
     }
 
@@ -338,6 +353,7 @@ impl HostDescriptor for View<'_> {
     }
 
     async fn write(&mut self, fd: Resource<Descriptor>, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
+        self.may_change()?;
         HostDescriptor::write(&mut self.files(), fd, bytes, offset).await
     }
 
@@ -435,6 +451,9 @@ impl HostDescriptor for View<'_> {
             return Err(self.read_only(call, &fd, &path));
         }
         let start = self.start(directory);
+        if how.mode().contains(OpenMode::WRITE) {
+            self.may_change()?;
+        }
         let name = self.directories.guest_path(fd.rep(), &path);
         match self.at(call, &fd, path, move |path| start.open(path, how)).await? {
             Opened::File(file) => {

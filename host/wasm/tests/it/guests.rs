@@ -2,8 +2,8 @@
 
 use cofferdam_engine::Data;
 use cofferdam_wasm::{
-    Action, AttemptCall, AttemptInfo, CancelFlag, Component, Effective, LimitName, Limits, LoadError, LogLine,
-    Observer, Progress, Report, Sandbox, SandboxOptions, Verdict,
+    Action, AttemptCall, AttemptInfo, Authority, CancelFlag, Component, Effective, LimitName, Limits, LoadError,
+    LogLine, Observer, Progress, Report, Sandbox, SandboxOptions, Verdict,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -195,6 +195,7 @@ pub(crate) fn call(limits: &Limits) -> AttemptCall {
         limits: limits.clone(),
         observer: Arc::new(Ear::default()),
         cancel: CancelFlag::default(),
+        authority: Authority::unlimited(),
     }
 }
 

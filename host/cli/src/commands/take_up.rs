@@ -1,0 +1,138 @@
+//! What does it take to carry on a run that somebody else began?
+
+use super::drive::Scene;
+use super::run::{how, state_note};
+use crate::arguments::Manner;
+use crate::equipment::{Equipment, plugins_of};
+use crate::failure::{Exit, Failure};
+use crate::progress::RunProgress;
+use crate::station::Station;
+use crate::tree::{day_and_time, heading};
+use crate::watch::Watcher;
+use cofferdam_engine::event::Event;
+use cofferdam_engine::plan::Plan;
+use cofferdam_engine::{RunId, RunStatus};
+use cofferdam_runtime::{Driving, Entry, Executed, Execution, Executor, Host, SandboxExecutor, Unobserved};
+use cofferdam_store::{Claim, Definition, RunLog, RunSummary};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
+
+/// A run that can be carried on here: its components are loaded and may touch what they need.
+pub(super) struct Ready {
+    log: Arc<dyn RunLog>,
+    plan: Arc<Plan>,
+    definition: Definition,
+    short: String,
+    /// What becomes the host's once the run is driven.
+    executor: Mutex<Option<SandboxExecutor>>,
+}
+
+/// Prepares to carry on `run`: everything that can refuse does so here, before the run is claimed.
+pub(super) async fn ready(station: &Station, log: &Arc<dyn RunLog>, run: RunId, short: &str) -> Result<Ready, Failure> {
+    station.require_trust()?;
+    let sandbox = station.sandbox()?;
+    let definition = log.definition(run).await;
+    let definition = definition.map_err(|error| Failure::of(Exit::Internal, error))?;
+    let Some(definition) = definition else {
+        return Err(Failure::new(Exit::Usage, format!("run {short} is not recorded")));
+    };
+    let plan = Arc::new(Plan::decode(&definition.plan).map_err(|error| Failure::of(Exit::Invalid, error))?);
+    let plugins = station.plugins_and(&sandbox, plugins_of(&plan)).await?;
+    let equipment = Equipment::of(station, &sandbox, &plugins, &plan, short).await?;
+    equipment.require_grants(station, &plan, "nothing was touched; what is recorded is kept")?;
+    let executor = equipment.executor(station, &plan)?;
+    equipment.keep(station)?;
+    Ok(Ready {
+        log: Arc::clone(log),
+        plan,
+        definition,
+        short: short.to_owned(),
+        executor: Mutex::new(Some(executor)),
+    })
+}
+
+impl Ready {
+    /// Drives the run from `claim` on, with `note` behind its heading.
+    pub(super) async fn drive<'a>(
+        &'a self,
+        station: &'a Station,
+        manner: &'a Manner,
+        claim: Claim,
+        note: &str,
+        guests: &Handle,
+    ) -> Result<(Driving, Scene<'a>), Failure> {
+        let executor = self
+            .executor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .unwrap_or_default();
+        let mut progress = RunProgress::of(Arc::clone(&self.plan), &claim.events);
+        progress.keep();
+        let heading = heading(self.plan.name(), &self.short, note, &station.look);
+        let attempts = u32::try_from(station.configuration.attempts()).unwrap_or(u32::MAX);
+        let host = Host::new(Arc::clone(&self.log), Arc::new(executor), attempts, guests.clone());
+        let watcher = Arc::new(Watcher::new(
+            claim.run,
+            self.short.clone(),
+            progress,
+            heading,
+            station.look,
+            how(manner),
+            Arc::clone(&self.log),
+        ));
+        let driving = host.take_up(claim, Arc::clone(&watcher) as Arc<_>);
+        let driving = driving.map_err(|error| Failure::of(Exit::Invalid, error))?;
+        let scene = Scene {
+            station,
+            manner,
+            host,
+            watcher,
+            definition: &self.definition,
+        };
+        Ok((driving, scene))
+    }
+}
+
+/// Returns what stands behind the heading of a run that is taken up, `summary` being how it was found.
+pub(super) fn note(station: &Station, summary: Option<&RunSummary>, claim: &Claim) -> String {
+    match summary.map(|summary| (summary.status, &summary.owner)) {
+        Some((RunStatus::Running, Some(owner))) => format!(
+            "its host is gone (process {} on this machine), taking over at once",
+            owner.pid
+        ),
+        Some((RunStatus::Interrupted, _)) => {
+            let at = claim
+                .events
+                .iter()
+                .rev()
+                .find(|recorded| matches!(recorded.event, Event::RunInterrupted { .. }));
+            at.map_or_else(String::new, |recorded| {
+                format!("interrupted {}", day_and_time(recorded.at))
+            })
+        }
+        _ => state_note(station),
+    }
+}
+
+/// Lets a run answer its messages and leaves it: nothing of it is entered.
+pub(super) async fn decided_here(log: &Arc<dyn RunLog>, claim: Claim, guests: &Handle) -> Result<(), Failure> {
+    let host = Host::new(Arc::clone(log), Arc::new(Nobody), 1, guests.clone());
+    let deciding = host.decide_only(claim, Arc::new(Unobserved));
+    let deciding = deciding.map_err(|error| Failure::of(Exit::Invalid, error))?;
+    match deciding.wait().await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::of(Exit::Refused, error)),
+    }
+}
+
+/// Carries nothing out: for runs that only decide.
+struct Nobody;
+
+impl Executor for Nobody {
+    fn enter(&self, _: Entry) -> Execution {
+        Box::pin(std::future::ready(Executed::host_fault(
+            "this process carries nothing out",
+        )))
+    }
+}

@@ -1,0 +1,87 @@
+//! Who brings the messages of the inbox to the runs that this host drives?
+
+use crate::driver::Control;
+use cofferdam_engine::RunId;
+use cofferdam_store::{Inbox, Posted, RunLog};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How often the host looks for messages that another process has posted; its own processes are told at once.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The runs that this host drives, and how each is told something. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mail(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    drivers: BTreeMap<RunId, mpsc::Sender<Control>>,
+    /// Whether the task that looks is there: one for all runs of the host, none while it drives none.
+    looks: bool,
+}
+
+/// A run that is told its messages until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Addressee {
+    mail: Mail,
+    run: RunId,
+}
+
+impl Drop for Addressee {
+    fn drop(&mut self) {
+        self.mail.lock().drivers.remove(&self.run);
+    }
+}
+
+impl Mail {
+    /// Brings the messages of `run` to `driver` from now on.
+    pub(crate) fn deliver_to(&self, log: &Arc<dyn RunLog>, run: RunId, driver: mpsc::Sender<Control>) -> Addressee {
+        let mut state = self.lock();
+        state.drivers.insert(run, driver);
+        if !std::mem::replace(&mut state.looks, true) {
+            tokio::spawn(self.clone().look(Arc::clone(log)));
+        }
+        drop(state);
+        Addressee {
+            mail: self.clone(),
+            run,
+        }
+    }
+
+    async fn look(self, log: Arc<dyn RunLog>) {
+        let arrivals = log.arrivals();
+        loop {
+            match log.unanswered(Inbox::OfThisHost).await {
+                Ok(posted) => self.bring(posted),
+                Err(error) => tracing::warn!(%error, "the inbox could not be read; it is looked at again"),
+            }
+            {
+                let mut state = self.lock();
+                if state.drivers.is_empty() {
+                    state.looks = false;
+                    return;
+                }
+            }
+            // Whichever comes first: what is posted here, or the time to look for what others posted.
+            let _ = tokio::time::timeout(LOOK, arrivals.notified()).await;
+        }
+    }
+
+    /// Hands messages to their drivers, which know what they were told before.
+    fn bring(&self, posted: Vec<Posted>) {
+        let state = self.lock();
+        for Posted { run, message } in posted {
+            if let Some(driver) = state.drivers.get(&run) {
+                // A driver that is busy or gone is told at the next look.
+                let _ = driver.try_send(Control::Message(message));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under this lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
