@@ -110,9 +110,19 @@ const RUNNING: &[(&str, &str, &str)] = &[
         "The step failed while its expression was evaluated; the operands stand below the message. A condition must be true or false; nothing counts as false by accident.",
     ),
     (
+        "CF0721",
+        "a request that contradicts what was decided",
+        "The first decision wins: a gate that was approved is not rejected any more, a run that ended is not killed. The message says who decided what, and when.",
+    ),
+    (
         "CF0723",
         "a run that another process drives",
         "At most one host advances a run at a time. A process that is dead is recognised at once.",
+    ),
+    (
+        "CF0724",
+        "a request that the run has nothing for",
+        "There is no such gate, it has no such option, or more than one gate is open and none was named. The message says what there is; `cofferdam why RUN` says what the run waits for.",
     ),
 ];
 

@@ -145,6 +145,8 @@ impl Project {
                 (r"\.[0-9a-f]{16}\.part|\.x\.[0-9a-f]{8,}", ".[random]"),
                 (r"\d+\.\d ms cpu, [0-9.]+ [KM]?B of memory", "[used]"),
                 (r"(?m) *\b(\d+ ms|\d+\.\d s)$", " [took]"),
+                // A block that took no time does not say so.
+                (r"(?m)^( *[│ ]*✓ always) \[took\]$", "$1"),
                 (r"(?m) +(\d+ ms|\d+\.\d s) +(\d+)$", " [took] $2"),
                 // The width of a column depends on what took long.
                 (r"(?m)STARTED +TOOK +EVENTS$", "STARTED TOOK EVENTS"),

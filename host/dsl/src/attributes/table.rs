@@ -143,7 +143,7 @@ const MAX_ITERATIONS: Rule = Rule::new("max_iterations", Shape::Integer).templat
 const STUCK_AFTER: Rule = Rule::new("stuck_after", Shape::Any);
 const ON_MAX_ITER: Rule = Rule::new("on_max_iter", Shape::Word(&["fail", "continue"]));
 const MAX_PARALLEL: Rule = Rule::new("max_parallel", Shape::Integer);
-const ON_TIMEOUT: Rule = Rule::new("on_timeout", Shape::Word(&["fail", "continue"])).later();
+const ON_TIMEOUT: Rule = Rule::new("on_timeout", Shape::Word(&["fail", "continue"]));
 
 const META: &[Rule] = &[
     Rule::new("title", Shape::Text),

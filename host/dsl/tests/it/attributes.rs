@@ -13,7 +13,7 @@ fn every_sample_has_only_known_attributes() {
 
 #[test]
 fn what_is_not_carried_out_is_refused_by_name() {
-    let text = "workflow a edition 1 {\n  call x { as = bob }\n  wait w { for = 1s }\n  call y { undo { gate g { prompt = \"\" } } }\n}";
+    let text = "workflow a edition 1 {\n  call x { as = bob }\n  script w { run = \"x\" }\n  call y { undo { foreach g { over = (1) } } }\n}";
     let found: Vec<String> = not_carried_out(&parse(text).0)
         .into_iter()
         .map(|finding| finding.message)
@@ -22,9 +22,9 @@ fn what_is_not_carried_out_is_refused_by_name() {
         found,
         [
             "the attribute `as` of a call is understood but not carried out by this version",
-            "a wait is understood but not carried out by this version",
+            "a script is understood but not carried out by this version",
             "the attribute `undo` of a call is understood but not carried out by this version",
-            "a gate is understood but not carried out by this version",
+            "`foreach` is understood but not carried out by this version",
         ]
     );
 }

@@ -150,7 +150,7 @@ fn a_run_of_a_later_release_and_an_unreadable_one_are_not_claimed() {
         claim(0),
         Err(ClaimError::Newer {
             found: 99,
-            reads: 1,
+            reads: 2,
             ..
         })
     ));
