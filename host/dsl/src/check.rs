@@ -29,8 +29,8 @@ mod unreachable;
 mod unused;
 mod value;
 mod variables;
-mod workflow;
 mod waiting;
+mod workflow;
 
 use crate::ast::{File, Item, ItemKind, Map, Node};
 use crate::catalog::Catalog;
