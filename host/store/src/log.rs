@@ -123,6 +123,10 @@ pub trait RunLog: Send + Sync {
     /// Keeps a line of a guest as best effort. Lines noted before an append was handed over are kept before it.
     fn note(&self, line: LogLine);
 
+    /// Waits until the log takes nothing more, and returns why: its disk failed again and again, or its writer is gone. A host
+    /// that drives runs ends then; another process finds them as after a crash.
+    fn broken(&self) -> Pending<Arc<StoreError>>;
+
     /// Returns what the log has done since it was opened.
     fn statistics(&self) -> Statistics;
 }

@@ -127,11 +127,12 @@ impl SqliteLog {
             ReadersStart::Connection(source) => store_failed(source),
             ReadersStart::Thread(source) => OpenError::Threads(source),
         })?;
-        let (checkpoints, checkpointer) = Checkpoints::start(&path).map_err(|error| match error {
-            CheckpointStart::Connection(source) => store_failed(source),
-            CheckpointStart::Thread(source) => OpenError::Threads(source),
-        })?;
         let queue = Arc::new(Queue::default());
+        let (checkpoints, checkpointer) =
+            Checkpoints::start(&path, Arc::clone(&queue)).map_err(|error| match error {
+                CheckpointStart::Connection(source) => store_failed(source),
+                CheckpointStart::Thread(source) => OpenError::Threads(source),
+            })?;
         let notes = Arc::new(Notes::new(Instant::now()));
         let doorbell = Doorbell::new(&directory);
         let (progress, durable) = watch::channel(latest);
@@ -418,6 +419,16 @@ impl RunLog for SqliteLog {
         // A line that is dropped is written down too, as a count.
         self.notes.note(line, Instant::now());
         self.queue.noted();
+    }
+
+    fn broken(&self) -> Pending<Arc<StoreError>> {
+        let mut broken = self.queue.broken();
+        Box::pin(async move {
+            let reason = broken.wait_for(Option::is_some).await;
+            let reason = reason.ok().and_then(|reason| reason.clone());
+            // A queue that is gone tells nothing.
+            reason.unwrap_or_else(|| Arc::new(StoreError::WriterGone))
+        })
     }
 
     fn statistics(&self) -> Statistics {

@@ -705,6 +705,10 @@ impl RunLog for MemoryLog {
         }
     }
 
+    fn broken(&self) -> Pending<Arc<StoreError>> {
+        Box::pin(future::pending())
+    }
+
     fn statistics(&self) -> Statistics {
         lock(&self.own).statistics
     }

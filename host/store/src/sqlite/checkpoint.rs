@@ -3,9 +3,12 @@
 use crate::error::StoreError;
 use crate::sqlite::connection::{self, PATIENCE};
 use crate::sqlite::counters::Counters;
-use rusqlite::{Connection, OpenFlags};
-use std::path::Path;
-use std::sync::mpsc::{self, SyncSender};
+use crate::sqlite::error::from_sqlite;
+use crate::sqlite::queue::Queue;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -19,6 +22,9 @@ const TOO_LONG: u64 = 16_384;
 /// How long the writer waits for readers of the old log; they are done within a second, and are met again soon.
 const RESTART_PATIENCE: Duration = Duration::from_millis(100);
 
+/// How many checkpoints may fail to reach the disk in a row before nothing is taken any more (rule C5).
+const MOST_FAILURES: u32 = 3;
+
 /// Decides when checkpoints run. Its thread ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Checkpoints {
@@ -29,19 +35,18 @@ pub(crate) struct Checkpoints {
 
 impl Checkpoints {
     /// Starts the thread that makes checkpoints beside the writer.
-    pub(crate) fn start(path: &Path) -> Result<(Self, JoinHandle<()>), CheckpointStart> {
-        let db = connection::open_again(path, OpenFlags::default()).map_err(CheckpointStart::Connection)?;
+    pub(crate) fn start(path: &Path, queue: Arc<Queue>) -> Result<(Self, JoinHandle<()>), CheckpointStart> {
+        let worker = Worker {
+            db: connection::open_again(path, OpenFlags::default()).map_err(CheckpointStart::Connection)?,
+            path: path.to_owned(),
+            queue,
+            failures: 0,
+        };
         // One request says all: whoever makes the checkpoint takes what is there then.
         let (ask, asked) = mpsc::sync_channel(1);
         let thread = thread::Builder::new()
             .name("log-checkpoint".to_owned())
-            .spawn(move || {
-                while asked.recv().is_ok() {
-                    if let Err(error) = checkpoint(&db, "PRAGMA wal_checkpoint(PASSIVE)") {
-                        tracing::warn!(%error, "a checkpoint of the log failed; it will be tried again");
-                    }
-                }
-            })
+            .spawn(move || worker.work(&asked))
             .map_err(CheckpointStart::Thread)?;
         let checkpoints = Self {
             ask,
@@ -80,6 +85,43 @@ impl Checkpoints {
             self.restart_at = TOO_LONG;
         } else {
             self.restart_at = frames + TOO_LONG / 4;
+        }
+    }
+}
+
+/// Makes the checkpoints that it is asked for.
+struct Worker {
+    db: Connection,
+    path: PathBuf,
+    queue: Arc<Queue>,
+    /// Checkpoints in a row that did not reach the disk.
+    failures: u32,
+}
+
+impl Worker {
+    fn work(mut self, asked: &Receiver<()>) {
+        while asked.recv().is_ok() {
+            match checkpoint(&self.db, "PRAGMA wal_checkpoint(PASSIVE)") {
+                Ok(_) => self.failures = 0,
+                Err(error) => self.recover(error),
+            }
+        }
+    }
+
+    /// Goes on with a new connection: what a file that did not reach the disk holds is not known to the old one.
+    fn recover(&mut self, error: rusqlite::Error) {
+        tracing::warn!(%error, "a checkpoint of the log failed; it will be tried again");
+        match connection::open_again(&self.path, OpenFlags::default()) {
+            Ok(db) => self.db = db,
+            Err(error) => tracing::warn!(%error, "the log could not be opened again for checkpoints"),
+        }
+        // A full disk is told to whoever commits; only one that does not write what it took cannot be trusted.
+        if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+            self.failures += 1;
+            if self.failures >= MOST_FAILURES {
+                let error = Arc::new(from_sqlite(&self.path, error));
+                self.queue.close(Arc::new(StoreError::GaveUp(error)));
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Something for the writer to do.
 #[derive(Debug)]
@@ -76,6 +76,8 @@ pub(crate) struct Taken {
 pub(crate) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
+    /// Why nothing is taken any more.
+    broken: watch::Sender<Option<Arc<StoreError>>>,
 }
 
 #[derive(Debug, Default)]
@@ -182,8 +184,14 @@ impl Queue {
 
     /// Takes nothing more, for `reason`; what was taken before is still done.
     pub(crate) fn close(&self, reason: Arc<StoreError>) {
-        self.lock().closed.get_or_insert(reason);
+        let reason = Arc::clone(self.lock().closed.get_or_insert(reason));
         self.changed.notify_all();
+        self.broken.send_replace(Some(reason));
+    }
+
+    /// Returns what tells why nothing is taken any more, once that is so.
+    pub(crate) fn broken(&self) -> watch::Receiver<Option<Arc<StoreError>>> {
+        self.broken.subscribe()
     }
 
     /// Drops what nobody will do any more; its tickets fail.

@@ -88,6 +88,8 @@ fn a_lost_transaction_fails_its_appends_and_the_third_in_a_row_ends_the_log() {
     }
     let refused = log.hand_over(step(new_run(6).id, 1, 1)).wait();
     assert!(matches!(refused, Fate::Failed(error) if matches!(*error, StoreError::GaveUp(_))));
+    // Whoever would have to end the host is told, too.
+    assert!(matches!(*answer(log.broken()), StoreError::GaveUp(_)));
     // Nothing of what failed is there, and reading goes on.
     for (number, version) in [(0, 1), (1, 1), (2, 2), (3, 1), (5, 1), (6, 1)] {
         let summary = answer(log.run(new_run(number).id)).unwrap().unwrap();
