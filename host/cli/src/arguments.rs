@@ -99,6 +99,8 @@ pub(crate) enum Verb {
     Reject(Decide),
     /// Tell a run that something happened that it waits for, or will wait for
     Signal(Signal),
+    /// Carry on all runs that nobody works on, whenever one can go on
+    Work(Work),
     /// Say everything that is wrong with workflows, without running them
     Check(Check),
     /// Bring workflows into the one canonical form
@@ -259,6 +261,14 @@ pub(crate) struct Signal {
     pub(crate) key: Option<String>,
     #[command(flatten)]
     pub(crate) asking: Asking,
+}
+
+/// Arguments of `work`.
+#[derive(Debug, Args)]
+pub(crate) struct Work {
+    /// End when no run can go on by itself; runs that wait for somebody stay
+    #[arg(long)]
+    pub(crate) until_idle: bool,
 }
 
 /// Arguments of `why`.

@@ -15,6 +15,7 @@ mod run;
 mod take_up;
 mod waiting;
 mod why;
+mod work;
 
 pub(crate) use run::contents;
 
@@ -41,6 +42,7 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
         Verb::Approve(arguments) => control::decide(&open()?, &manner, &arguments, true, guests).await,
         Verb::Reject(arguments) => control::decide(&open()?, &manner, &arguments, false, guests).await,
         Verb::Signal(arguments) => control::signal(&open()?, &manner, &arguments, guests).await,
+        Verb::Work(arguments) => work::work(&open()?, &manner, &arguments, guests).await,
         Verb::Check(arguments) => author::check(&open()?, &manner, &arguments).await,
         Verb::Fmt(arguments) => author::fmt(&look, &arguments),
         Verb::Explain(arguments) => author::explain(&look, &manner, &arguments),

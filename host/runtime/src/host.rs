@@ -104,6 +104,28 @@ impl Host {
         }
     }
 
+    /// Returns the same host with another executor: log, permits and inbox are shared.
+    #[must_use]
+    pub fn with_executor(&self, executor: Arc<dyn Executor>) -> Self {
+        let Surroundings {
+            log,
+            permits,
+            guests,
+            grace,
+            ..
+        } = &*self.surroundings;
+        Self {
+            surroundings: Arc::new(Surroundings {
+                log: Arc::clone(log),
+                executor,
+                permits: permits.clone(),
+                guests: guests.clone(),
+                grace: *grace,
+            }),
+            mail: self.mail.clone(),
+        }
+    }
+
     /// Returns the log of the host.
     pub fn log(&self) -> &Arc<dyn RunLog> {
         &self.surroundings.log

@@ -4,9 +4,9 @@ use crate::driver::Control;
 use cofferdam_engine::RunId;
 use cofferdam_store::{Inbox, Posted, RunLog};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// How often the host looks for messages that another process has posted; its own processes are told at once.
 const LOOK: Duration = Duration::from_millis(200);
@@ -41,7 +41,8 @@ impl Mail {
         let mut state = self.lock();
         state.drivers.insert(run, driver);
         if !std::mem::replace(&mut state.looks, true) {
-            tokio::spawn(self.clone().look(Arc::clone(log)));
+            // The log is closed when its last holder lets go of it, which must not be whoever only looks.
+            tokio::spawn(self.clone().look(log.arrivals(), Arc::downgrade(log)));
         }
         drop(state);
         Addressee {
@@ -50,10 +51,12 @@ impl Mail {
         }
     }
 
-    async fn look(self, log: Arc<dyn RunLog>) {
-        let arrivals = log.arrivals();
+    async fn look(self, arrivals: Arc<Notify>, log: Weak<dyn RunLog>) {
         loop {
-            match log.unanswered(Inbox::OfThisHost).await {
+            let Some(unanswered) = log.upgrade().map(|log| log.unanswered(Inbox::OfThisHost)) else {
+                return;
+            };
+            match unanswered.await {
                 Ok(posted) => self.bring(posted),
                 Err(error) => tracing::warn!(%error, "the inbox could not be read; it is looked at again"),
             }

@@ -12,6 +12,7 @@ use cofferdam_engine::plan::Plan;
 use cofferdam_engine::{Data, Event, Message, MessageId, Orphan, Recorded, Request, RunId, Verdict};
 use cofferdam_runtime::now;
 use cofferdam_store::{ClaimError, NewMessage, PostError, RunLog, RunSummary};
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -21,6 +22,8 @@ use tokio::time::Instant;
 const LOOK: Duration = Duration::from_millis(20);
 /// How long an answer of another process is waited for; it is given all the same.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a host that is at work has to claim a run before this process does.
+const OTHERS: Duration = Duration::from_millis(60);
 /// How long what is told with a signal may be.
 const MAX_DATA: usize = 1 << 20;
 
@@ -165,19 +168,24 @@ impl Asker<'_> {
             Err(error @ PostError::KeyTaken { .. }) => return Err(Failure::of(Exit::Refused, error)),
             Err(error @ PostError::Store { .. }) => return Err(Failure::of(Exit::Internal, error)),
         };
-        let deadline = Instant::now() + PATIENCE;
+        let asked_at = Instant::now();
         loop {
             if let Some(verdict) = self.answer(number).await? {
                 return self.say(&verdict).map(|()| Exit::Done);
             }
             let summary = self.summary().await?;
-            if !is_driven(&summary) {
+            let is_left = asked_at.elapsed() >= OTHERS;
+            if !is_driven(&summary) && self.asked.detach && !self.ends_here() {
+                if is_left {
+                    return Ok(self.leave());
+                }
+            } else if !is_driven(&summary) && (is_left || self.asked.detach) {
                 match self.carry_on(ready.as_ref(), number, &guests).await {
                     Err(Taken::ByAnother) => {}
                     Err(Taken::Failed(failure)) => return Err(failure),
                     Ok(exit) => return Ok(exit),
                 }
-            } else if Instant::now() > deadline {
+            } else if asked_at.elapsed() > PATIENCE {
                 let pid = summary.owner.map_or(0, |owner| owner.pid);
                 say(format!(
                     "process {pid} drives the run and has not answered yet; it will: cofferdam why {}",
@@ -187,6 +195,27 @@ impl Asker<'_> {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Returns whether the request leaves nothing to carry on.
+    fn ends_here(&self) -> bool {
+        matches!(self.asked.request, Request::Kill { .. } | Request::Pause { .. })
+    }
+
+    /// Leaves the request in the inbox for the next host.
+    fn leave(&self) -> Exit {
+        if self.manner.json {
+            let word = self.asked.request.kind().word();
+            print(json!({ "run": self.id, "request": word, "verdict": "left" }).to_string());
+        } else {
+            say(format!(
+                "left in the inbox of run {}, which nobody works on now",
+                self.short
+            ));
+            say("  cofferdam work".to_owned());
+            say(format!("  cofferdam resume {}", self.short));
+        }
+        Exit::Done
     }
 
     fn message(&self) -> NewMessage {
@@ -220,12 +249,6 @@ impl Asker<'_> {
             decided_here(self.log, claim, guests).await?;
             if let Some(verdict) = self.answer(number).await? {
                 self.say(&verdict)?;
-            }
-            if !self.asked.detach {
-                say(format!(
-                    "nobody works on the run; go on with: cofferdam resume {}",
-                    self.short
-                ));
             }
             return Ok(Exit::Done);
         };

@@ -238,7 +238,7 @@ fn interrupted(progress: &RunProgress, short: &str, stopped: &[String], look: &L
 }
 
 /// Waits for ctrl-c or a request to end.
-async fn stop_signal() -> std::io::Result<()> {
+pub(crate) async fn stop_signal() -> std::io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted,

@@ -52,6 +52,17 @@ pub(super) async fn ready(station: &Station, log: &Arc<dyn RunLog>, run: RunId, 
 }
 
 impl Ready {
+    /// Returns the plan of the run.
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Returns what carries the run out, once.
+    pub(super) fn into_executor(self) -> SandboxExecutor {
+        let executor = self.executor.into_inner().unwrap_or_else(PoisonError::into_inner);
+        executor.unwrap_or_default()
+    }
+
     /// Drives the run from `claim` on, with `note` behind its heading.
     pub(super) async fn drive<'a>(
         &'a self,
@@ -70,8 +81,7 @@ impl Ready {
         let mut progress = RunProgress::of(Arc::clone(&self.plan), &claim.events);
         progress.keep();
         let heading = heading(self.plan.name(), &self.short, note, &station.look);
-        let attempts = u32::try_from(station.configuration.attempts()).unwrap_or(u32::MAX);
-        let host = Host::new(Arc::clone(&self.log), Arc::new(executor), attempts, guests.clone());
+        let host = host_of(station, &self.log, guests).with_executor(Arc::new(executor));
         let watcher = Arc::new(Watcher::new(
             claim.run,
             self.short.clone(),
@@ -92,6 +102,12 @@ impl Ready {
         };
         Ok((driving, scene))
     }
+}
+
+/// Returns a host on `log` as the configuration wants it, which carries nothing out by itself.
+pub(super) fn host_of(station: &Station, log: &Arc<dyn RunLog>, guests: &Handle) -> Host {
+    let attempts = u32::try_from(station.configuration.attempts()).unwrap_or(u32::MAX);
+    Host::new(Arc::clone(log), Arc::new(Nobody), attempts, guests.clone())
 }
 
 /// Returns what stands behind the heading of a run that is taken up, `summary` being how it was found.

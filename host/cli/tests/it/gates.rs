@@ -89,15 +89,62 @@ fn a_rejection_fails_the_run_with_its_feedback() {
 }
 
 #[test]
-fn a_decision_can_be_left_to_whoever_drives_the_run_next() {
+fn a_decision_can_be_left_to_the_next_host() {
     let project = project();
     assert_eq!(project.say(&["run", "release.wf"]).code, Some(6));
-    assert_snapshot!(
-        "detached",
-        project.transcript(&["approve", "last", "--by", "ops", "--detach"])
-    );
-    let said = project.say(&["resume", "last"]);
+    let approve = ["approve", "last", "publish", "--by", "ops", "--detach"];
+    assert_snapshot!("detached", project.transcript(&approve));
+    assert_eq!(project.say(&["runs"]).stdout.matches("waiting").count(), 1);
+    let said = project.say(&["work", "--until-idle"]);
     assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(project.say(&["runs"]).stdout.matches("completed").count(), 1);
+}
+
+// row L01, row L10
+#[test]
+fn a_host_at_work_carries_on_what_is_due_and_what_is_asked_for() {
+    let project = Project::with(&[
+        (
+            "nap.wf",
+            "workflow nap edition 1 {\n  wait nap { for = 1500ms }\n  outputs { rested = true }\n}\n",
+        ),
+        ("release.wf", RELEASE),
+    ]);
+    // It is left alone while it waits.
+    let mut child = project.start(&["run", "nap.wf", "--progress", "none"]);
+    project.wait_for_events(&mut child, 2);
+    child.kill().expect("it is there");
+    child.wait().expect("it ends");
+    assert_eq!(project.say(&["run", "release.wf"]).code, Some(6));
+    let worker = project.start(&["work", "--json"]);
+    let mut listed = String::new();
+    for _ in 0..600 {
+        listed = project.say(&["runs"]).stdout;
+        if listed.contains("completed") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert!(listed.contains("completed") && listed.contains("waiting"), "{listed}");
+    let said = project.say(&["approve", "last", "publish", "--by", "ops"]);
+    assert_eq!(
+        (said.code, said.stderr.as_str()),
+        (Some(0), "approved: gate `publish` of run [run], by ops\n"),
+        "{said}"
+    );
+    for _ in 0..600 {
+        listed = project.say(&["runs"]).stdout;
+        if listed.matches("completed").count() == 2 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let process = rustix::process::Pid::from_raw(worker.id().try_into().expect("a process")).expect("a process");
+    rustix::process::kill_process(process, rustix::process::Signal::INT).expect("it is there");
+    let said = project.said(&worker.wait_with_output().expect("it ends"));
+    assert_eq!(said.code, Some(130), "{said}");
+    assert_eq!(listed.matches("completed").count(), 2, "{listed}");
+    assert_eq!(said.stdout.matches("\"status\":\"completed\"").count(), 2, "{said}");
 }
 
 #[test]

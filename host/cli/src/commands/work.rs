@@ -1,0 +1,195 @@
+//! `cofferdam work`: a host that carries on whatever run can go on.
+
+use super::drive::{shortest, stop_signal};
+use super::take_up::{host_of, ready};
+use crate::arguments::{Manner, Progress, Work};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::progress::RunProgress;
+use crate::station::Station;
+use crate::talk::{counted, print, say};
+use crate::tree::day_and_time;
+use crate::watch::Watcher;
+use cofferdam_engine::{RunId, Timestamp};
+use cofferdam_runtime::{Controller, DEFAULT_GRACE, DriveError, Driven, Host, now};
+use cofferdam_store::{ClaimError, RunLog};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+/// The most runs that are driven at the same time.
+const MOST_RUNS: usize = 64;
+/// How often lost hosts are looked for; parked runs and requests announce themselves.
+const LOOK: Duration = Duration::from_secs(2);
+/// How long a run that could not be prepared is left alone.
+const REST: Duration = Duration::from_secs(30);
+
+/// Carries on runs until it is stopped.
+pub(crate) async fn work(station: &Station, manner: &Manner, arguments: &Work, guests: Handle) -> Outcome {
+    let log = station.log()?;
+    let host = host_of(station, &log, &guests);
+    let mut shift = Shift {
+        station,
+        manner,
+        log,
+        host,
+        driving: BTreeMap::new(),
+        ends: JoinSet::new(),
+        resting: BTreeMap::new(),
+        done: 0,
+    };
+    if !manner.json {
+        say("at work on the runs of this project; ctrl-c stops");
+    }
+    shift.last(arguments.until_idle).await
+}
+
+/// How one run ended, or did not.
+type Ended = (RunId, String, Result<Driven, DriveError>);
+
+/// A host at work.
+struct Shift<'a> {
+    station: &'a Station,
+    manner: &'a Manner,
+    log: Arc<dyn RunLog>,
+    host: Host,
+    driving: BTreeMap<RunId, Controller>,
+    ends: JoinSet<Ended>,
+    /// Runs that could not be carried on, with the time until which they are left alone.
+    resting: BTreeMap<RunId, Timestamp>,
+    done: u64,
+}
+
+impl Shift<'_> {
+    async fn last(&mut self, until_idle: bool) -> Outcome {
+        let arrivals = self.log.arrivals();
+        let mut interrupts = 0;
+        loop {
+            if interrupts == 0 {
+                self.take_on().await?;
+            }
+            if self.driving.is_empty() && (until_idle || interrupts > 0) {
+                break;
+            }
+            let wake = self.log.next_wake().await.map_err(internal)?;
+            let sleep = wake.map_or(LOOK, |at| at.since(now()).max(Duration::from_millis(1)).min(LOOK));
+            tokio::select! {
+                Some(ended) = self.ends.join_next() => self.ended(ended),
+                () = arrivals.notified() => {}
+                () = tokio::time::sleep(sleep) => {}
+                signal = stop_signal() => {
+                    signal.map_err(internal)?;
+                    interrupts += 1;
+                    let grace = if interrupts == 1 { DEFAULT_GRACE } else { Duration::ZERO };
+                    if !self.driving.is_empty() && interrupts == 1 {
+                        let seconds = grace.as_secs();
+                        say(format!("stopping: guests are asked to stop ({seconds} s; ctrl-c again: at once)"));
+                    }
+                    for controller in self.driving.values() {
+                        controller.interrupt(grace).await;
+                    }
+                }
+            }
+        }
+        if !self.manner.json {
+            say(format!("{} carried on; nothing is lost", counted(self.done, "run")));
+        }
+        Ok(if interrupts > 0 { Exit::Interrupted } else { Exit::Done })
+    }
+
+    /// Claims what can go on and is not driven.
+    async fn take_on(&mut self) -> Result<(), Failure> {
+        let room = MOST_RUNS.saturating_sub(self.driving.len());
+        if room == 0 {
+            return Ok(());
+        }
+        let at = now();
+        self.resting.retain(|_, until| *until > at);
+        let claimable = self
+            .log
+            .claimable(at, room + self.resting.len())
+            .await
+            .map_err(internal)?;
+        for runnable in claimable {
+            let run = runnable.run;
+            if self.driving.contains_key(&run) || self.resting.contains_key(&run) {
+                continue;
+            }
+            if let Err(failure) = self.carry_on(run).await {
+                let short = shortest(&self.log, run).await;
+                say(format!("run {short} cannot be carried on now: {:#}", failure.error));
+                failure.hints.iter().for_each(|hint| say(format!("  = help: {hint}")));
+                self.resting.insert(run, at.saturating_add(REST));
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry_on(&mut self, run: RunId) -> Result<(), Failure> {
+        let short = shortest(&self.log, run).await;
+        let ready = ready(self.station, &self.log, run, &short).await?;
+        let claim = match self.log.claim(run).await {
+            Ok(claim) => claim,
+            // Another host was faster.
+            Err(ClaimError::Owned { .. } | ClaimError::Final { .. } | ClaimError::NotFound(_)) => return Ok(()),
+            Err(error) => return Err(Failure::of(Exit::Invalid, error)),
+        };
+        let mut progress = RunProgress::of(Arc::clone(ready.plan()), &claim.events);
+        progress.keep();
+        let how = match self.manner.progress {
+            Progress::None => Progress::None,
+            _ if self.manner.json => Progress::None,
+            // Trees of several runs would be drawn over each other.
+            Progress::Auto | Progress::Lines | Progress::Tree => Progress::Lines,
+        };
+        let watcher = Arc::new(Watcher::new(
+            run,
+            short.clone(),
+            progress,
+            String::new(),
+            self.station.look,
+            how,
+            Arc::clone(&self.log),
+        ));
+        let host = self.host.with_executor(Arc::new(ready.into_executor()));
+        let driving = host
+            .take_up(claim, watcher)
+            .map_err(|error| Failure::of(Exit::Invalid, error))?;
+        self.driving.insert(run, driving.controller());
+        self.ends.spawn(async move { (run, short, driving.wait().await) });
+        Ok(())
+    }
+
+    fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        let (run, short, driven) = match ended {
+            Ok(ended) => ended,
+            // A driver that panicked is a fault of the host: nobody else can say in which state it is.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        self.driving.remove(&run);
+        self.done += 1;
+        let (word, until) = match &driven {
+            Ok(Driven::Ended(ended)) => (ended.status().word(), None),
+            Ok(Driven::Parked(parked)) => (parked.status().word(), parked.row().wake_at),
+            Ok(Driven::Interrupted { .. }) => ("interrupted", None),
+            Err(_) => ("lost", None),
+        };
+        if self.manner.json {
+            let until = until.map(|until| until.to_string());
+            print(serde_json::json!({ "run": run, "status": word, "until": until }).to_string());
+            return;
+        }
+        if let Err(error) = driven {
+            say(format!("run {short}: {error}"));
+        } else if let Some(until) = until {
+            say(format!("run {short} waits until {}", day_and_time(until)));
+        } else if word == "waiting" {
+            say(format!("run {short} waits for somebody: cofferdam why {short}"));
+        }
+    }
+}
+
+fn internal(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::of(Exit::Internal, error)
+}
