@@ -212,7 +212,7 @@ impl Asker<'_> {
                 "left in the inbox of run {}, which nobody works on now",
                 self.short
             ));
-            say("  cofferdam work".to_owned());
+            say("  cofferdam work");
             say(format!("  cofferdam resume {}", self.short));
         }
         Exit::Done

@@ -75,6 +75,7 @@ fn standing(standing: Standing) -> Scenario {
 #[test]
 fn every_request_at_every_standing_does_what_the_table_says() {
     insta::assert_snapshot!("transitions", transitions::table());
+    the_documentation_shows(&transitions::table());
     for from in Standing::ALL {
         for kind in RequestKind::ALL {
             let request = match kind {
@@ -301,4 +302,24 @@ fn an_adoption_decides_about_messages_before_anything_goes_on() {
         })
         .collect();
     assert_eq!(causes, [1], "the event names the message that caused it");
+}
+
+/// The table that people read is the one that runs follow; `UPDATE_GENERATED=1` writes it anew.
+#[expect(clippy::disallowed_methods, reason = "a test of a file reads the file")]
+fn the_documentation_shows(table: &str) {
+    const MARKS: [&str; 2] = ["<!-- requests -->\n", "<!-- end of requests -->"];
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/promises.md");
+    let page = std::fs::read_to_string(path).expect("the page is there");
+    let begin = page.find(MARKS[0]).expect("the table begins") + MARKS[0].len();
+    let end = page.find(MARKS[1]).expect("the table ends");
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        let page = format!("{}\n{}\n\n{}", &page[..begin], table.trim(), &page[end..]);
+        std::fs::write(path, page).expect("the page can be written");
+    } else {
+        assert_eq!(
+            page[begin..end].trim(),
+            table.trim(),
+            "write it again: UPDATE_GENERATED=1"
+        );
+    }
 }
