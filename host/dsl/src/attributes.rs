@@ -8,7 +8,9 @@ mod walk;
 use crate::ast::{CallTarget, File, ItemKind, Map, Node, NodeKind, Value, ValueKind, Word};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use std::collections::BTreeMap;
+use crate::parser::ROOTS;
+use crate::source::Span;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use defaults::default_of;
 pub use table::{Construct, FAILURE_CLASSES, INPUT_TYPES, Rule, Shape};
@@ -18,20 +20,25 @@ use walk::{Pair, Site, sites};
 pub fn check_attributes(file: &File) -> Vec<Diagnostic> {
     let mut check = Check {
         edition: file.edition.is_some(),
+        inputs: file
+            .items
+            .iter()
+            .filter_map(|item| match &item.kind {
+                ItemKind::Inputs(inputs) => Some(&inputs.entries),
+                _ => None,
+            })
+            .flatten()
+            .map(|input| input.name.text.clone())
+            .collect(),
         found: Vec::new(),
     };
     sites(file, &mut |site| check.site(site));
     for item in &file.items {
-        match &item.kind {
-            ItemKind::Outputs(map) => check.typed_map(map, false),
-            ItemKind::Inputs(inputs) => {
-                check.duplicates(inputs.entries.iter().map(|input| &input.name), |name| {
-                    format!("the input `{name}` is declared twice")
-                });
-            }
-            ItemKind::Meta(_) | ItemKind::Always(_) | ItemKind::Node(_) => {}
+        if let ItemKind::Outputs(map) = &item.kind {
+            check.typed_map(map, false);
         }
     }
+    check.repeated(file);
     each_node(file, &mut |node| {
         if let NodeKind::Set(map) = &node.kind {
             check.typed_map(map, false);
@@ -94,6 +101,8 @@ fn inner_nodes<'a>(node: &'a Node, visit: &mut dyn FnMut(&'a Node)) {
 
 struct Check {
     edition: bool,
+    /// The names of the declared inputs.
+    inputs: BTreeSet<String>,
     found: Vec<Diagnostic>,
 }
 
@@ -123,8 +132,9 @@ impl Check {
             let diagnostic = self.doubt(Code::InputsWithEquals, pair, message);
             self.found.push(diagnostic.help("write `inputs { … }`"));
         }
-        if let Some(diagnostic) = shape::mismatch(site.construct, pair, rule, self.edition) {
-            self.found.push(diagnostic);
+        match shape::mismatch(site.construct, pair, rule, self.edition) {
+            Some(diagnostic) => self.found.push(diagnostic),
+            None => self.no_template(pair, rule),
         }
         let typed = matches!(
             (site.construct, rule.name),
@@ -177,13 +187,88 @@ impl Check {
         }
     }
 
+    /// Checks the names in blocks that may repeat: in all of them together each stands once.
+    fn repeated(&mut self, file: &File) {
+        let mut blocks: [BTreeMap<&str, (Span, &Word)>; 3] = Default::default();
+        for item in &file.items {
+            let (block, words): (usize, Vec<&Word>) = match &item.kind {
+                ItemKind::Meta(map) => (0, map.entries.iter().map(|entry| &entry.key).collect()),
+                ItemKind::Outputs(map) => (1, map.entries.iter().map(|entry| &entry.key).collect()),
+                ItemKind::Inputs(inputs) => (2, inputs.entries.iter().map(|input| &input.name).collect()),
+                ItemKind::Always(_) | ItemKind::Node(_) => continue,
+            };
+            for word in words {
+                let first = blocks[block].insert(&word.text, (item.span, word));
+                // Of `meta` and `outputs` each block is checked by itself, too.
+                let Some((_, first)) = first.filter(|(span, _)| block == 2 || *span != item.span) else {
+                    continue;
+                };
+                let message = if block == 2 {
+                    format!("the input `{}` is declared twice", word.text)
+                } else {
+                    format!("`{}` is set twice", word.text)
+                };
+                let diagnostic = Diagnostic::doubtful(Code::DuplicateAttribute, self.edition, word.span, message);
+                self.found.push(
+                    diagnostic
+                        .label("the last one counts")
+                        .also(first.span, "set before here"),
+                );
+            }
+        }
+    }
+
+    /// Reports `{{ }}` in a text that nothing fills in (rule R33).
+    fn no_template(&mut self, pair: &Pair<'_>, rule: &Rule) {
+        let texts: Vec<&Value> = match pair.value.map(|value| &value.kind) {
+            Some(ValueKind::Text(_)) => pair.value.into_iter().collect(),
+            Some(ValueKind::List(list)) => list.items.iter().map(|item| &item.value).collect(),
+            _ => return,
+        };
+        let is_condition_or_pattern = rule.shape == Shape::Condition || rule.name == "pattern";
+        for value in texts {
+            let ValueKind::Text(text) = &value.kind else { continue };
+            if rule.template || is_condition_or_pattern || !shape::has_placeholder(text) {
+                continue;
+            }
+            let message = format!(
+                "nothing is filled in here: `{}` takes its text as it is written",
+                rule.name
+            );
+            let diagnostic = Diagnostic::warning(Code::IgnoredAttribute, value.span, message);
+            self.found.push(diagnostic.help(match rule.name {
+                "source" => "hand the value over: `stdin { a = (inputs.a) }` arrives as `input.a`",
+                "default" => "a default is a fixed value; compute it in a step: `set { a = \"{{inputs.a}}\" }`",
+                _ => "write it out, or `\\{` for a brace that is meant",
+            }));
+            return;
+        }
+    }
+
     fn exclusive(&mut self, site: &Site<'_>) {
         let find = |name: &str| site.pairs.iter().find(|pair| pair.key.text == name);
-        for (first, second) in [("retry", "retries"), ("mode", "min_approvals"), ("run", "source")] {
+        for (first, second, help) in [
+            (
+                "retry",
+                "retries",
+                "keep one: `retries = n` is `retry { attempts = n + 1  backoff = 0s }`",
+            ),
+            (
+                "mode",
+                "min_approvals",
+                "keep one: `mode = review_decision` leaves the number to the reviewed change",
+            ),
+            (
+                "run",
+                "source",
+                "keep one: `run` starts a command, `source` is the text of a script",
+            ),
+        ] {
             if let (Some(first), Some(second)) = (find(first), find(second)) {
                 let message = format!("`{}` and `{}` exclude each other", first.key.text, second.key.text);
                 let diagnostic = Diagnostic::error(Code::ExclusiveAttributes, second.key.span, message);
-                self.found.push(diagnostic.also(first.key.span, "the other one"));
+                self.found
+                    .push(diagnostic.also(first.key.span, "the other one").help(help));
             }
         }
     }
@@ -248,13 +333,28 @@ impl Check {
                 } else {
                     Diagnostic::error(Code::BareWord, value.span, message)
                 };
-                let expression = if path.segments.len() > 1 {
-                    text.clone()
-                } else {
-                    format!("inputs.{text}")
+                let boolean = match text.to_ascii_lowercase().as_str() {
+                    "yes" | "true" | "on" => Some("true"),
+                    "no" | "false" | "off" => Some("false"),
+                    "none" | "nil" | "null" => Some("null"),
+                    _ => None,
                 };
-                self.found
-                    .push(diagnostic.help(format!("write `\"{text}\"` or `({expression})`")));
+                let expression = match path.segments.as_slice() {
+                    [name] if self.inputs.contains(&name.text) => Some(format!("(inputs.{text})")),
+                    [root, _, ..] if ROOTS.contains(&root.text.as_str()) => Some(format!("({text})")),
+                    _ => None,
+                };
+                self.found.push(match (boolean, expression) {
+                    (Some(boolean), _) => diagnostic
+                        .help(format!("write `{boolean}`, or as a text `\"{text}\"`"))
+                        .suggest(value.span, boolean),
+                    (None, Some(expression)) => diagnostic
+                        .help(format!("write `\"{text}\"` or `{expression}`"))
+                        .suggest(value.span, expression),
+                    (None, None) => diagnostic
+                        .help(format!("write `\"{text}\"`"))
+                        .suggest(value.span, format!("\"{text}\"")),
+                });
             }
             ValueKind::List(list) => list
                 .items

@@ -5,7 +5,7 @@ use super::walk::Pair;
 use crate::ast::{Value, ValueKind};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::literal::{NumberValue, parse_duration};
+use crate::literal::{NumberValue, Text, TextForm, TextPart, parse_duration};
 use crate::parser::{condition_of, refused_condition};
 
 /// Returns what is wrong with the value of an attribute.
@@ -41,25 +41,29 @@ pub(super) fn mismatch(construct: Construct, pair: &Pair<'_>, rule: &Rule, editi
 }
 
 fn wrong(rule: &Rule, span: crate::source::Span, found: &str) -> Diagnostic {
-    let message = format!("`{}` takes {}, not {found}", rule.name, expectation(rule));
-    let diagnostic = Diagnostic::error(Code::WrongValue, span, message);
+    let diagnostic = unexampled(rule, span, found);
     let example = match rule.shape {
         Shape::Integer => "3",
         Shape::Number => "1.5",
         Shape::Boolean => "true",
         Shape::Map => "{ key = \"value\" }",
         Shape::Text => "\"…\"",
-        Shape::Name
-        | Shape::Names
-        | Shape::Word(_)
-        | Shape::Words(_)
-        | Shape::Duration
-        | Shape::Condition
-        | Shape::OnFail
-        | Shape::Steps
-        | Shape::Any => return diagnostic,
+        Shape::Name => "name",
+        Shape::Names => "[first, second]",
+        Shape::Word(words) => words.first().copied().unwrap_or_default(),
+        Shape::Words(words) => &format!("[{}]", words.first().copied().unwrap_or_default()),
+        Shape::Duration => "30s",
+        Shape::Condition => "(inputs.count > 0)",
+        Shape::OnFail => "continue",
+        Shape::Steps => return diagnostic.help(format!("write `{} {{ call … }}`", rule.name)),
+        Shape::Any => return diagnostic,
     };
     diagnostic.help(format!("for example `{} = {example}`", rule.name))
+}
+
+fn unexampled(rule: &Rule, span: crate::source::Span, found: &str) -> Diagnostic {
+    let message = format!("`{}` takes {}, not {found}", rule.name, expectation(rule));
+    Diagnostic::error(Code::WrongValue, span, message)
 }
 
 fn expectation(rule: &Rule) -> String {
@@ -127,12 +131,24 @@ fn word(value: &Value, rule: &Rule, words: &[&'static str]) -> Option<Diagnostic
     if words.contains(&found.as_str()) {
         return None;
     }
-    let diagnostic = wrong(rule, value.span, &format!("`{found}`"));
-    Some(match did_you_mean(&found, words.iter().copied()) {
-        Some(meant) => diagnostic
+    let meant = same_type(&found).filter(|_| rule.name == "type");
+    Some(match meant.or_else(|| did_you_mean(&found, words.iter().copied())) {
+        Some(meant) => unexampled(rule, value.span, &format!("`{found}`"))
             .label(format!("did you mean `{meant}`?"))
             .suggest(value.span, meant),
-        None => diagnostic,
+        None => wrong(rule, value.span, &format!("`{found}`")),
+    })
+}
+
+/// Returns the type that other languages call by this word.
+fn same_type(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "int" | "integer" | "float" | "double" | "decimal" | "num" => "number",
+        "bool" | "flag" => "boolean",
+        "list" | "sequence" | "tuple" | "set" => "array",
+        "map" | "dict" | "record" | "json" => "object",
+        "text" | "str" | "path" | "file" | "url" | "date" => "string",
+        _ => return None,
     })
 }
 
@@ -156,7 +172,7 @@ fn duration(value: &Value, rule: &Rule) -> Option<Diagnostic> {
         ValueKind::Duration(_) => return None,
         ValueKind::Number(number) => number.written.clone(),
         // A placeholder is filled in later.
-        ValueKind::Text(text) if rule.template && text.parts.len() > 1 => return None,
+        ValueKind::Text(text) if rule.template && has_placeholder(text) => return None,
         ValueKind::Text(text) => text.plain.clone(),
         ValueKind::Code(_)
         | ValueKind::Expression(_)
@@ -169,6 +185,11 @@ fn duration(value: &Value, rule: &Rule) -> Option<Diagnostic> {
     };
     let error = parse_duration(text.trim()).err()?;
     Some(wrong(rule, value.span, &format!("`{text}`")).label(error.to_string()))
+}
+
+/// Returns whether a text has `{{ }}` in it that is not written as plain text.
+pub(super) fn has_placeholder(text: &Text) -> bool {
+    text.form != TextForm::Raw && text.parts.iter().any(|part| matches!(part, TextPart::Placeholder(_)))
 }
 
 fn condition(value: &Value, rule: &Rule) -> Option<Diagnostic> {

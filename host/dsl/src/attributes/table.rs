@@ -155,8 +155,8 @@ const META: &[Rule] = &[
     Rule::new("fail_fast", Shape::Boolean),
     Rule::new("schedule", Shape::Text).later(),
     Rule::new("timezone", Shape::Text).later(),
-    Rule::new("overlap", Shape::Name).later(),
-    Rule::new("catch_up", Shape::Name).later(),
+    Rule::new("overlap", Shape::Word(&["skip", "queue", "cancel_old", "allow"])).later(),
+    Rule::new("catch_up", Shape::Word(&["last", "all", "none"])).later(),
     Rule::new("webhook", Shape::Map).later(),
     Rule::new("concurrency", Shape::Map).later(),
 ];

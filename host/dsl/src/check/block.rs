@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::attribute::{is_word, value};
+use super::kinds::Kind;
 use super::step_table::Scope;
 use crate::ast::{self, Attribute, Block, Do, Node, Sense, ValueKind, While};
 use crate::code::Code;
@@ -72,12 +73,18 @@ impl<'a> Checker<'a> {
         // Whatever stands in the body can have run in an earlier round.
         let mut inside = self.with_defaults(&block.attributes, scope);
         inside.add(node.span);
-        let condition = self.condition(written, Sense::If, &inside);
+        let mut asked = inside.clone();
+        if order == LoopOrder::TestFirst {
+            // The first test comes before the first round.
+            asked.unset.push(block.span);
+        }
+        let condition = self.condition(written, Sense::If, &asked);
         if let Some(condition) = &condition {
             self.constant_loop(written, condition, order);
         }
         let limit = self.limit(&block.attributes, head, order, &inside);
-        let stuck_after = self.stuck_after(&block.attributes);
+        let stuck_after = self.stuck_after(&block.attributes, &inside);
+        self.order_of_limits(&block.attributes, stuck_after.flatten());
         let on_limit = if is_word(&block.attributes, "on_max_iter", "continue") {
             OnLimit::Continue
         } else {
@@ -113,9 +120,29 @@ impl<'a> Checker<'a> {
             return None;
         };
         match &limit.kind {
-            ValueKind::Expression(fragment) => self.expression(fragment, scope).map(ValueSource::Expression),
+            ValueKind::Expression(fragment) => {
+                let expression = self.expression(fragment, scope)?;
+                let kind = self
+                    .kind_of(expression.tree(), scope)
+                    .filter(|kind| *kind != Kind::Number);
+                if let Some(kind) = kind {
+                    let message = format!("`max_iterations` takes a whole number, this is {}", kind.phrase());
+                    let diagnostic = Diagnostic::error(Code::WrongValue, fragment.span, message);
+                    self.report(diagnostic.help(match kind {
+                        Kind::Text => "for the number in a text write `int(x)`",
+                        _ => "for example `max_iterations = (inputs.max_pages)`",
+                    }));
+                    return None;
+                }
+                Some(ValueSource::Expression(expression))
+            }
             _ => {
                 let count = self.count(limit, "max_iterations")?;
+                if count == 0 {
+                    let message = "a loop of at most no round does nothing";
+                    let diagnostic = Diagnostic::doubtful(Code::WrongValue, self.has_edition, limit.span, message);
+                    self.report(diagnostic.help("write how many rounds there may be: `max_iterations = 10`"));
+                }
                 Some(ValueSource::Literal(Data::Int(i64::from(count))))
             }
         }
@@ -123,15 +150,46 @@ impl<'a> Checker<'a> {
 
     /// Returns the number of rounds without a change that fail a loop; the outer none says that it is wrong.
     #[expect(clippy::option_option, reason = "absent and wrong are two things")]
-    fn stuck_after(&mut self, attributes: &'a [Attribute]) -> Option<Option<u32>> {
+    fn stuck_after(&mut self, attributes: &'a [Attribute], scope: &Scope<'a>) -> Option<Option<u32>> {
         let Some(value) = value(attributes, "stuck_after") else {
             return Some(None);
         };
+        // Whose outputs are compared, the expression says (LANGUAGE rule R60).
+        if let ValueKind::Expression(fragment) = &value.kind {
+            self.expression(fragment, scope)?;
+            self.not_yet(value.span, "`stuck_after` with an expression");
+            return None;
+        }
         let rounds = self.count(value, "stuck_after")?;
         if rounds == 0 {
-            self.error(Code::WrongValue, value.span, "`stuck_after` counts rounds: at least 1");
+            let message = "`stuck_after` counts rounds: at least 1";
+            let diagnostic = Diagnostic::error(Code::WrongValue, value.span, message);
+            self.report(diagnostic.help("for example `stuck_after = 3`"));
             return None;
         }
         Some(Some(rounds))
+    }
+
+    /// Reports a loop that reaches its limit before it can be found stuck.
+    fn order_of_limits(&mut self, attributes: &'a [Attribute], stuck_after: Option<u32>) {
+        let (Some(stuck), Some(limit)) = (value(attributes, "stuck_after"), value(attributes, "max_iterations")) else {
+            return;
+        };
+        let most = match &limit.kind {
+            ValueKind::Number(_) | ValueKind::Text(_) => self.count(limit, "max_iterations"),
+            _ => None,
+        };
+        if let (Some(rounds), Some(most)) = (stuck_after, most)
+            && rounds > most
+            && most > 0
+        {
+            let message = format!("a loop of at most {most} rounds is never stuck after {rounds}");
+            let diagnostic = Diagnostic::warning(Code::UselessLimit, stuck.span, message);
+            self.report(
+                diagnostic
+                    .also(limit.span, "ends the loop first")
+                    .help("make `stuck_after` smaller than `max_iterations`, or remove it"),
+            );
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::step_table::{Scope, handler_key};
 use crate::ast::{Attribute, Attributes, Block, Call, CallTarget, Node, Value, ValueKind, find_attribute};
 use crate::catalog::{ActionEntry, CALLED, Lookup};
 use crate::code::Code;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::resolved::{self, OnFail, Step, StepKind};
 use crate::source::Span;
 use cofferdam_engine::Data;
@@ -52,6 +52,7 @@ impl<'a> Checker<'a> {
             CallTarget::Name(_) | CallTarget::Plugin { .. } => {}
         }
         let (name, place) = action_name(&call.target, attributes)?;
+        self.two_actions(&call.target, &name, place);
         let action = if name.is_empty() {
             None
         } else {
@@ -82,6 +83,23 @@ impl<'a> Checker<'a> {
         })))
     }
 
+    /// Reports a call that names two actions.
+    fn two_actions(&mut self, target: &CallTarget, used: &str, place: Span) {
+        let CallTarget::Plugin { plugin, action } = target else {
+            return;
+        };
+        let written = format!("{}.{}", plugin.text, action.text);
+        if written != used {
+            let message = format!("`{written}` and `use = {used}` exclude each other: a call runs one action");
+            let diagnostic = Diagnostic::error(Code::ExclusiveAttributes, place, message);
+            let name = plugin.span.to(action.span);
+            self.report(diagnostic.also(name, "the other one").help(format!(
+                "as a name of the step write `call {}`, or remove `use`",
+                action.text
+            )));
+        }
+    }
+
     /// Refuses paths that lead out of the project (capability A16).
     pub(super) fn check_path(&mut self, path: &str, span: Span) {
         let leaves = path.starts_with('/') || path.contains('\\') || path.split('/').any(|part| part == "..");
@@ -108,7 +126,20 @@ impl<'a> Checker<'a> {
                 let message = format!("several plugins have an action `{name}`");
                 (Code::AmbiguousAction, message, candidates)
             }
-            Lookup::Unknown { suggestions } => {
+            Lookup::Unknown { mut suggestions } => {
+                const SHOWN: usize = 8;
+                let prefix = format!("{name}.");
+                let of_plugin = self
+                    .catalog
+                    .names()
+                    .into_iter()
+                    .filter(|action| action.starts_with(&prefix));
+                if suggestions.len() < 2 && !name.contains('.') {
+                    let of_plugin: Vec<String> = of_plugin.take(SHOWN).collect();
+                    if !of_plugin.is_empty() {
+                        suggestions = of_plugin;
+                    }
+                }
                 let message = format!("there is no action `{name}`");
                 (Code::UnknownAction, message, suggestions)
             }
@@ -196,12 +227,8 @@ impl<'a> Checker<'a> {
         let timeout = self.duration(value, key)?;
         if timeout.is_zero() {
             let message = format!("a `{key}` of nothing ends the step before it begins");
-            self.report(Diagnostic::doubtful(
-                Code::WrongValue,
-                self.has_edition,
-                value.span,
-                message,
-            ));
+            let diagnostic = Diagnostic::doubtful(Code::WrongValue, self.has_edition, value.span, message);
+            self.report(diagnostic.help(format!("write a duration such as `{key} = 30s`, or remove it")));
         }
         Some(timeout)
     }
@@ -237,6 +264,14 @@ impl<'a> Checker<'a> {
         let (name, place) = word(value)?;
         if name == "continue" {
             return Some(OnFail::Continue);
+        }
+        if !matches!(self.catalog.action(&name), Lookup::Found(_) | Lookup::Fallback(_))
+            && did_you_mean(&name, ["continue"]).is_some()
+        {
+            let message = format!("there is no action `{name}`");
+            let diagnostic = Diagnostic::error(Code::UnknownAction, place, message);
+            self.report(diagnostic.label("did you mean `continue`?").suggest(place, "continue"));
+            return None;
         }
         if matches!(value.kind, ValueKind::Text(_)) && name.contains('/') {
             self.check_path(&name, place);

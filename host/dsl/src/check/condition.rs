@@ -2,8 +2,9 @@
 
 use super::Checker;
 use super::kinds::Kind;
-use super::step_table::Scope;
-use crate::ast::{self, Attribute, Path, Sense, Value};
+use super::step_table::{Fact, Scope};
+use crate::ast::{self, Attribute, Path, Sense, Value, Word};
+use crate::catalog::Lookup;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::parser::condition_of;
@@ -27,7 +28,13 @@ impl<'a> Checker<'a> {
                     .filter(|kind| *kind != Kind::Boolean);
                 if let Some(kind) = kind {
                     let message = format!("a condition must be true or false, this is {}", kind.phrase());
-                    self.error(Code::WrongValue, fragment.span, message);
+                    let diagnostic = Diagnostic::error(Code::WrongValue, fragment.span, message);
+                    let code = fragment.code.trim();
+                    self.report(diagnostic.help(match kind {
+                        Kind::Text => format!("compare it: `({code} != \"\")`"),
+                        Kind::List | Kind::Map => format!("ask for its size: `(size({code}) > 0)`"),
+                        Kind::Number | Kind::Boolean => format!("compare it: `({code} > 0)`"),
+                    }));
                     return None;
                 }
                 Some(Test::Expression(expression))
@@ -67,6 +74,7 @@ impl<'a> Checker<'a> {
                     return None;
                 }
                 self.shared_name(&step.text, step.span, scope);
+                self.marker(step, marker, path, scope);
                 Some(Test::Marker {
                     step: Arc::from(step.text.as_str()),
                     marker: marker.text.clone(),
@@ -84,6 +92,43 @@ impl<'a> Checker<'a> {
                 None
             }
             _ => None,
+        }
+    }
+
+    /// Reports a marker that the step never has, or that is a status and no marker of an action.
+    fn marker(&mut self, step: &Word, marker: &Word, path: &Path, scope: &Scope<'a>) {
+        let is_status = matches!(marker.text.as_str(), "completed" | "failed" | "skipped" | "cancelled");
+        let instead = format!("(steps.{}.{})", step.text, marker.text);
+        if let Some(markers) = self.markers_of(&step.text) {
+            if markers.contains(&marker.text.as_str()) {
+                return;
+            }
+            let message = format!("`{}` never has the marker `{}`", step.text, marker.text);
+            let diagnostic = Diagnostic::doubtful(Code::UnknownMember, self.has_edition, marker.span, message);
+            self.report(match did_you_mean(&marker.text, markers.iter().copied()) {
+                _ if is_status => diagnostic
+                    .help(format!("its status is `{instead}`"))
+                    .suggest(path.span, instead),
+                Some(meant) => diagnostic
+                    .label(format!("did you mean `{meant}`?"))
+                    .suggest(marker.span, meant),
+                None => diagnostic.help(format!("it has {}", markers.join(", "))),
+            });
+            return;
+        }
+        // The fallback is an agent, which is free in its markers, and so is a script.
+        let calls_action = |fact: &Fact<'_>| {
+            let action = fact.action.as_deref().map(|name| self.catalog.action(name));
+            matches!(action, Some(Lookup::Found(_)))
+        };
+        if is_status && self.steps.visible(&step.text, scope).all(calls_action) {
+            let message = format!("this asks for a marker called `{}`, not for the status", marker.text);
+            let diagnostic = Diagnostic::warning(Code::RootAsCondition, path.span, message);
+            self.report(
+                diagnostic
+                    .help(format!("for the status write `{instead}`"))
+                    .suggest(path.span, instead),
+            );
         }
     }
 

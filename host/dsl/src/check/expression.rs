@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::child_steps::some;
+use super::members::minus_in;
 use super::step_table::Scope;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
@@ -148,7 +149,7 @@ impl<'a> Checker<'a> {
         match root {
             "inputs" => self.input_reference(first?, at),
             "steps" => self.step_reference(&reference.path, at, scope),
-            "vars" => self.variable_reference(first?, at),
+            "vars" => self.variable_reference(first?, at, scope),
             "run" => unknown_member(first?, RUN_MEMBERS, "run", at),
             "prior" => unknown_member(first?, PRIOR_MEMBERS, "prior", at),
             "error" if scope.in_handler => unknown_member(first?, ERROR_MEMBERS, "error", at),
@@ -202,18 +203,15 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn input_reference(&self, segment: &Segment, at: &Located<'_>) -> Option<Diagnostic> {
+    fn input_reference(&self, segment: &Segment, located: &Located<'_>) -> Option<Diagnostic> {
         let name = &*segment.name;
         if self.inputs.contains_key(name) {
             return None;
         }
-        let span = at.span(&segment.range);
+        let span = located.span(&segment.range);
         let mut diagnostic = Diagnostic::error(Code::UnknownInput, span, format!("there is no input `{name}`"));
-        let minus = name
-            .split_once('-')
-            .filter(|(before, _)| self.inputs.contains_key(before));
-        if let Some((before, after)) = minus {
-            return Some(diagnostic.help(format!("for minus write `inputs.{before} - {after}`")));
+        if let Some(at) = minus_in(name, |before| self.inputs.contains_key(before)) {
+            return Some(minus(diagnostic, "inputs", segment, at, located));
         }
         if let Some(meant) = did_you_mean(name, self.inputs.keys().copied()) {
             diagnostic = diagnostic
@@ -231,17 +229,29 @@ impl<'a> Checker<'a> {
         }))
     }
 
-    fn variable_reference(&self, segment: &Segment, at: &Located<'_>) -> Option<Diagnostic> {
+    fn variable_reference(&self, segment: &Segment, located: &Located<'_>, scope: &Scope<'a>) -> Option<Diagnostic> {
         let name = &*segment.name;
-        if self.steps.variables.contains(name) {
-            return None;
+        let span = located.span(&segment.range);
+        if let Some(writes) = self.steps.writes.get(name) {
+            // Who asks whether it is there knows that it may not be.
+            let is_asked = segment.optional || located.fragment.code.contains("has(");
+            if is_asked || writes.iter().any(|write| scope.can_be_written(*write)) {
+                return None;
+            }
+            let message = format!("`vars.{name}` is read before any `set` can have written it");
+            let diagnostic = Diagnostic::error(Code::UnknownVariable, span, message);
+            return Some(diagnostic.also(writes[0], "written only here").help(format!(
+                "write `set {{ {name} = … }}` before it, with the value it begins with"
+            )));
         }
-        let span = at.span(&segment.range);
         let diagnostic = Diagnostic::error(
             Code::UnknownVariable,
             span,
             format!("no `set` writes the variable `{name}`"),
         );
+        if let Some(at) = minus_in(name, |before| self.steps.variables.contains(before)) {
+            return Some(minus(diagnostic, "vars", segment, at, located));
+        }
         Some(match did_you_mean(name, self.steps.variables.iter().copied()) {
             Some(meant) => diagnostic
                 .label(format!("did you mean `{meant}`?"))
@@ -297,6 +307,26 @@ impl<'a> Checker<'a> {
             format!("no step `{key}` can have run before this line"),
         );
         if let Some(later) = self.steps.all(key).next() {
+            if let Some(foreach) = self.steps.foreach_around(later, scope) {
+                return Some(
+                    diagnostic
+                        .also(later.name, format!("this `{key}` runs for each item"))
+                        .help(format!(
+                            "what the last step of each item returned is `steps.{foreach}.output.items[0].output`"
+                        )),
+                );
+            }
+            let branch = scope
+                .siblings
+                .iter()
+                .find(|(_, span)| span.start <= later.at && later.at < span.end);
+            if let Some((branch, _)) = branch {
+                return Some(
+                    diagnostic
+                        .also(later.name, "runs at the same time")
+                        .help(format!("write `needs = [{branch}]` to run after it")),
+                );
+            }
             diagnostic = diagnostic.also(later.name, format!("this `{key}` cannot have run by then"));
             if let Some(child) = self.child_with(key, scope) {
                 return Some(diagnostic.help(format!(
@@ -345,6 +375,20 @@ fn one_level(of: &str, member: &Segment, at: &Located<'_>) -> Diagnostic {
         .help("let the called workflow return what is needed: `outputs { name = … }`")
 }
 
+/// Adds how to write the minus at `at` in the name of `segment`, a member of `of` (LANGUAGE rule R5).
+fn minus(diagnostic: Diagnostic, of: &str, segment: &Segment, at: usize, located: &Located<'_>) -> Diagnostic {
+    let code = located.fragment.code.trim();
+    // What follows belongs to the second operand: `a.n-b.n`.
+    let start = segment.range.start + at + 1;
+    let end = code[segment.range.end..]
+        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')))
+        .map_or(code.len(), |length| segment.range.end + length);
+    let after = code.get(start..end).unwrap_or_default();
+    diagnostic
+        .help(format!("for minus write `{of}.{} - {after}`", &segment.name[..at]))
+        .suggest(located.span(&(start - 1..start)), " - ")
+}
+
 fn unknown_member(segment: &Segment, members: &[&'static str], of: &str, at: &Located<'_>) -> Option<Diagnostic> {
     let name = &*segment.name;
     if members.contains(&name) || segment.optional {
@@ -352,6 +396,9 @@ fn unknown_member(segment: &Segment, members: &[&'static str], of: &str, at: &Lo
     }
     let span = at.span(&segment.range);
     let diagnostic = Diagnostic::error(Code::UnknownMember, span, format!("`{of}` has no `{name}`"));
+    if let Some(place) = minus_in(name, |before| members.contains(&before)) {
+        return Some(minus(diagnostic, of, segment, place, at));
+    }
     Some(match did_you_mean(name, members.iter().copied()) {
         Some(meant) => diagnostic
             .label(format!("did you mean `{meant}`?"))

@@ -95,7 +95,10 @@ impl<'a> Checker<'a> {
                 (None, None)
             }
             NodeKind::Gate(gate) => (self.guard(attributes, scope), self.gate(gate, scope)),
-            NodeKind::Wait(wait) => (self.guard(attributes, scope), self.wait(wait, scope)),
+            NodeKind::Wait(wait) => {
+                self.end_of_wait(attributes);
+                (self.guard(attributes, scope), self.wait(wait, scope))
+            }
             NodeKind::Foreach(foreach) => {
                 self.foreach(node, foreach, scope);
                 (None, None)

@@ -4,9 +4,10 @@ use super::Checker;
 use super::attribute::{is_word, value, word, words};
 use super::node::{attributes_of, key_of};
 use super::step_table::Scope;
-use crate::ast::{Attribute, Node, Parallel};
+use crate::ast::{Attribute, Node, Parallel, Value, ValueKind};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
+use crate::literal::NumberValue;
 use crate::resolved::{self, Branch, StepKind};
 use crate::source::Span;
 use cofferdam_engine::plan::Join;
@@ -21,7 +22,8 @@ impl<'a> Checker<'a> {
         if nodes.is_empty() {
             let message = "a `parallel` without branches has nothing to do";
             // The grammar of old files asks for a branch, too.
-            self.report(Diagnostic::error(Code::NoBranches, node.keyword, message));
+            let diagnostic = Diagnostic::error(Code::NoBranches, node.keyword, message);
+            self.report(diagnostic.help("write its branches between the braces, or remove it"));
         }
         let places = self.branch_places(nodes);
         let needs = self.needs(nodes, &places);
@@ -36,6 +38,11 @@ impl<'a> Checker<'a> {
                 inside.add(span);
             }
             inside.begin(branch.span.start);
+            inside.siblings = nodes
+                .iter()
+                .filter(|other| other.span != branch.span)
+                .filter_map(|other| Some((key_of(other)?.0, other.span)))
+                .collect();
             let attributes = attributes_of(branch);
             if let Some(step) = self.node(branch, &inside) {
                 branches.push(Branch {
@@ -139,16 +146,22 @@ impl<'a> Checker<'a> {
     fn max_parallel(&mut self, attributes: &'a [Attribute]) -> Option<u32> {
         let value = value(attributes, "max_parallel")?;
         let count = self.count(value, "max_parallel")?;
-        if count == 0 {
-            let message = "`max_parallel = 0` would let nothing run; it counts as 1";
-            self.report(Diagnostic::doubtful(
-                Code::WrongValue,
-                self.has_edition,
-                value.span,
-                message,
-            ));
-        }
+        self.refuse_no_parallel(value);
         Some(count.max(1))
+    }
+
+    /// Reports a `max_parallel` of nothing at a time.
+    pub(super) fn refuse_no_parallel(&mut self, value: &'a Value) {
+        let is_none = match &value.kind {
+            ValueKind::Number(number) => number.value == NumberValue::Int(0),
+            ValueKind::Text(text) => text.plain.trim() == "0",
+            _ => false,
+        };
+        if is_none {
+            let message = "`max_parallel = 0` would let nothing run; it counts as 1";
+            let diagnostic = Diagnostic::doubtful(Code::WrongValue, self.has_edition, value.span, message);
+            self.report(diagnostic.help("write `max_parallel = 1`").suggest(value.span, "1"));
+        }
     }
 
     fn min_success(&mut self, attributes: &'a [Attribute], branches: usize) -> Option<u32> {
@@ -156,12 +169,10 @@ impl<'a> Checker<'a> {
         let count = self.count(value, "min_success")?;
         if count as usize > branches {
             let message = format!("`min_success = {count}` can never be met by {branches} branches");
-            self.report(Diagnostic::doubtful(
-                Code::WrongValue,
-                self.has_edition,
-                value.span,
-                message,
-            ));
+            let diagnostic = Diagnostic::doubtful(Code::WrongValue, self.has_edition, value.span, message);
+            self.report(diagnostic.help(format!(
+                "write `min_success = {branches}`, or remove it: all must succeed"
+            )));
         }
         Some(count)
     }

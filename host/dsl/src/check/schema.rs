@@ -198,7 +198,11 @@ impl<'a> Checker<'a> {
                 .build(&action.params);
             let validator = built.map_err(|error| {
                 let message = format!("the parameters of `{name}` cannot be checked: its schema is not valid");
-                self.report(Diagnostic::warning(Code::BadSchema, place, message).note(error.to_string()));
+                self.report(
+                    Diagnostic::warning(Code::BadSchema, place, message)
+                        .note(error.to_string())
+                        .help("they are handed over as they are; tell the author of the plugin"),
+                );
             });
             let validator = validator.ok();
             self.validators.insert(name.clone(), validator);

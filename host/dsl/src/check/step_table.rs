@@ -2,7 +2,9 @@
 
 use super::defaults::Defaults;
 use super::known::Known;
-use crate::ast::{Attribute, AttributeValue, Block, CallTarget, File, ItemKind, Node, NodeKind, Value, ValueKind};
+use crate::ast::{
+    Attribute, AttributeValue, Block, CallTarget, File, ItemKind, Node, NodeKind, Value, ValueKind, Word,
+};
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +41,8 @@ pub(super) struct StepTable<'a> {
     /// The steps that call workflows.
     workflows: BTreeMap<&'a str, Vec<usize>>,
     pub(super) variables: BTreeSet<&'a str>,
+    /// Where each of them is written.
+    pub(super) writes: BTreeMap<&'a str, Vec<Span>>,
 }
 
 /// What can be asked for at one place.
@@ -52,6 +56,10 @@ pub(super) struct Scope<'a> {
     pub(super) items: Vec<&'a str>,
     /// What is known about those items.
     pub(super) known_items: Vec<(&'a str, Known)>,
+    /// Parts of the text among `ranges` whose variables may not be written yet.
+    pub(super) unset: Vec<Span>,
+    /// The other branches of the innermost `parallel` around the place that it does not need.
+    pub(super) siblings: Vec<(&'a str, Span)>,
     /// Whether the place is inside `on_fail { }` or `undo { }`.
     pub(super) in_handler: bool,
     /// Whether the place is inside a top-level `always`.
@@ -85,6 +93,12 @@ impl<'a> Scope<'a> {
         scope.items.push(item);
         scope.known_items.push((item, known));
         scope
+    }
+
+    /// Returns whether a variable can have been written at `at`.
+    pub(super) fn can_be_written(&self, at: Span) -> bool {
+        let passed = |range: &&Span| range.start <= at.start && at.start < range.end;
+        self.ranges.iter().any(|range| passed(&range)) && !self.unset.iter().any(|range| passed(&range))
     }
 
     /// Returns whether a step can have run where this is.
@@ -155,6 +169,16 @@ impl<'a> StepTable<'a> {
     /// Returns the steps that can be asked for from outside of the file: those of a `foreach` cannot (LANGUAGE rule R40).
     pub(super) fn seen_from_outside(&self) -> impl Iterator<Item = &Fact<'a>> {
         self.facts.iter().filter(|fact| fact.foreach.is_none())
+    }
+
+    /// Returns the `foreach` in whose body a step is that the place does not see because of that.
+    pub(super) fn foreach_around(&self, fact: &Fact<'_>, scope: &Scope<'_>) -> Option<&'a str> {
+        let around = fact.foreach.filter(|around| !scope.foreach.contains(around))?;
+        let is_it = |fact: &&Fact<'a>| {
+            fact.node
+                .is_some_and(|node| node.span == around && matches!(node.kind, NodeKind::Foreach(_)))
+        };
+        self.facts.iter().find(is_it).map(|fact| fact.key)
     }
 
     fn block(&mut self, block: &'a Block, foreach: Option<Span>) {
@@ -244,9 +268,12 @@ impl<'a> StepTable<'a> {
                 self.add(&repeat.name.text, repeat.name.span, foreach).at(node);
                 self.block(&repeat.block, Some(node.span));
             }
-            NodeKind::Set(map) => self
-                .variables
-                .extend(map.entries.iter().map(|entry| entry.key.text.as_str())),
+            NodeKind::Set(map) => {
+                for Word { text, span } in map.entries.iter().map(|entry| &entry.key) {
+                    self.variables.insert(text);
+                    self.writes.entry(text).or_default().push(*span);
+                }
+            }
             NodeKind::Fail(_) => {}
         }
     }

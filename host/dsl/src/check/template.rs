@@ -84,7 +84,8 @@ impl<'a> Checker<'a> {
 
     fn placeholder(&mut self, fragment: &'a Fragment, scope: &Scope<'a>) -> Option<TemplatePart> {
         let name = fragment.code.trim();
-        let is_root = ROOTS.contains(&name) && !self.inputs.contains_key(name);
+        let is_value = ROOTS.contains(&name) || matches!(name, "true" | "false" | "null");
+        let is_root = is_value && !self.inputs.contains_key(name);
         if is_name(name) && !is_root && !scope.items.contains(&name) {
             return self.variable(name, fragment, scope);
         }
@@ -131,7 +132,9 @@ impl<'a> Checker<'a> {
             return diagnostic.help(format!("`{name}` is known inside `on_fail {{ … }}` only"));
         }
         if IN_CLEANUP.contains(&name) {
-            return diagnostic.help(format!("`{name}` is known inside `always {{ … }}` only"));
+            return diagnostic.help(format!(
+                "`{name}` is known inside a top-level `always {{ … }}` only; the status of a step is `steps.STEP.status`"
+            ));
         }
         if self.steps.variables.contains(name) {
             return diagnostic

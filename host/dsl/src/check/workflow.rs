@@ -1,9 +1,8 @@
 //! What calls of workflows lead to: whether the workflow is there, sound, and not the one that calls it.
 
 use super::Checker;
-use super::attribute::{as_name, value, word};
 use super::step_table::Scope;
-use crate::ast::{Attribute, Foreach, Node, Word, find_attribute};
+use crate::ast::{Attribute, Node, Word, find_attribute};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::library::{Library, is_workflow_name};
@@ -39,26 +38,15 @@ impl<'a> Checker<'a> {
         self.child(&name.text, name.span, attributes, before, scope);
     }
 
-    /// Checks `foreach NAME { .. }`, with a body or with a workflow for each item.
-    pub(super) fn foreach(&mut self, node: &'a Node, foreach: &'a Foreach, scope: &Scope<'a>) {
-        let attributes = foreach.block.attributes.as_slice();
-        let item = value(attributes, "each").and_then(as_name).unwrap_or("item");
-        let known = self.known_item(attributes, scope);
-        let inside = scope.of_item(node.span, item, known);
-        let before = self.diagnostics.len();
-        for attribute in attributes {
-            // What a workflow is given is said for each item.
-            let scope = if attribute.key.text == "inputs" { &inside } else { scope };
-            self.probe(std::slice::from_ref(attribute), scope);
-        }
-        self.nodes(&foreach.block.nodes, &inside);
-        if let Some((name, place)) = value(attributes, "workflow").and_then(word) {
-            self.child(&name, place, attributes, before, &inside);
-        }
-    }
-
     /// Checks the call of the workflow `name`, which stands at `place`; findings from `before` on are about the attributes.
-    fn child(&mut self, name: &str, place: Span, attributes: &'a [Attribute], before: usize, scope: &Scope<'a>) {
+    pub(super) fn child(
+        &mut self,
+        name: &str,
+        place: Span,
+        attributes: &'a [Attribute],
+        before: usize,
+        scope: &Scope<'a>,
+    ) {
         if name.is_empty() {
             return;
         }

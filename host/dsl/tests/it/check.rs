@@ -39,7 +39,7 @@ pub(crate) fn shown(compiled: &Compiled, found: &Diagnostic) -> String {
     text
 }
 
-fn compiled(text: &str) -> Compiled {
+pub(crate) fn compiled(text: &str) -> Compiled {
     compile(text, "w.wf", &actions(), &Options::default())
 }
 
@@ -52,7 +52,7 @@ fn unmarked(text: &str) -> (String, (usize, usize)) {
 }
 
 /// Compiles each text, holds its only finding against the mark, and returns what it says.
-fn findings(cases: &[&str]) -> String {
+pub(crate) fn findings(cases: &[&str]) -> String {
     let mut out = String::new();
     for case in cases {
         let (text, (start, end)) = unmarked(case);
@@ -521,7 +521,7 @@ fn inputs_that_nothing_uses_are_told_on_request() {
     let unused = |body: &str| -> Vec<String> {
         let text = format!("workflow w edition 1 {{ inputs {{ path required  full boolean }} {body} }}");
         assert!(
-            !compiled(&text)
+            !self::compiled(&text)
                 .diagnostics
                 .iter()
                 .any(|found| found.code == Code::UnusedInput)
@@ -533,6 +533,14 @@ fn inputs_that_nothing_uses_are_told_on_request() {
         );
         found.into_iter().map(|found| found.message).collect()
     };
+    let text = "workflow w edition 1 { inputs { path required } call test.fail }";
+    let compiled = compile(text, "w.wf", &actions(), &strict);
+    let all: Vec<String> = compiled
+        .diagnostics
+        .iter()
+        .map(|found| shown(&compiled, found))
+        .collect();
+    insta::assert_snapshot!(all.join("\n"));
     assert_eq!(
         unused("call test.fail"),
         ["nothing uses the input `path`", "nothing uses the input `full`"]

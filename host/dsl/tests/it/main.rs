@@ -17,6 +17,8 @@ mod mistakes;
 mod plan_text;
 mod properties;
 mod rendering;
+mod results;
 mod samples;
 mod sarif;
+mod structure;
 mod workflows;
