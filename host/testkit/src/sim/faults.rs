@@ -27,15 +27,33 @@ pub enum Fault {
     PermitsChanged,
     /// The host lets go of the run in good order, and it is adopted again.
     Interrupted,
-    /// Somebody cancels the run.
+    /// The host cancels the run, without a message.
     Cancelled,
+    /// An append becomes durable and its host is not told: the same process adopts the run again.
+    AmbiguousAppend,
+    /// A message asks for a cancel.
+    CancelMessage,
+    /// A message asks for a kill.
+    KillMessage,
+    /// A message asks for a pause.
+    PauseMessage,
+    /// A message asks to resume, whether or not the run is paused.
+    ResumeMessage,
+    /// Somebody decides about a gate without looking which are open.
+    StrayDecision,
+    /// Somebody sends a signal without knowing whether anybody waits for it.
+    StraySignal,
+    /// Somebody sends what the run waits for.
+    WantedMessage,
+    /// The log refuses an append that ends or parks the run, because a message is unread.
+    InboxNotEmpty,
     /// The disk takes what was handed over only later.
     SlowDisk,
 }
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 22] = [
         Self::Crash,
         Self::FailedAppend,
         Self::SecondOwner,
@@ -48,6 +66,15 @@ impl Fault {
         Self::PermitsChanged,
         Self::Interrupted,
         Self::Cancelled,
+        Self::AmbiguousAppend,
+        Self::CancelMessage,
+        Self::KillMessage,
+        Self::PauseMessage,
+        Self::ResumeMessage,
+        Self::StrayDecision,
+        Self::StraySignal,
+        Self::WantedMessage,
+        Self::InboxNotEmpty,
         Self::SlowDisk,
     ];
 
@@ -59,7 +86,11 @@ impl Fault {
             Self::LateReport => 12,
             Self::ReorderedReports | Self::PermitsChanged | Self::SlowDisk => 6,
             // A cancelled run does little afterwards: most schedules should have none.
-            Self::Cancelled => 1,
+            Self::Cancelled | Self::CancelMessage | Self::KillMessage => 1,
+            Self::PauseMessage | Self::AmbiguousAppend | Self::StrayDecision | Self::StraySignal => 3,
+            Self::ResumeMessage => 2,
+            Self::WantedMessage => 10,
+            Self::InboxNotEmpty => 0,
         }
     }
 

@@ -2,10 +2,10 @@
 
 use super::dice::Dice;
 use crate::plan_builder::{
-    BranchStep, Step, Workflow, always, block, call, choose, do_while, fail, input, marker, parallel, repeat_while,
-    set_values, unless, when, workflow,
+    BranchStep, Step, Workflow, always, block, call, choose, do_while, fail, gate, input, marker, parallel,
+    repeat_while, set_values, unless, wait_for, wait_signal, when, workflow,
 };
-use cofferdam_engine::plan::{Condition, InputKind, RetryPolicy};
+use cofferdam_engine::plan::{Condition, InputKind, OnTimeout, RetryPolicy};
 use std::time::Duration;
 
 /// The most calls of a program.
@@ -19,6 +19,7 @@ pub(super) fn program(dice: &mut Dice) -> Workflow {
     let mut generator = Generator {
         dice,
         calls: 0,
+        waits: 0,
         keys: Vec::new(),
         named: Vec::new(),
     };
@@ -43,6 +44,7 @@ pub(super) fn program(dice: &mut Dice) -> Workflow {
 struct Generator<'a> {
     dice: &'a mut Dice,
     calls: usize,
+    waits: usize,
     keys: Vec<String>,
     named: Vec<String>,
 }
@@ -61,8 +63,10 @@ impl Generator<'_> {
             }
         } else {
             match self.dice.below(100) {
-                0..45 => self.call(level),
-                45..53 => self.set(),
+                0..40 => self.call(level),
+                40..44 => self.gate(),
+                44..48 => self.wait(),
+                48..53 => self.set(),
                 53..65 => self.choice(level),
                 65..77 => self.repetition(level),
                 77..82 => block(self.block(level + 1, 3)),
@@ -118,6 +122,55 @@ impl Generator<'_> {
         }
         self.keys.push(key);
         step
+    }
+
+    fn gate(&mut self) -> Step {
+        self.waits += 1;
+        let key = format!("g{}", self.waits);
+        let mut step = gate(&key);
+        if self.dice.chance(25) {
+            step = step.approvals(2);
+        }
+        if self.dice.chance(50) {
+            step = step.skip_if_rejected();
+        }
+        let step = self.bounded(step, 60);
+        self.keys.push(key);
+        step
+    }
+
+    fn wait(&mut self) -> Step {
+        self.waits += 1;
+        let key = format!("w{}", self.waits);
+        let step = match self.dice.below(4) {
+            0 => wait_for(&key, &format!("'{}ms'", 100 + self.dice.below(5_000))),
+            1 => wait_for(&key, &format!("inputs.n * {}", self.dice.below(100))),
+            _ => {
+                let topic = format!("t{}", self.dice.below(2));
+                let step = wait_signal(&key, &topic);
+                let step = if self.dice.chance(20) {
+                    step.correlated("'x'")
+                } else {
+                    step
+                };
+                self.bounded(step, 80)
+            }
+        };
+        self.keys.push(key);
+        step
+    }
+
+    /// Gives most gates and waits a time after which they end, which mostly is no failure.
+    fn bounded(&mut self, step: Step, percent: usize) -> Step {
+        if !self.dice.chance(percent) {
+            return step;
+        }
+        let then = if self.dice.chance(75) {
+            OnTimeout::Continue
+        } else {
+            OnTimeout::Fail
+        };
+        step.open_for(Duration::from_millis(500 + self.dice.below(60_000) as u64), then)
     }
 
     fn set(&mut self) -> Step {

@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use cofferdam_engine::plan::{Join, NodeKind, Parts};
-use cofferdam_engine::{Data, Ending, Event, Plan, Recorded, Timestamp, Value};
+use cofferdam_engine::{Append, Cause, Data, Ending, Event, Plan, Recorded, RunStatus, Timestamp, Value};
 
 /// One defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +43,31 @@ pub enum Mutant {
     SleepsThroughDeadlines,
     /// A choice takes the other way.
     TurnsAConditionRound,
+    /// A message is answered a second time.
+    AnswersTwice,
+    /// A message is taken and never answered.
+    ForgetsAnAnswer,
+    /// An event does not say which message caused it.
+    ForgetsTheCause,
+    /// A run that is paused goes on.
+    WorksDuringAPause,
+    /// A run that is killed cleans up first.
+    CleansUpAfterAKill,
+    /// A gate is decided twice.
+    DecidesTwice,
+    /// One approval counts for two.
+    ApprovesTooEarly,
+    /// A signal ends two waits.
+    TakesASignalTwice,
+    /// A parked run says a wrong time.
+    WakesTooLate,
+    /// The end of a cancelled run gives another reason.
+    ForgetsTheReason,
 }
 
 impl Mutant {
     /// All mutants, each with the oracles of which one must catch it.
-    pub const ALL: [(Self, &'static [&'static str]); 18] = [
+    pub const ALL: [(Self, &'static [&'static str]); 28] = [
         (Self::DropsAnEvent, &["invariant_sequence_is_contiguous"]),
         (Self::WritesOldTimes, &["invariant_time_never_goes_back"]),
         (Self::EndsTwice, &["invariant_nothing_follows_the_end"]),
@@ -78,6 +98,16 @@ impl Mutant {
             Self::TurnsAConditionRound,
             &["invariant_outcome_is_that_of_the_interpreter"],
         ),
+        (Self::AnswersTwice, &["invariant_answers_are_given_once"]),
+        (Self::ForgetsAnAnswer, &["invariant_every_message_is_answered"]),
+        (Self::ForgetsTheCause, &["invariant_accepted_requests_are_recorded"]),
+        (Self::WorksDuringAPause, &["invariant_a_pause_starts_nothing"]),
+        (Self::CleansUpAfterAKill, &["invariant_a_kill_is_the_end"]),
+        (Self::DecidesTwice, &["invariant_gates_are_decided_by_people"]),
+        (Self::ApprovesTooEarly, &["invariant_gates_are_decided_by_people"]),
+        (Self::TakesASignalTwice, &["invariant_signals_are_taken_once"]),
+        (Self::WakesTooLate, &["invariant_parked_rows_tell_the_truth"]),
+        (Self::ForgetsTheReason, &["invariant_the_first_cancel_counts"]),
     ];
 
     /// Returns the plan that the defective core executes in place of `plan`, none if it has no place for the defect.
@@ -96,6 +126,48 @@ impl Mutant {
     /// Returns what the log holds in place of an event.
     pub(super) fn recorded(self, recorded: Recorded, dice: &mut Dice) -> Vec<Recorded> {
         match (self, &recorded.event) {
+            (Self::DecidesTwice, Event::GateDecided { .. }) => twice(recorded),
+            (Self::TakesASignalTwice, Event::WaitReceived { .. }) => twice(recorded),
+            (Self::ApprovesTooEarly, Event::GateApproved { at, cause }) => vec![Recorded {
+                event: Event::GateDecided {
+                    at: at.clone(),
+                    approved: true,
+                    feedback: None,
+                    selections: Vec::new(),
+                    form: Data::Null,
+                    cause: cause.clone(),
+                },
+                ..recorded
+            }],
+            (Self::WorksDuringAPause, Event::RunResumed { .. }) => vec![Recorded {
+                event: Event::RunInterrupted { stopped: Vec::new() },
+                ..recorded
+            }],
+            (
+                Self::CleansUpAfterAKill,
+                Event::RunFinished {
+                    ending: ending @ Ending::Killed { .. },
+                    ..
+                },
+            ) => vec![Recorded {
+                event: Event::CleanupStarted { ending: ending.clone() },
+                ..recorded
+            }],
+            (
+                Self::ForgetsTheReason,
+                Event::RunFinished {
+                    ending: Ending::Cancelled { .. },
+                    outputs,
+                },
+            ) => vec![Recorded {
+                event: Event::RunFinished {
+                    ending: Ending::Cancelled {
+                        reason: "another".to_owned(),
+                    },
+                    outputs: outputs.clone(),
+                },
+                ..recorded
+            }],
             (Self::DropsAnEvent, _) if dice.chance(5) => Vec::new(),
             (Self::WritesOldTimes, _) if dice.chance(20) => vec![Recorded {
                 at: Timestamp::from_millis(recorded.at.as_millis() - 10_000_000),
@@ -135,6 +207,33 @@ impl Mutant {
                 ..recorded
             }],
             _ => vec![recorded],
+        }
+    }
+}
+
+impl Mutant {
+    /// Changes what an append says besides its events.
+    pub(super) fn appended(self, append: &mut Append) {
+        match self {
+            Self::AnswersTwice => {
+                let again = append.answers.first().cloned();
+                append.answers.extend(again);
+            }
+            Self::ForgetsAnAnswer => append.answers.clear(),
+            Self::ForgetsTheCause => {
+                for recorded in &mut append.events {
+                    if let Event::RunPaused { cause, .. } | Event::SignalReceived { cause, .. } = &mut recorded.event {
+                        *cause = Cause::default();
+                    }
+                }
+            }
+            Self::WakesTooLate if append.row.status == RunStatus::Waiting => {
+                append.row.wake_at = append
+                    .row
+                    .wake_at
+                    .map(|at| at.saturating_add(std::time::Duration::from_secs(60)));
+            }
+            _ => {}
         }
     }
 }

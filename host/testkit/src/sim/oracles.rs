@@ -4,12 +4,14 @@
 //! to do. Every oracle has a mutant (see `mutants`) that it must catch.
 
 mod past;
+mod requests;
 
 use super::interpreter::{self, Place, Unclear};
 use cofferdam_engine::plan::{NodeIndex, NodeKind};
 use cofferdam_engine::{
     Attempt, Data, Ending, Event, Fence, Generation, Orphan, Plan, Recorded, Run, RunId, StepReference, Timestamp,
 };
+use requests::Requests;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that must never be.
@@ -24,7 +26,7 @@ pub struct Violation {
 type Verdict = Result<(), Violation>;
 
 /// All oracles, by name.
-pub const ORACLES: [&str; 17] = [
+pub const ORACLES: [&str; 26] = [
     "invariant_sequence_is_contiguous",
     "invariant_time_never_goes_back",
     "invariant_nothing_follows_the_end",
@@ -42,6 +44,15 @@ pub const ORACLES: [&str; 17] = [
     "invariant_results_come_from_their_delivery",
     "invariant_deadlines_are_met_and_runs_end",
     "invariant_outcome_is_that_of_the_interpreter",
+    "invariant_answers_are_given_once",
+    "invariant_every_message_is_answered",
+    "invariant_accepted_requests_are_recorded",
+    "invariant_a_pause_starts_nothing",
+    "invariant_a_kill_is_the_end",
+    "invariant_gates_are_decided_by_people",
+    "invariant_signals_are_taken_once",
+    "invariant_parked_rows_tell_the_truth",
+    "invariant_the_first_cancel_counts",
 ];
 
 fn holds(oracle: &'static str, condition: bool, detail: impl FnOnce() -> String) -> Verdict {
@@ -86,6 +97,7 @@ pub(super) struct Judge<'a> {
     /// Which delivery each execution was of, by the number in the value that it returned.
     executions: BTreeMap<i64, (Generation, Fence)>,
     generation: Generation,
+    requests: Requests,
     log: Vec<Recorded>,
 }
 
@@ -110,6 +122,7 @@ impl<'a> Judge<'a> {
             always: BTreeMap::new(),
             executions: BTreeMap::new(),
             generation: Generation(1),
+            requests: Requests::default(),
             log: Vec::new(),
         }
     }
@@ -131,6 +144,12 @@ impl<'a> Judge<'a> {
         self.invariant_results_come_from_their_delivery(recorded)?;
         self.invariant_one_delivery_at_a_time(recorded)?;
         self.invariant_attempts_count_failures(recorded)?;
+        self.invariant_a_pause_starts_nothing(recorded)?;
+        self.invariant_a_kill_is_the_end(recorded)?;
+        self.invariant_gates_are_decided_by_people(recorded)?;
+        self.invariant_signals_are_taken_once(recorded)?;
+        self.invariant_the_first_cancel_counts(recorded)?;
+        self.requests.apply(recorded);
         self.apply(recorded);
         self.invariant_run_cap_holds()?;
         self.invariant_branch_cap_holds(recorded)?;
@@ -179,9 +198,16 @@ impl<'a> Judge<'a> {
     }
 
     fn invariant_results_come_from_their_delivery(&self, recorded: &Recorded) -> Verdict {
-        let Event::StepCompleted { at, output, .. } = &recorded.event else {
+        let Event::StepCompleted {
+            at, output, attempt, ..
+        } = &recorded.event
+        else {
             return Ok(());
         };
+        // Gates and waits make no attempts.
+        if *attempt == 0 {
+            return Ok(());
+        }
         let from = match output.data().get("execution") {
             Some(Data::Int(execution)) => self.executions.get(execution).copied(),
             _ => None,
@@ -328,12 +354,17 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// If an oracle is violated.
     pub(super) fn finish(&self, inputs: &Data) -> Result<Compared, Violation> {
+        self.invariant_every_message_is_answered()?;
         self.invariant_always_runs_once()?;
         self.invariant_cancel_decides_the_end()?;
         self.invariant_outcome_is_that_of_the_interpreter(inputs)
     }
 
     fn invariant_always_runs_once(&self) -> Verdict {
+        // Promise 5: not after a kill.
+        if matches!(self.ending, Some((Ending::Killed { .. }, _))) {
+            return Ok(());
+        }
         for (index, node) in (0_u32..).map(NodeIndex).zip(self.plan.nodes()) {
             if !matches!(node.kind, NodeKind::Always(_)) || node.guard.is_some() {
                 continue;
@@ -359,7 +390,7 @@ impl<'a> Judge<'a> {
 
     fn invariant_cancel_decides_the_end(&self) -> Verdict {
         let Some(at) = self.cancelled_at else { return Ok(()) };
-        let cancelled = matches!(self.ending, Some((Ending::Cancelled { .. }, _)));
+        let cancelled = matches!(self.ending, Some((Ending::Cancelled { .. } | Ending::Killed { .. }, _)));
         holds("invariant_cancel_decides_the_end", cancelled, || {
             format!("cancelled at {at}, ended as {:?}", self.ending)
         })

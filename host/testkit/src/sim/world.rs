@@ -1,5 +1,7 @@
 //! One schedule: a run, the log it writes to, the executors that work for it, and what goes wrong on the way.
 
+mod outside;
+
 use super::dice::Dice;
 use super::faults::Fault;
 use super::generator;
@@ -8,8 +10,9 @@ use super::oracles::{Compared, Judge, Violation};
 use super::script::{self, Behaviour};
 use cofferdam_engine::{
     Adoption, Append, Attempt, AttemptOutcome, Data, Decision, EffectChange, Fence, FormerOwner, Generation, Input,
-    Metrics, Orphan, Parking, Plan, Recorded, Report, Run, RunId, Situation, Start, Timestamp, Writer,
+    Metrics, Orphan, Parking, Plan, Recorded, Report, Request, Run, RunId, Situation, Start, Timestamp, Writer,
 };
+use outside::Inbox;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -94,10 +97,14 @@ struct World<'a> {
     judge: Judge<'a>,
     now: Timestamp,
     capacity: u32,
+    parking: Parking,
     inputs: BTreeMap<String, Data>,
     // What survives everything.
     durable: Vec<Recorded>,
     generation: Generation,
+    inbox: Inbox,
+    /// What became of the host before, for the next adoption.
+    owner: FormerOwner,
     // What a process has in memory.
     held: Held,
     run: Option<Run>,
@@ -122,6 +129,7 @@ impl<'a> World<'a> {
             ("n".to_owned(), Data::Int(dice.below(10) as i64)),
         ]);
         let capacity = 1 + dice.below(6) as u32;
+        let parking = if dice.chance(70) { Parking::LetGo } else { Parking::Keep };
         Self {
             plan: executed,
             dice,
@@ -129,9 +137,12 @@ impl<'a> World<'a> {
             judge: Judge::new(plan),
             now: Timestamp::from_millis(1_700_000_000_000),
             capacity,
+            parking,
             inputs,
             durable: Vec::new(),
             generation: Generation(1),
+            inbox: Inbox::default(),
+            owner: FormerOwner::LetGo,
             held: Held::default(),
             run: None,
             flights: BTreeMap::new(),
@@ -258,15 +269,16 @@ impl<'a> World<'a> {
         let situation = Situation {
             now: self.now,
             permits,
-            parking: Parking::Keep,
+            parking: self.parking,
         };
         let adoption = Adoption {
             generation: self.generation,
             host: "host",
             alive: &alive,
-            owner: FormerOwner::LetGo,
-            messages: Vec::new(),
+            owner: self.owner,
+            messages: self.inbox.rows.iter().cloned().collect(),
         };
+        self.inbox.taken = self.inbox.rows.iter().map(|message| message.id).collect();
         let decision = orphan.adopt(self.plan, adoption, situation);
         self.take(decision, permits, None)?;
         // Inputs whose answers were lost are decided again, in order.
@@ -297,7 +309,7 @@ impl<'a> World<'a> {
         let situation = Situation {
             now: self.now,
             permits: given,
-            parking: Parking::Keep,
+            parking: self.parking,
         };
         match run.decide(self.plan, input, situation) {
             Ok(decision) => {
@@ -394,9 +406,23 @@ impl<'a> World<'a> {
 
     /// Makes the first append that was handed over durable; returns whether there was one.
     fn settle(&mut self) -> Result<bool, Violation> {
-        let Some(append) = self.held.0.borrow_mut().pop_front() else {
+        let Some(mut append) = self.held.0.borrow_mut().pop_front() else {
             return Ok(false);
         };
+        if self.inbox_refuses(&append) {
+            *self.faults.entry(Fault::InboxNotEmpty).or_default() += 1;
+            self.held.0.borrow_mut().clear();
+            self.start_again()?;
+            return Ok(true);
+        }
+        self.inbox
+            .rows
+            .retain(|message| !append.answers.iter().any(|answer| answer.message == message.id));
+        if let Some(mutant) = self.mutant {
+            mutant.appended(&mut append);
+        }
+        let (answers, row) = (append.answers.clone(), append.row);
+        let causes = append.events.clone();
         for recorded in append.events {
             self.durable.push(recorded.clone());
             let written = match self.mutant {
@@ -407,6 +433,7 @@ impl<'a> World<'a> {
                 self.judge.observe(&recorded)?;
             }
         }
+        self.judge.appended(&causes, &answers, row)?;
         let position = self.durable.len() as u64;
         self.retained.retain(|retained| retained.answered_by > position);
         let durable: Vec<Fence> = self
@@ -435,6 +462,12 @@ impl<'a> World<'a> {
     fn work(&mut self) -> Step {
         if self.dice.chance(60) {
             self.settle()?;
+        }
+        if self.dice.chance(50) {
+            self.read_inbox()?;
+        }
+        if self.run.as_ref().is_some_and(|run| run.status().is_parked()) {
+            return self.while_parked();
         }
         if self.run.as_ref().is_some_and(Run::has_more) {
             return self.decide(Input::Tick).map(drop);
@@ -570,6 +603,45 @@ impl<'a> World<'a> {
                 self.die_softly();
                 self.take_up()?;
             }
+            Fault::AmbiguousAppend => {
+                if self.held.0.borrow().is_empty() || self.deaths >= MOST_DEATHS {
+                    return Ok(false);
+                }
+                // It is durable, and nobody was told.
+                self.settle_all()?;
+                self.start_again()?;
+            }
+            Fault::CancelMessage => {
+                let reason = "enough".to_owned();
+                return Ok(self.post(Request::Cancel { reason }));
+            }
+            Fault::KillMessage => {
+                let reason = "at once".to_owned();
+                return Ok(self.post(Request::Kill { reason }));
+            }
+            Fault::PauseMessage => {
+                let reason = "lunch".to_owned();
+                return Ok(self.post(Request::Pause { reason }));
+            }
+            Fault::ResumeMessage => return Ok(self.post(Request::Resume)),
+            Fault::StrayDecision => {
+                let approved = self.dice.chance(50);
+                return Ok(self.post(Request::Decide {
+                    gate: None,
+                    approved,
+                    feedback: None,
+                    selections: Vec::new(),
+                    form: Data::Null,
+                }));
+            }
+            Fault::StraySignal => {
+                let topic = format!("t{}", self.dice.below(2));
+                let signal = self.signal(topic);
+                return Ok(self.post(signal));
+            }
+            Fault::WantedMessage => return Ok(self.answer_from_outside()),
+            // The log does it by itself.
+            Fault::InboxNotEmpty => return Ok(false),
             Fault::Cancelled => {
                 let reason = "enough".to_owned();
                 return self.decide(Input::CancelRequested { reason });
@@ -601,6 +673,7 @@ impl<'a> World<'a> {
     }
 
     fn die_softly(&mut self) {
+        self.owner = FormerOwner::Died;
         self.run = None;
         self.held.0.borrow_mut().clear();
         self.flights.clear();
@@ -612,6 +685,7 @@ impl<'a> World<'a> {
     /// Drops the run after a failed append, and adopts it in the same process: what is durable and alive goes on.
     fn start_again(&mut self) -> Step {
         let position = self.durable.len() as u64;
+        self.owner = FormerOwner::LetGo;
         self.run = None;
         self.executors.retain(|fence, _| fence.0 <= position);
         self.waiting.retain(|fence| fence.0 <= position);
@@ -645,6 +719,9 @@ impl<'a> World<'a> {
                 return Ok(());
             }
             let silent = self.flights.keys().any(|fence| !self.executors.contains_key(fence));
+            if self.is_stuck() && !self.is(Mutant::SleepsThroughDeadlines) {
+                self.answer_from_outside();
+            }
             if silent {
                 // Executors that died without a word: the host notices and adopts the run again.
                 self.start_again()?;
