@@ -44,7 +44,7 @@ pub enum RequestKind {
     Decide,
     /// [`Request::Signal`].
     Signal,
-    /// A run that has ended is opened again: see [`crate::Orphan::retry`].
+    /// A run that has ended is opened again from one of its steps.
     Retry,
 }
 
