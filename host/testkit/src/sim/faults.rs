@@ -83,7 +83,7 @@ impl Fault {
         match self {
             Self::Crash | Self::FailedAppend | Self::SecondOwner | Self::DuplicateReport | Self::Interrupted => 4,
             Self::LostReport | Self::ClockForward | Self::ClockBackward => 3,
-            Self::LateReport => 12,
+            Self::LateReport => 30,
             Self::ReorderedReports | Self::PermitsChanged | Self::SlowDisk => 6,
             // A cancelled run does little afterwards: most schedules should have none.
             Self::Cancelled | Self::CancelMessage | Self::KillMessage => 1,
