@@ -205,7 +205,11 @@ impl Driver {
             generation: claim.generation,
             host: &host,
             alive,
-            owner: FormerOwner::LetGo,
+            owner: if claim.host_lost {
+                FormerOwner::Died
+            } else {
+                FormerOwner::LetGo
+            },
             messages: claim.messages.clone(),
         };
         let decision = orphan.adopt(&self.plan, adoption, situation);

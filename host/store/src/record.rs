@@ -140,4 +140,6 @@ pub struct Claim {
     pub events: Vec<Recorded>,
     /// What is asked of it and not answered yet, oldest first.
     pub messages: Vec<Message>,
+    /// Whether the host that drove it died, or lost it, while it did: it did not let go of it.
+    pub host_lost: bool,
 }

@@ -314,6 +314,7 @@ impl RunLog for SqliteLog {
                 definition,
                 events,
                 messages: granted.messages,
+                host_lost: granted.host_lost,
             })
         })
     }

@@ -411,6 +411,7 @@ fn a_claim_starts_a_new_generation(open: Open<'_>) {
     // What was handed over before belongs to the old generation and is read by the new one.
     durable(handed);
     assert_eq!((claim.generation, claim.version), (Generation(2), Version(2)));
+    assert!(!claim.host_lost, "it is this host's own");
     assert_eq!(claim.definition, run.definition);
     assert_eq!(claim.events.len(), 2);
     fenced(log.hand_over(step(run.id, 1, 2)));
@@ -434,6 +435,7 @@ fn a_run_of_a_living_host_is_not_given_away(open: Open<'_>) {
     assert!(!answer(b.run(run.id)).unwrap().unwrap().owner.unwrap().alive);
     let claim = answer(b.claim(run.id)).unwrap();
     assert_eq!((claim.generation, claim.events.len()), (Generation(2), 2));
+    assert!(claim.host_lost);
     durable(b.hand_over(step(run.id, 2, 2)));
     assert_eq!(&answer(b.run(run.id)).unwrap().unwrap().owner.unwrap().host, b.host());
 }
@@ -445,7 +447,8 @@ fn a_run_that_was_let_go_of_is_free(open: Open<'_>) {
     let interrupted = Event::RunInterrupted { stopped: Vec::new() };
     durable(a.hand_over(append(run.id, 1, 1, RunStatus::Interrupted, vec![interrupted])));
     assert_eq!(answer(a.run(run.id)).unwrap().unwrap().owner, None);
-    assert_eq!(answer(b.claim(run.id)).unwrap().generation, Generation(2));
+    let claim = answer(b.claim(run.id)).unwrap();
+    assert_eq!((claim.generation, claim.host_lost), (Generation(2), false));
     fenced(a.hand_over(step(run.id, 1, 2)));
     durable(b.hand_over(step(run.id, 2, 2)));
     assert_eq!(answer(a.run(run.id)).unwrap().unwrap().status, RunStatus::Running);

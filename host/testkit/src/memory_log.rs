@@ -329,6 +329,7 @@ impl Shared {
                 pid: std::process::id(),
             });
         }
+        let host_lost = stored.status == RunStatus::Running && stored.owner.as_ref() != Some(host);
         stored.generation.0 += 1;
         stored.owner = Some(host.clone());
         stored.released_at = None;
@@ -341,6 +342,7 @@ impl Shared {
             messages: unanswered(&self.inbox, run)
                 .map(|letter| letter.message.clone())
                 .collect(),
+            host_lost,
         })
     }
 

@@ -68,6 +68,7 @@ impl Claimant<'_> {
         let granted = Granted {
             generation,
             version: candidate.version,
+            host_lost: status == RunStatus::Running && candidate.owner.as_deref() != Some(self.host.as_str()),
             messages: messages.into_iter().map(|posted| posted.message).collect(),
         };
         Ok((candidate.number, granted))

@@ -32,6 +32,7 @@ pub(crate) struct Granted {
     pub(crate) generation: Generation,
     pub(crate) version: Version,
     pub(crate) messages: Vec<Message>,
+    pub(crate) host_lost: bool,
 }
 
 /// For how much and how long the writer waits once there is something to do.
