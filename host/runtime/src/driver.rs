@@ -55,9 +55,6 @@ pub enum DriveError {
     /// Another host drives the run now.
     #[error("another host took the run over")]
     Fenced,
-    /// The host was silent for longer than its lease.
-    #[error("this host was paused or cut off for longer than its lease lasts; another one may have the run")]
-    LeaseLost,
     /// The log failed again and again.
     #[error("the log cannot take what happened in the run; nothing that was recorded is lost")]
     Log(#[source] Arc<StoreError>),
@@ -259,8 +256,14 @@ impl Driver {
                 Wake::Tick => self.decide(run, Input::Tick, Vec::new()),
                 Wake::DrainOver => return self.let_go(run).await,
                 Wake::LeaseLost => {
+                    // Others may have the run by now, or soon.
                     self.guests.stop_all();
-                    return Err(DriveError::LeaseLost);
+                    self.rebuilds += 1;
+                    if self.rebuilds > MAX_REBUILDS {
+                        return Err(DriveError::Fenced);
+                    }
+                    tracing::warn!(run = %run.id(), "the host was silent for longer than its lease");
+                    self.take_again(run).await?
                 }
             };
         }
@@ -453,6 +456,11 @@ impl Driver {
             return Err(DriveError::Log(error));
         }
         tracing::warn!(run = %run.id(), %error, "the log failed; the run is taken up again from what is recorded");
+        self.take_again(run).await
+    }
+
+    /// Claims the run anew, and goes on from what is recorded of it.
+    async fn take_again(&mut self, run: Run) -> Result<Run, DriveError> {
         let answered: Vec<Answered> = self.pending.drain(..).flat_map(|pending| pending.answered).collect();
         self.guests.forget_undecided();
         let id = run.id();

@@ -414,18 +414,36 @@ async fn a_run_that_only_decides_enters_nothing() {
 
 // row J10
 #[tokio::test]
-async fn a_host_that_lost_its_lease_stops_its_guests_and_writes_nothing_more() {
-    let log: Arc<dyn RunLog> = Arc::new(MemoryLog::new(host("a")));
-    let script = Arc::new(Script::default());
-    let plan = workflow([call("gate"), call("last")]).plan();
-    let (_host, driving) = start(&log, &script, 4, plan);
-    assert_eq!(entered(&script, 1).await, ["gate"]);
-    let before = log.events(RunId::from_bits(7), 0, 100).await.unwrap();
-    log.lease().give_up();
-    script.gate.notify_one();
-    let error = driving.wait().await.unwrap_err();
-    assert!(error.to_string().contains("longer than its lease"), "{error}");
-    assert_eq!(log.events(RunId::from_bits(7), 0, 100).await.unwrap(), before);
+async fn a_host_that_lost_its_lease_stops_its_guests_and_goes_on_only_if_nobody_has_the_run() {
+    for taken in [false, true] {
+        let memory = MemoryLog::new(host("a"));
+        let other = memory.another_host(host("b"));
+        let memory = Arc::new(memory);
+        let log: Arc<dyn RunLog> = Arc::clone(&memory) as Arc<dyn RunLog>;
+        let script = Arc::new(Script::default());
+        let plan = workflow([call("polite"), call("last")]).plan();
+        let (_host, driving) = start(&log, &script, 4, plan);
+        assert_eq!(entered(&script, 1).await, ["polite"]);
+        if taken {
+            memory.die();
+            other.claim(RunId::from_bits(7)).await.unwrap();
+        } else {
+            memory.lose_lease();
+        }
+        if taken {
+            let error = driving.wait().await.unwrap_err();
+            assert_eq!(error.to_string(), "another host took the run over");
+            assert_eq!(kinds(&log, "step.completed").await, 0);
+        } else {
+            // The guest was stopped without being asked, and is delivered again.
+            while script.entered().len() < 2 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(script.entered()[1], ("polite".to_owned(), 1, 2));
+            driving.cancel("enough").await;
+            assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Cancelled);
+        }
+    }
 }
 
 // row I05, row I07
