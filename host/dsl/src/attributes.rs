@@ -158,11 +158,12 @@ impl Check {
                 .push(diagnostic.help("remove it, or give it to the steps inside"));
         }
         let known = || site.construct.rules().iter().map(|rule| rule.name);
-        let mut diagnostic = self.doubt(
-            Code::UnknownAttribute,
-            pair,
-            format!("{} has no attribute `{name}`", site.construct.article()),
-        );
+        let message = format!("{} has no attribute `{name}`", site.construct.article());
+        let mut diagnostic = match site.construct {
+            // The original refused it here, and only here.
+            Construct::Do => Diagnostic::error(Code::UnknownAttribute, pair.key.span, message),
+            _ => self.doubt(Code::UnknownAttribute, pair, message),
+        };
         diagnostic = match did_you_mean(name, known()) {
             Some(meant) => diagnostic
                 .label(format!("did you mean `{meant}`?"))

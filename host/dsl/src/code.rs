@@ -55,6 +55,7 @@ codes! {
     MisplacedAttribute = "CF0123", "an attribute in the wrong place";
     ColonInMap = "CF0124", "a colon where `=` belongs";
     TooManyFindings = "CF0125", "more findings than are shown";
+    ForeignPlaceholder = "CF0126", "a placeholder in the notation of another system";
 
     // CF02xx: names, attributes, structure.
     NoStepBefore = "CF0201", "no step of this name can have run before";

@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::library::Trouble;
 use crate::lower::lower;
-use crate::parser::parse;
+use crate::parser::{Parsed, parse_as_far_as_possible};
 use crate::resolved::Resolved;
 use crate::source::{Source, Span};
 use cofferdam_engine::Plan;
@@ -61,11 +61,11 @@ pub struct Compiled {
 /// Touches nothing: actions and workflows are looked up in `catalog`, the rest is in the text.
 pub fn compile(text: &str, file: &str, catalog: &dyn Catalog, options: &Options) -> Compiled {
     let source = Source::new(file, text);
-    let (tree, diagnostics) = parse(text);
+    let parsed = parse_as_far_as_possible(text);
     if let Some(library) = catalog.workflows() {
-        library.prepare(&tree, &source, catalog, options);
+        library.prepare(&parsed.file, &source, catalog, options);
     }
-    let examined = examine(&source, &tree, diagnostics, catalog, options);
+    let examined = examine(&source, &parsed, catalog, options);
     let (mut diagnostics, not_carried_out) = (examined.diagnostics, examined.not_carried_out);
     let plan = if !not_carried_out.is_empty() || diagnostics.iter().any(Diagnostic::is_error) {
         None
@@ -78,7 +78,7 @@ pub fn compile(text: &str, file: &str, catalog: &dyn Catalog, options: &Options)
         planned
             .map_err(|reason| {
                 let message = format!("the workflow cannot be planned: {reason}");
-                diagnostics.push(Diagnostic::error(Code::NotCarriedOut, tree.name.span, message));
+                diagnostics.push(Diagnostic::error(Code::NotCarriedOut, parsed.file.name.span, message));
             })
             .ok()
     };
@@ -102,16 +102,15 @@ pub(crate) struct Examined {
     pub(crate) broken: Option<Rc<Trouble>>,
 }
 
-/// Looks at `tree`, the tree of `source`, in which its parser found `diagnostics`. What it calls has been prepared.
-pub(crate) fn examine(
-    source: &Source,
-    tree: &File,
-    mut diagnostics: Vec<Diagnostic>,
-    catalog: &dyn Catalog,
-    options: &Options,
-) -> Examined {
+/// Looks at what was parsed of `source`. What it calls has been prepared.
+pub(crate) fn examine(source: &Source, parsed: &Parsed, catalog: &dyn Catalog, options: &Options) -> Examined {
+    let (tree, lost) = (&parsed.file, parsed.lost);
+    let mut diagnostics = parsed.diagnostics.clone();
     let syntax_error = diagnostics.iter().any(Diagnostic::is_error);
-    diagnostics.extend(check_attributes(tree));
+    // What has been said about the form of a word comes before what can be said about its meaning.
+    let misread: BTreeSet<Span> = diagnostics.iter().map(|found| found.primary.span).collect();
+    let attributes = check_attributes(tree).into_iter();
+    diagnostics.extend(attributes.filter(|found| !misread.contains(&found.primary.span)));
     let mut not_carried_out = not_carried_out(tree);
     diagnostics.extend(name_is_not_file(tree, source.name()));
     let checked = check(tree, source, catalog, options);
@@ -119,10 +118,11 @@ pub(crate) fn examine(
         .iter()
         .filter(|diagnostic| diagnostic.is_error())
         .map(|diagnostic| diagnostic.primary.span)
+        .chain(misread)
         .collect();
     let is_new = |diagnostic: &Diagnostic| {
-        // What could not be read may have declared the names that are missed now: one cause, one finding.
-        let follows = syntax_error && needs_whole_file(diagnostic.code);
+        // What could not be read may have declared the names that are missed now, or used them: one cause, one finding.
+        let follows = (lost && needs_declarations(diagnostic.code)) || (syntax_error && needs_uses(diagnostic.code));
         !follows && !blamed.contains(&diagnostic.primary.span)
     };
     let (later, found): (Vec<_>, Vec<_>) = checked.diagnostics.into_iter().partition(is_for_later);
@@ -199,7 +199,7 @@ fn name_is_not_file(tree: &File, file: &str) -> Option<Diagnostic> {
 }
 
 /// Returns whether a finding may come from a declaration that was lost to a syntax error.
-fn needs_whole_file(code: Code) -> bool {
+fn needs_declarations(code: Code) -> bool {
     matches!(
         code,
         Code::NoStepBefore
@@ -210,9 +210,11 @@ fn needs_whole_file(code: Code) -> bool {
             | Code::UnknownInput
             | Code::UnknownVariable
             | Code::UnknownName
-            | Code::Unreachable
-            | Code::UnusedVariable
-            | Code::UnusedInput
             | Code::MissingInput
     )
+}
+
+/// Returns whether a finding may come from a use that was lost to a syntax error.
+fn needs_uses(code: Code) -> bool {
+    matches!(code, Code::Unreachable | Code::UnusedVariable | Code::UnusedInput)
 }

@@ -18,6 +18,8 @@ pub struct Lexed {
     pub diagnostics: Vec<Diagnostic>,
     /// Whether a literal without end swallowed the rest of the text.
     pub swallowed_rest: bool,
+    /// Whether a literal without end may have swallowed a declaration.
+    pub lost: bool,
 }
 
 /// Returns the tokens of `text`.
@@ -62,6 +64,7 @@ impl<'t> Lexer<'t> {
             comments: Vec::new(),
             diagnostics: Vec::new(),
             swallowed_rest: false,
+            lost: false,
         };
         Self {
             text,
@@ -177,9 +180,10 @@ impl<'t> Lexer<'t> {
             b'-' if self.peek(1).is_ascii_digit() => (self.number(), true),
             b'"' if self.peek(1) == b'"' && self.peek(2) == b'"' => (TokenKind::Block, self.block()),
             b'"' => (TokenKind::Quoted, self.quoted(b'"')),
+            b'\'' if self.peek(1) == b'\'' && self.peek(2) == b'\'' => self.triple_single_quotes(),
             b'\'' => (TokenKind::Raw, self.quoted(b'\'')),
             b'`' if self.peek(1) == b'`' && self.peek(2) == b'`' => (TokenKind::Code, self.code()),
-            b'(' => (TokenKind::Expression, self.expression()),
+            b'(' => self.expression(),
             b'{' => self.single(TokenKind::OpenBrace),
             b'}' => self.single(TokenKind::CloseBrace),
             b'[' => self.single(TokenKind::OpenBracket),
@@ -286,6 +290,7 @@ impl<'t> Lexer<'t> {
             }
         }
         self.vain_budget = self.vain_budget.saturating_sub(self.at - start);
+        self.lexed.lost = true;
         self.at = self.end_of_line(start).max(start + 1);
         let shown = if quote == b'"' { "\"" } else { "'" };
         let message = format!("this text has no closing `{shown}`");
@@ -385,12 +390,31 @@ impl<'t> Lexer<'t> {
     fn swallow_rest(&mut self, start: usize, end: usize, message: &str, code: Code) {
         self.at = self.bytes.len();
         self.lexed.swallowed_rest = true;
+        self.lexed.lost = true;
         let diagnostic = Diagnostic::error(code, Span::new(start, end), message);
         self.report(diagnostic.label("begins here").help("close it on a line of its own"));
     }
 
-    /// Takes an expression: everything up to the matching parenthesis.
-    fn expression(&mut self) -> bool {
+    /// Takes a text between triple single quotes, which there are none of.
+    fn triple_single_quotes(&mut self) -> (TokenKind, bool) {
+        let start = self.at;
+        let end = self.text[start + 3..self.search_end(start).max(start + 3)].find("'''");
+        self.at = end.map_or_else(|| self.end_of_line(start), |length| start + 3 + length + 3);
+        let span = Span::new(start, self.at);
+        let diagnostic = Diagnostic::error(Code::UnexpectedCharacter, span, "there are no triple single quotes");
+        let inner = span.of(self.text).trim_matches('\'');
+        self.report(match end {
+            Some(_) if !inner.contains("\"\"\"") => diagnostic
+                .help("a text of several lines stands between `\"\"\"`, one without escapes between `'…'`")
+                .suggest(span, format!("\"\"\"{inner}\"\"\"")),
+            _ => diagnostic.help("a text of several lines stands between `\"\"\"`"),
+        });
+        (TokenKind::Unknown, end.is_some())
+    }
+
+    /// Takes an expression: everything up to the matching parenthesis. One that cannot be read becomes an unknown token,
+    /// so that nothing more is said about it.
+    fn expression(&mut self) -> (TokenKind, bool) {
         let start = self.at;
         let mut scan = ExpressionScan::default();
         let mut deepest = 0;
@@ -407,8 +431,12 @@ impl<'t> Lexer<'t> {
             }
             if scan.brackets.is_empty() {
                 self.at = start + offset + character.len_utf8();
-                self.limit_expression(start, deepest);
-                return true;
+                let kind = if self.is_within_limits(start, deepest) {
+                    TokenKind::Expression
+                } else {
+                    TokenKind::Unknown
+                };
+                return (kind, true);
             }
         }
         self.vain_budget = self.vain_budget.saturating_sub(self.at - start);
@@ -418,9 +446,11 @@ impl<'t> Lexer<'t> {
             self.at = start + self.text[start..self.at].trim_end().len();
         } else {
             let line = self.text[start..line_end].trim_end();
-            self.at = start + line.strip_suffix('{').unwrap_or(line).trim_end().len();
+            self.at = start + until_block(line).trim_end().len();
         }
         self.at = self.at.max(start + 1);
+        // `=` alone stands in no expression: an attribute is gone with it.
+        self.lexed.lost |= self.text[start..self.at].contains(" = ");
         let span = Span::new(start, self.at);
         let missing = match (scan.mismatch, scan.expected) {
             (true, Some(bracket)) => bracket,
@@ -428,15 +458,18 @@ impl<'t> Lexer<'t> {
         };
         let message = format!("this expression has no closing `{missing}`");
         let help = format!("add `{missing}` where it belongs");
-        self.report(
-            Diagnostic::error(Code::UnclosedExpression, span, message)
-                .label("begins here")
-                .help(help),
-        );
-        false
+        let diagnostic = Diagnostic::error(Code::UnclosedExpression, span, message)
+            .label("begins here")
+            .help(help);
+        self.report(match closing_of(span.of(self.text)) {
+            Some((place, closing)) => diagnostic.suggest(Span::new(start + place, start + place), closing),
+            None => diagnostic,
+        });
+        (TokenKind::Unknown, false)
     }
 
-    fn limit_expression(&mut self, start: usize, deepest: usize) {
+    /// Returns whether an expression keeps the limits; reports if it does not.
+    fn is_within_limits(&mut self, start: usize, deepest: usize) -> bool {
         let span = Span::new(start, self.at);
         if span.range().len() > MAX_EXPRESSION_BYTES {
             let message = format!(
@@ -448,10 +481,15 @@ impl<'t> Lexer<'t> {
                 Diagnostic::error(Code::ExpressionTooLong, place, message)
                     .help("put the data into a file or a step's output"),
             );
-        } else if deepest > MAX_LEVELS {
-            let message = format!("brackets are nested {deepest} levels deep, of at most {MAX_LEVELS}");
-            self.report(Diagnostic::error(Code::TooDeep, Span::new(start, start + 1), message));
+            return false;
         }
+        if deepest > MAX_LEVELS {
+            let message = format!("brackets are nested {deepest} levels deep, of at most {MAX_LEVELS}");
+            let diagnostic = Diagnostic::error(Code::TooDeep, Span::new(start, start + 1), message);
+            self.report(diagnostic.help("compute a part of it in a `set { … }` before"));
+            return false;
+        }
+        true
     }
 
     /// Warns of escapes that only drop their backslash, such as those of a regular expression.
@@ -502,6 +540,50 @@ impl<'t> Lexer<'t> {
 
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+/// Returns the part of `line`, which begins with an expression that is never closed, up to the brace that must begin a
+/// block: one that follows an operand.
+fn until_block(line: &str) -> &str {
+    let mut scan = ExpressionScan::default();
+    let mut characters = line.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        if character == '{' && !scan.in_quotes() {
+            let before = line[..at].trim_end();
+            let after_operand = before.ends_with(|last: char| last.is_alphanumeric() || "_\"')]".contains(last));
+            if after_operand && !before.ends_with(" in") {
+                return before;
+            }
+        }
+        scan.step(character, characters.peek().map(|(_, next)| *next));
+    }
+    line.strip_suffix('{').unwrap_or(line)
+}
+
+/// Returns what closes the brackets that are open at the end of `text`, and where it belongs; nothing if that would not
+/// mend it.
+fn closing_of(text: &str) -> Option<(usize, String)> {
+    let own = text.strip_suffix(')').filter(|inner| {
+        let mut scan = ExpressionScan::default();
+        step_through(&mut scan, inner);
+        scan.brackets.len() > 1 && scan.brackets.last() != Some(&')')
+    });
+    let text = own.unwrap_or(text);
+    let mut scan = ExpressionScan::default();
+    step_through(&mut scan, text);
+    let complete = text.ends_with(|last: char| last.is_alphanumeric() || "_\"')]}".contains(last));
+    if scan.in_quotes() || scan.mismatch || !complete {
+        return None;
+    }
+    let closing: String = scan.brackets.iter().skip(usize::from(own.is_some())).rev().collect();
+    Some((text.len(), closing))
+}
+
+fn step_through(scan: &mut ExpressionScan, text: &str) {
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        scan.step(character, characters.peek().copied());
+    }
 }
 
 /// Returns whether the second line of a literal looks like an attribute or the end of a block.

@@ -7,7 +7,7 @@ use crate::check::Signature;
 use crate::code::Code;
 use crate::compile::{Options, examine};
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::parser::parse;
+use crate::parser::{Parsed, parse_as_far_as_possible};
 use crate::source::{Source, Span};
 use reach::Explorer;
 use std::cell::RefCell;
@@ -70,7 +70,7 @@ struct State {
 /// One workflow as it is written.
 pub(crate) struct Definition {
     pub(crate) source: Source,
-    parsed: Result<(File, Vec<Diagnostic>), String>,
+    parsed: Result<Parsed, String>,
     pub(crate) calls: Vec<CallSite>,
 }
 
@@ -181,10 +181,10 @@ impl Library {
         let file = self.inner.texts.file(name);
         let definition = Rc::new(match self.inner.texts.read(name) {
             Ok(text) => {
-                let parsed = parse(&text);
+                let parsed = parse_as_far_as_possible(&text);
                 Definition {
                     source: Source::new(file, text),
-                    calls: call_sites(&parsed.0),
+                    calls: call_sites(&parsed.file),
                     parsed: Ok(parsed),
                 }
             }
@@ -221,7 +221,7 @@ impl Library {
                 first,
             }))
         };
-        let (tree, diagnostics) = match &definition.parsed {
+        let parsed = match &definition.parsed {
             Ok(parsed) => parsed,
             Err(reason) => {
                 return Called {
@@ -231,7 +231,7 @@ impl Library {
                 };
             }
         };
-        let examined = examine(&source, tree, diagnostics.clone(), catalog, options);
+        let examined = examine(&source, parsed, catalog, options);
         let errors: Vec<&Diagnostic> = examined.diagnostics.iter().filter(|found| found.is_error()).collect();
         let is_broken_call = |found: &&&Diagnostic| found.code == Code::BrokenWorkflow;
         let broken_calls = errors.iter().filter(is_broken_call).count();

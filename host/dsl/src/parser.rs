@@ -1,8 +1,12 @@
 //! How tokens become a tree: never fails hard, reports every problem once, keeps every comment.
 
+mod bare;
 mod block;
 mod file;
+mod foreign;
+mod inputs;
 mod node;
+mod recovery;
 mod value;
 
 use crate::ast::{Comment, File, Trivia, Word};
@@ -19,15 +23,38 @@ pub use value::{ROOTS, condition_of};
 ///
 /// The tree is as complete as can be; where something was missing it holds an empty name or an invalid value.
 pub fn parse(text: &str) -> (File, Vec<Diagnostic>) {
+    let parsed = parse_as_far_as_possible(text);
+    (parsed.file, parsed.diagnostics)
+}
+
+/// A tree with what is wrong with its form.
+pub(crate) struct Parsed {
+    pub(crate) file: File,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Whether something was skipped that may have declared a name.
+    pub(crate) lost: bool,
+}
+
+/// Returns the tree of `text`, what is wrong with its form, and whether the tree holds all that could declare a name.
+pub(crate) fn parse_as_far_as_possible(text: &str) -> Parsed {
+    let refused = |diagnostic| Parsed {
+        file: file::empty(),
+        diagnostics: vec![diagnostic],
+        lost: true,
+    };
     if text.len() > MAX_FILE_BYTES {
-        return (file::empty(), vec![too_large(text.len())]);
+        return refused(too_large(text.len()));
     }
     if let Some(diagnostic) = nul(text) {
-        return (file::empty(), vec![diagnostic]);
+        return refused(diagnostic);
     }
     let mut parser = Parser::new(text, lex(text));
     let file = parser.file();
-    (file, parser.finish())
+    Parsed {
+        file,
+        lost: parser.lost,
+        diagnostics: parser.finish(),
+    }
 }
 
 /// Words that begin a step or a block of steps.
@@ -52,6 +79,10 @@ struct Parser<'t> {
     askew: Option<Span>,
     /// Where the last `if` or `unless` began that is complete.
     last_if: Option<Span>,
+    /// How many closing braces are missing in the whole text, less those that have been reported.
+    missing_braces: usize,
+    /// Whether something was skipped that may have declared a name.
+    lost: bool,
     /// Whether a limit ended the parsing; what follows from that is not reported.
     stopped: bool,
 }
@@ -59,6 +90,9 @@ struct Parser<'t> {
 impl<'t> Parser<'t> {
     fn new(text: &'t str, mut lexed: Lexed) -> Self {
         let stopped = lexed.swallowed_rest;
+        let count = |kind| lexed.tokens.iter().filter(|token| token.kind == kind).count();
+        let missing_braces = count(TokenKind::OpenBrace).saturating_sub(count(TokenKind::CloseBrace));
+        let lost = lexed.lost;
         let diagnostics = std::mem::take(&mut lexed.diagnostics);
         Self {
             text,
@@ -73,6 +107,8 @@ impl<'t> Parser<'t> {
             values: 0,
             askew: None,
             last_if: None,
+            missing_braces,
+            lost,
             stopped,
         }
     }
@@ -220,10 +256,14 @@ impl<'t> Parser<'t> {
     }
 
     fn report_at_token(&mut self, diagnostic: Diagnostic) {
-        let known = self.kind() == TokenKind::Unknown || (self.kind() == TokenKind::End && self.stopped);
-        if !known {
+        if !self.is_reported() {
             self.report(diagnostic);
         }
+    }
+
+    /// Returns whether what is wrong with the next token has been reported.
+    fn is_reported(&self) -> bool {
+        self.kind() == TokenKind::Unknown || (self.kind() == TokenKind::End && self.stopped)
     }
 
     fn describe(&self, token: Token) -> String {
@@ -250,10 +290,13 @@ impl<'t> Parser<'t> {
 
     /// Takes a name; reports and returns an empty one if there is none.
     fn name(&mut self, what: &str) -> Word {
-        if self.kind() == TokenKind::Word {
+        if self.kind() == TokenKind::Word && !(self.token().begins_line && self.begins_step()) {
             return self.take_word();
         }
-        self.expected(what);
+        if matches!(self.kind(), TokenKind::Quoted | TokenKind::Raw) && !self.token().begins_line {
+            return self.quoted_name(what);
+        }
+        self.expected_after(what, &format!("write {what}"));
         Word {
             text: String::new(),
             span: self.token().span.at_start(),
@@ -308,6 +351,7 @@ impl<'t> Parser<'t> {
 
     /// Ends the parsing: everything that is open closes without a word.
     fn stop(&mut self) {
+        self.lost = true;
         self.stopped = true;
         self.at = self.lexed.tokens.len() - 1;
         self.taken_comments = self.lexed.comments.len();
@@ -316,6 +360,12 @@ impl<'t> Parser<'t> {
     /// Skips what cannot be understood: at least one token, then up to a new line, a closing bracket, or past one pair
     /// of brackets.
     fn skip_construct(&mut self) {
+        if self.kind() == TokenKind::Unknown && self.token_text(self.token()).starts_with([';', '/']) {
+            // A separator or a comment hides nothing.
+            self.bump();
+            return;
+        }
+        self.lost = true;
         if self.kind() == TokenKind::CloseBracket {
             // Nobody waits for it here.
             self.bump();
@@ -330,9 +380,12 @@ impl<'t> Parser<'t> {
                 TokenKind::CloseBrace | TokenKind::CloseBracket => open -= 1,
                 _ => {}
             }
-            let closed = matches!(self.kind(), TokenKind::CloseBrace | TokenKind::CloseBracket);
+            let closed = self.kind() == TokenKind::CloseBrace;
             self.bump();
-            let ends = self.token().begins_line || closed;
+            let continues = self
+                .word()
+                .is_some_and(|word| matches!(word, "else" | "elseif" | "elif" | "elsif" | "catch" | "finally"));
+            let ends = self.token().begins_line || (closed && !continues);
             if open == 0 && ends {
                 return;
             }
@@ -360,13 +413,15 @@ impl<'t> Parser<'t> {
             self.bump();
             return;
         }
+        self.lost = true;
         // A literal without end has swallowed the bracket, and has been reported.
         let swallowed = self.at > 0 && !self.lexed.tokens[self.at - 1].closed;
         if self.stopped || swallowed {
             return;
         }
         let at_end = self.kind() == TokenKind::End;
-        let place = if at_end { self.askew.unwrap_or(open) } else { open };
+        let askew = self.askew.filter(|askew| at_end || askew.start > open.start);
+        let place = askew.unwrap_or(open);
         let shown = if kind == TokenKind::CloseBrace { "{" } else { "[" };
         let diagnostic = Diagnostic::error(Code::UnclosedBrace, place, format!("this `{shown}` is never closed"));
         let found = self.describe(self.token());

@@ -132,11 +132,8 @@ impl Source {
             Err(error) => {
                 let at = error.valid_up_to();
                 let message = format!("the file is not UTF-8 text: byte {at} is {:#04x}", bytes[at]);
-                Err(Box::new(Diagnostic::error(
-                    Code::NotUtf8,
-                    Span::new(at, at + 1),
-                    message,
-                )))
+                let diagnostic = Diagnostic::error(Code::NotUtf8, Span::new(at, at + 1), message);
+                Err(Box::new(diagnostic.help("save the file as UTF-8")))
             }
         }
     }

@@ -1,9 +1,9 @@
 //! What the expressions of a file refer to, and whether it can be there.
 
-use super::Checker;
 use super::child_steps::some;
 use super::members::minus_in;
 use super::step_table::Scope;
+use super::{Checker, slip};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::literal::Fragment;
@@ -63,7 +63,13 @@ impl<'a> Checker<'a> {
             Err(error) => {
                 let span = fragment.locate(skipped + error.range.start, skipped + error.range.end);
                 let mut diagnostic = Diagnostic::error(Code::ExpressionSyntax, span, error.message);
-                if let Some(hint) = error.hint {
+                if let Some(mend) = slip::mend(code, error.range.start) {
+                    diagnostic = diagnostic.help(mend.help);
+                    if let Some((range, replacement)) = mend.replacement {
+                        let span = fragment.locate(skipped + range.start, skipped + range.end);
+                        diagnostic = diagnostic.suggest(span, replacement);
+                    }
+                } else if let Some(hint) = error.hint {
                     diagnostic = diagnostic.help(hint);
                 }
                 self.report(diagnostic);

@@ -7,6 +7,7 @@ use super::{Checker, Declared};
 use crate::ast::{File, Input, InputProperty, ItemKind, Value, ValueKind, Word};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
+use crate::source::Span;
 use cofferdam_engine::Data;
 use cofferdam_engine::inputs::resolve;
 use cofferdam_engine::plan::{InputDeclaration, InputKind};
@@ -16,8 +17,8 @@ use std::collections::BTreeMap;
 /// What is written about one input, the last of several pairs with one key.
 #[derive(Default)]
 struct Written<'a> {
-    required: bool,
-    boolean: bool,
+    required: Option<Span>,
+    boolean: Option<Span>,
     pairs: BTreeMap<&'a str, (&'a Word, &'a Value)>,
 }
 
@@ -26,8 +27,8 @@ impl<'a> Written<'a> {
         let mut written = Self::default();
         for property in &input.properties {
             match property {
-                InputProperty::Required(_) => written.required = true,
-                InputProperty::Boolean(_) => written.boolean = true,
+                InputProperty::Required(span) => written.required = Some(*span),
+                InputProperty::Boolean(span) => written.boolean = Some(*span),
                 InputProperty::Pair { key, value } => {
                     written.pairs.insert(&key.text, (key, value));
                 }
@@ -61,14 +62,15 @@ impl<'a> Checker<'a> {
             self.report(diagnostic.help("give the input another name"));
         }
         let written = Written::of(input);
+        self.contradictions(&written);
         let read = self.kind(&written);
         let kind = read.unwrap_or(InputKind::String);
-        let typed = written.boolean || written.pairs.contains_key("type");
+        let typed = written.boolean.is_some() || written.pairs.contains_key("type");
         let default = written
             .value("default")
             .and_then(|value| self.default_value(name, value, kind, typed));
         let has_default = written.pairs.contains_key("default");
-        let is_bare = !written.required && !has_default && kind != InputKind::Boolean;
+        let is_bare = written.required.is_none() && !has_default && kind != InputKind::Boolean;
         if is_bare && !self.inputs.contains_key(name.as_str()) {
             let message = format!("`{name}` is required, because it has no default");
             let diagnostic = Diagnostic::note_only(Code::ImplicitlyRequired, input.name.span, message);
@@ -79,7 +81,8 @@ impl<'a> Checker<'a> {
             name: name.clone(),
             kind,
             // In files without an edition a boolean is never required: absent means false.
-            required: is_bare || (written.required && !has_default && (self.has_edition || kind != InputKind::Boolean)),
+            required: is_bare
+                || (written.required.is_some() && !has_default && (self.has_edition || kind != InputKind::Boolean)),
             default: None,
             description: written.value("description").and_then(word).map(|(text, _)| text),
             choices,
@@ -102,10 +105,31 @@ impl<'a> Checker<'a> {
         InputDeclaration { default, ..declaration }
     }
 
+    /// Reports properties that have no effect beside each other.
+    fn contradictions(&mut self, written: &Written<'_>) {
+        if let (Some(span), true) = (written.required, written.pairs.contains_key("default")) {
+            let message = "`required` has no effect beside a default";
+            let diagnostic = Diagnostic::warning(Code::IgnoredAttribute, span, message);
+            self.report(diagnostic.help("leave out one of them").suggest(span, ""));
+        }
+        if let (Some(span), Some((kind, place))) = (written.boolean, written.value("type").and_then(word))
+            && kind != "boolean"
+        {
+            let message = format!("an input is `boolean` or has `type = {kind}`, not both");
+            let diagnostic = Diagnostic::error(Code::ExclusiveAttributes, span, message);
+            self.report(
+                diagnostic
+                    .also(place, "the other type")
+                    .help("leave out one of them")
+                    .suggest(span, ""),
+            );
+        }
+    }
+
     /// Returns what an input must be, none if the word for it is unknown.
     fn kind(&mut self, written: &Written<'_>) -> Option<InputKind> {
         let Some((kind, span)) = written.value("type").and_then(word) else {
-            return Some(if written.boolean {
+            return Some(if written.boolean.is_some() {
                 InputKind::Boolean
             } else {
                 InputKind::String

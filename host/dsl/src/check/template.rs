@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::expression::is_name;
+use super::foreign::{block_in, is_block, placeholders_in};
 use super::step_table::Scope;
 use crate::ast::{Value, ValueKind};
 use crate::code::Code;
@@ -46,10 +47,21 @@ impl<'a> Checker<'a> {
         }
         let mut template = Template::default();
         let mut complete = true;
+        let block = block_in(text, self.is_modern());
+        let has_blocks = block.is_some();
+        block.into_iter().for_each(|found| self.report(found));
+        for found in placeholders_in(text, scope) {
+            self.report(found);
+        }
         for part in &text.parts {
             match part {
                 TextPart::Plain(text) if text.is_empty() => {}
                 TextPart::Plain(text) => template.parts.push(TemplatePart::Text(text.clone())),
+                TextPart::Placeholder(fragment) if has_blocks && is_block(fragment) => {
+                    complete &= !self.is_modern();
+                    let name = fragment.code.trim().to_owned();
+                    template.parts.push(TemplatePart::Variable(name));
+                }
                 TextPart::Placeholder(fragment) => match self.placeholder(fragment, scope) {
                     Some(part) => template.parts.push(part),
                     None => complete = false,

@@ -130,6 +130,11 @@ pub(super) fn page(code: Code) -> Option<Words> {
             "⟨call a { retires = 1 } cal b ⟩×201",
             "call a { retries = 1 }  call b",
         ),
+        Code::ForeignPlaceholder => (
+            "Placeholders are `{{ … }}` with an expression in them, without a `$` before them; a single brace is a character like others. There are no blocks such as `{{#if x}}`: an expression chooses with `? :`, and the action `text.template` goes through lists.",
+            "inputs { dir required }  call fs.list { params { root = \"${inputs.dir}\" } }",
+            "inputs { dir required }  call fs.list { params { root = \"{{inputs.dir}}\" } }",
+        ),
         _ => return None,
     })
 }

@@ -121,7 +121,7 @@ impl Builder<'_> {
     }
 
     fn repeat(&self, repeat: &Loop, facts: &mut Vec<String>) -> (&'static str, Kind) {
-        facts.push(format!("at most, rounds: {}", source(&repeat.limit)));
+        facts.push(format!("at most {} rounds", source(&repeat.limit)));
         if repeat.on_limit == OnLimit::Continue {
             facts.push("then continue".to_owned());
         }
@@ -160,7 +160,7 @@ fn parallel_facts(parallel: &Parallel, facts: &mut Vec<String>) {
     if !parallel.fail_fast {
         facts.push("fail fast: false".to_owned());
     }
-    facts.extend(parallel.max_parallel.map(|count| format!("at most, at once: {count}")));
+    facts.extend(parallel.max_parallel.map(|count| format!("at most {count} at once")));
     facts.extend(parallel.min_success.map(|count| format!("successes: {count}")));
 }
 

@@ -159,7 +159,10 @@ fn heading(node: &Node, facts: &mut Vec<String>) -> (&'static str, String) {
             CallTarget::Plugin { plugin, action } => facts.push(format!("{}.{}", plugin.text, action.text)),
             CallTarget::Name(_) => facts.extend(attribute("use").map(plain)),
         },
-        NodeKind::Gate(gate) if gate.name.is_some() => facts.push(gate.gate_kind.text.clone()),
+        NodeKind::Gate(gate) => {
+            facts.extend(gate.name.is_some().then(|| gate.gate_kind.text.clone()));
+            facts.extend(attribute("prompt").map(plain));
+        }
         NodeKind::Wait(_) => {
             facts.extend(
                 ["for", "until", "event"]
@@ -178,14 +181,13 @@ fn heading(node: &Node, facts: &mut Vec<String>) -> (&'static str, String) {
         }
         NodeKind::Fail(text) => facts.push(plain(text)),
         NodeKind::If(_) | NodeKind::While(_) | NodeKind::Do(_) | NodeKind::Parallel(_) | NodeKind::Always(_) => {}
-        NodeKind::Gate(_) => {}
     }
     (word, name)
 }
 
 /// Returns what attributes say about when and how often a step runs.
 fn facts_of(attributes: &[Attribute]) -> Vec<String> {
-    /// Attributes that are worth a line, with the words before their values.
+    /// Attributes that are worth a line, with the words before their values, or around them.
     const SHOWN: &[(&str, &str)] = &[
         ("if", "if"),
         ("retries", "retries"),
@@ -195,10 +197,10 @@ fn facts_of(attributes: &[Attribute]) -> Vec<String> {
         ("on_reject", "on reject:"),
         ("min_approvals", "approvals:"),
         ("threshold", "threshold"),
-        ("max_iterations", "at most, rounds:"),
+        ("max_iterations", "at most … rounds"),
         ("on_max_iter", "then"),
         ("stuck_after", "stuck after"),
-        ("max_parallel", "at most, at once:"),
+        ("max_parallel", "at most … at once"),
         ("min_success", "successes:"),
         ("join", "join"),
         ("fail_fast", "fail fast:"),
@@ -207,7 +209,12 @@ fn facts_of(attributes: &[Attribute]) -> Vec<String> {
     let mut facts = Vec::new();
     for (key, words) in SHOWN {
         if let Some(value) = find_attribute(attributes, key).and_then(Attribute::value) {
-            facts.push(format!("{words} {}", plain(value)));
+            let value = plain(value);
+            facts.push(if words.contains('…') {
+                words.replacen('…', &value, 1)
+            } else {
+                format!("{words} {value}")
+            });
         }
     }
     if let Some(ValueKind::Map(map)) = find_attribute(attributes, "retry")

@@ -366,9 +366,12 @@ fn choice(arms: &[Arm], otherwise: &[Element], of: &Element) -> Piece {
 /// Returns a loop: its way back runs at the left.
 fn repeat(condition: &str, test_first: bool, body: &[Element]) -> Piece {
     const BACK: i32 = 22;
+    /// As much more as the word beside it takes, where it leaves the test at the left.
+    const WORD: i32 = 20;
     let test = boxed(vec![condition.to_owned()], Outline::Choice, None, "");
     let body = stack(body.iter().map(element).collect());
-    let axis = BACK + (test.width / 2).max(body.axis);
+    let back = if test_first { BACK } else { BACK + WORD };
+    let axis = back + (test.width / 2).max(body.axis);
     let mut whole = Piece {
         axis,
         continues: true,
@@ -421,7 +424,7 @@ fn repeat(condition: &str, test_first: bool, body: &[Element]) -> Piece {
         }
         whole.line(&[(left, middle), (4, middle), (4, 8), (axis, 8)], true);
         whole.marks.push(Mark::Word {
-            at: (left - 24, middle - 5),
+            at: (left - 30, middle - 5),
             text: "yes",
         });
         whole.marks.push(Mark::Word {
@@ -472,7 +475,7 @@ fn parallel(branches: &[Branch]) -> Piece {
         });
     }
     let cells: Vec<Cell> = cells.into_iter().flatten().collect();
-    let axes = axes(&cells, last_of_column.len());
+    let (axes, gutters) = axes(&cells, last_of_column.len());
     let (tops, bottom) = tops(&cells);
     let mut whole = Piece {
         axis: i32::midpoint(axes.first().copied().unwrap_or(0), axes.last().copied().unwrap_or(0)),
@@ -492,6 +495,7 @@ fn parallel(branches: &[Branch]) -> Piece {
         });
     }
     let mut needed = vec![false; branches.len()];
+    let mut detours = 0;
     for (branch, cell) in branches.iter().zip(&cells) {
         let to = (axes[cell.column], tops[cell.row]);
         if branch.needs.is_empty() {
@@ -501,7 +505,15 @@ fn parallel(branches: &[Branch]) -> Piece {
             needed[*need] = true;
             let from = &cells[*need];
             let at = (axes[from.column], tops[from.row] + from.piece.height);
-            if from.column == cell.column {
+            if cell.row > from.row + 1 {
+                // Past the rows between them, where no column has a box.
+                let gutter = gutters[from.column.min(cell.column)] + 4 * (detours % 3 - 1);
+                detours += 1;
+                let (leave, arrive) = (tops[from.row + 1] - GAP + 8, to.1 - 12);
+                let points = [at, (at.0, leave), (gutter, leave), (gutter, arrive), (to.0, arrive), to];
+                whole.line(&points, true);
+                whole.width = whole.width.max(gutter + 4);
+            } else if from.column == cell.column {
                 whole.line(&[at, to], true);
             } else {
                 whole.marks.push(Mark::Curve { from: at, to });
@@ -521,8 +533,8 @@ fn parallel(branches: &[Branch]) -> Piece {
     whole
 }
 
-/// Returns the axis of each column.
-fn axes(cells: &[Cell], columns: usize) -> Vec<i32> {
+/// Returns the axis of each column, and the middle of the gap at its right.
+fn axes(cells: &[Cell], columns: usize) -> (Vec<i32>, Vec<i32>) {
     let mut left = vec![20; columns];
     let mut right = vec![20; columns];
     for cell in cells {
@@ -535,9 +547,9 @@ fn axes(cells: &[Cell], columns: usize) -> Vec<i32> {
         .map(|(left, right)| {
             let axis = x + left;
             x = axis + right + GAP;
-            axis
+            (axis, x - GAP / 2)
         })
-        .collect()
+        .unzip()
 }
 
 /// Returns where each row begins, and where the last one ends.
@@ -554,4 +566,61 @@ fn tops(cells: &[Cell]) -> (Vec<i32>, i32) {
         y += height + GAP;
     }
     (tops, y - GAP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mark, layout};
+    use crate::graph::graph_of_file;
+    use crate::parser::parse;
+
+    /// Returns each horizontal or vertical piece of a way that runs under a box, or through a word.
+    fn crossings(text: &str) -> Vec<String> {
+        let (file, found) = parse(text);
+        assert!(found.is_empty(), "{found:?}");
+        let picture = layout(&graph_of_file(&file));
+        let areas: Vec<(i32, i32, i32, i32, String)> = picture
+            .marks
+            .iter()
+            .filter_map(|mark| match mark {
+                Mark::Box { at, lines, .. } => Some((at.x, at.y, at.x + at.width, at.y + at.height, lines.join(" "))),
+                Mark::Word { at, text } => {
+                    let width = super::text_width(text);
+                    Some((at.0 - 1, at.1 - 10, at.0 + width, at.1, (*text).to_owned()))
+                }
+                _ => None,
+            })
+            .collect();
+        let mut crossings = Vec::new();
+        for mark in &picture.marks {
+            let Mark::Line { points, .. } = mark else { continue };
+            for ends in points.windows(2) {
+                let (left, right) = (ends[0].0.min(ends[1].0), ends[0].0.max(ends[1].0));
+                let (top, bottom) = (ends[0].1.min(ends[1].1), ends[0].1.max(ends[1].1));
+                for (x, y, to_x, to_y, name) in &areas {
+                    if left < *to_x && right > *x && top < *to_y && bottom > *y {
+                        crossings.push(format!("{ends:?} runs under {name}"));
+                    }
+                }
+            }
+        }
+        crossings
+    }
+
+    #[test]
+    fn no_way_runs_under_a_box_or_through_a_word() {
+        let needs = "workflow w edition 1 { parallel {
+            call a { use = fs.list }
+            call b { use = fs.list  needs = [a] }
+            call c { use = fs.list  needs = [a, b] }
+            call d { use = fs.list  needs = [c, a, b] }
+            call other-with-a-long-name { use = fs.list }
+        } }";
+        assert_eq!(crossings(needs), [""; 0]);
+        let repeated = "workflow w edition 1 {
+            do { max_iterations = 3  call a } while a.more
+            while a.more { max_iterations = 3  call b }
+        }";
+        assert_eq!(crossings(repeated), [""; 0]);
+    }
 }

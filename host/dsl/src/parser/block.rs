@@ -1,7 +1,9 @@
 //! What stands between braces: attributes, steps, and maps; and how reading goes on after a mistake there.
 
+use super::foreign::foreign_step;
+use super::value::invalid;
 use super::{NODE_KEYWORDS, Parser};
-use crate::ast::{Attribute, AttributeValue, Attributes, Block, Entry, Map, Trivia, Word};
+use crate::ast::{Attribute, AttributeValue, Attributes, Block, Entry, Map, Node, Trivia, Word};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::source::Span;
@@ -28,7 +30,10 @@ impl Parser<'_> {
     /// Takes `=`; a colon is taken for one and reported.
     pub(super) fn equals(&mut self) -> bool {
         if self.kind() == TokenKind::Colon {
-            let span = self.bump().span;
+            let mut span = self.bump().span;
+            if self.kind() == TokenKind::Equals {
+                span.end = self.bump().span.end;
+            }
             let diagnostic = Diagnostic::error(Code::ColonInMap, span, "pairs are written with `=`, not with `:`");
             self.report(
                 diagnostic
@@ -38,6 +43,20 @@ impl Parser<'_> {
             return true;
         }
         if self.eat(TokenKind::Equals) {
+            let token = self.token();
+            if token.kind == TokenKind::Unknown
+                && self.token_text(token) == ">"
+                && token.span.start == self.end_of_last()
+            {
+                self.drop_tokens(1);
+                let span = Span {
+                    start: token.span.start - 1,
+                    end: token.span.end,
+                };
+                let diagnostic =
+                    Diagnostic::error(Code::UnexpectedToken, span, "pairs are written with `=`, not with `=>`");
+                self.report(diagnostic.help("write `=`").suggest(span, "="));
+            }
             // `==` is a slip of those who think of conditions.
             while self.kind() == TokenKind::Equals {
                 let span = self.bump().span;
@@ -57,28 +76,24 @@ impl Parser<'_> {
 
     /// Takes the braces with attributes that must follow `owner`.
     pub(super) fn attributes(&mut self, owner: &str) -> Attributes {
-        let open = self.token().span;
         let mut attributes = Attributes {
-            span: open.at_start(),
+            span: self.token().span.at_start(),
             one_line: true,
             ..Attributes::default()
         };
-        if self.kind() != TokenKind::OpenBrace {
-            self.expected(&format!("`{{` with the attributes of {owner}"));
+        if !self.at_brace(&format!("`{{` with the attributes of {owner}"), "write `{ … }`") || !self.enter() {
             return attributes;
         }
-        if !self.enter() {
-            return attributes;
-        }
-        self.bump();
-        while !matches!(self.kind(), TokenKind::CloseBrace | TokenKind::End) && !self.at_node() {
+        let open = self.open_brace();
+        while !matches!(self.kind(), TokenKind::CloseBrace | TokenKind::End) && !self.at_node() && !self.is_left(&open)
+        {
             let attribute = self.attribute(owner);
             attributes.entries.extend(attribute);
         }
         attributes.tail = self.comments_before();
-        self.close(open, TokenKind::CloseBrace);
+        self.close_brace(&open);
         self.leave();
-        attributes.span = self.span_from(open.start);
+        attributes.span = self.span_from(open.span.start);
         attributes.one_line = self.is_one_line(attributes.span);
         attributes
     }
@@ -88,6 +103,8 @@ impl Parser<'_> {
         let Some(word) = self.word() else { return false };
         match self.next_kind() {
             TokenKind::Equals | TokenKind::Colon => false,
+            // Without a brace after its condition it is the attribute `if` that lacks its `=`.
+            TokenKind::Word | TokenKind::Quoted | TokenKind::Expression if word == "if" => self.condition_has_block(),
             TokenKind::OpenBrace => matches!(word, "do" | "parallel" | "always" | "set"),
             _ => NODE_KEYWORDS.contains(&word),
         }
@@ -102,7 +119,9 @@ impl Parser<'_> {
         self.count_value();
         let mut trivia = self.open_trivia();
         if self.kind() != TokenKind::Word {
-            self.expected(&format!("an attribute of {owner} or `}}`"));
+            let message = self.expectation(&format!("an attribute of {owner} or `}}`"));
+            let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.token().span, message);
+            self.report_at_token(diagnostic.help("an attribute is `NAME = VALUE`"));
             self.keep_comments(trivia);
             self.skip_construct();
             return None;
@@ -130,8 +149,14 @@ impl Parser<'_> {
                 return self.handler(key);
             }
             return Some(AttributeValue::Value {
-                value: self.value(),
+                value: self.full_value(),
                 equals: false,
+            });
+        }
+        if self.took_change(key) {
+            return Some(AttributeValue::Value {
+                value: invalid(key.span),
+                equals: true,
             });
         }
         if self.equals() {
@@ -139,12 +164,12 @@ impl Parser<'_> {
                 return self.handler(key);
             }
             return Some(AttributeValue::Value {
-                value: self.value(),
+                value: self.full_value(),
                 equals: true,
             });
         }
         self.missing_equals(key).then(|| AttributeValue::Value {
-            value: self.value(),
+            value: self.full_value(),
             equals: true,
         })
     }
@@ -155,19 +180,17 @@ impl Parser<'_> {
 
     /// Reports a key without `=`; returns whether a value follows all the same.
     fn missing_equals(&mut self, key: &Word) -> bool {
-        let diagnostic = Diagnostic::error(
-            Code::UnexpectedToken,
-            self.token().span,
-            self.expectation(&format!("`=` after `{}`", key.text)),
-        );
+        let what = format!("`=` after `{}`", key.text);
         let value_follows = self.begins_value() && !self.token().begins_line && self.next_kind() != TokenKind::Equals;
-        let place = key.span.at_end();
-        let diagnostic = if value_follows {
-            diagnostic.suggest(place, " =")
+        if value_follows {
+            let message = self.expectation(&what);
+            // At the key: what else is wrong with it shows when its value is there.
+            let diagnostic = Diagnostic::error(Code::UnexpectedToken, key.span, message);
+            let help = format!("write `{} = …`", key.text);
+            self.report_at_token(diagnostic.help(help).suggest(key.span.at_end(), " ="));
         } else {
-            diagnostic
-        };
-        self.report_at_token(diagnostic.help(format!("write `{} = …`", key.text)));
+            self.expected_after(&what, &format!("write `{} = …`", key.text));
+        }
         if !value_follows && !self.token().begins_line && self.kind() != TokenKind::Word {
             self.skip_construct();
         }
@@ -200,25 +223,24 @@ impl Parser<'_> {
     /// Takes the block that must follow `owner`. Unless it holds steps only, `maps` are its attributes that may be
     /// written without `=`.
     pub(super) fn block(&mut self, owner: &str, maps: Option<&[&str]>) -> Block {
-        let open = self.token().span;
         let mut block = Block {
             attributes: Vec::new(),
             nodes: Vec::new(),
             tail: Vec::new(),
             one_line: true,
-            span: open.at_start(),
+            span: self.token().span.at_start(),
         };
-        if self.kind() != TokenKind::OpenBrace {
-            self.expected(&format!("`{{` after {owner}"));
+        if self.took_step_without_braces(&mut block, owner) {
             return block;
         }
-        if !self.enter() {
+        if !self.at_brace(&format!("`{{` after {owner}"), "steps stand in braces: write `{ … }`") || !self.enter() {
             return block;
         }
-        self.bump();
+        let open = self.open_brace();
         loop {
             match self.kind() {
                 TokenKind::End | TokenKind::CloseBrace => break,
+                _ if self.is_left(&open) => break,
                 TokenKind::Comma => self.stray_comma(),
                 TokenKind::Word if self.at_attribute(maps.unwrap_or_default()) => {
                     self.block_attribute(&mut block, owner, maps.is_some());
@@ -230,11 +252,40 @@ impl Parser<'_> {
             }
         }
         block.tail = self.comments_before();
-        self.close(open, TokenKind::CloseBrace);
+        self.close_brace(&open);
         self.leave();
-        block.span = self.span_from(open.start);
+        block.span = self.span_from(open.span.start);
         block.one_line = self.is_one_line(block.span);
         block
+    }
+
+    /// Takes one step on the same line where a block must follow `owner`, and reports that it lacks its braces.
+    fn took_step_without_braces(&mut self, block: &mut Block, owner: &str) -> bool {
+        if self.token().begins_line || !self.begins_step() {
+            return false;
+        }
+        let place = self.token().span;
+        let message = self.expectation(&format!("`{{` after {owner}"));
+        let node = self.node(owner);
+        block.nodes.extend(node);
+        block.span = self.span_from(place.start);
+        let mended = format!("{{ {} }}", block.span.of(self.text));
+        let diagnostic = Diagnostic::error(Code::UnexpectedToken, place, message);
+        self.report(
+            diagnostic
+                .help("steps stand in braces: write `{ … }`")
+                .suggest(block.span, mended),
+        );
+        true
+    }
+
+    /// Returns whether a word comes next that begins a step.
+    pub(super) fn begins_step(&self) -> bool {
+        self.word().is_some_and(|word| NODE_KEYWORDS.contains(&word))
+            && matches!(
+                self.next_kind(),
+                TokenKind::Word | TokenKind::Quoted | TokenKind::Expression | TokenKind::OpenBrace
+            )
     }
 
     fn at_attribute(&self, maps: &[&str]) -> bool {
@@ -277,7 +328,13 @@ impl Parser<'_> {
         if self.kind() == TokenKind::OpenBrace {
             return self.map();
         }
-        self.expected(&format!("`{{` after {owner}"));
+        if let Some(map) = self.map_without_braces(owner) {
+            return map;
+        }
+        self.at_brace(&format!("`{{` after `{owner}`"), &format!("write `{owner} {{ … }}`"));
+        if self.kind() == TokenKind::OpenBrace {
+            return self.map();
+        }
         Map {
             entries: Vec::new(),
             tail: Vec::new(),
@@ -298,17 +355,18 @@ impl Parser<'_> {
         if !self.enter() {
             return map;
         }
-        self.bump();
+        let opened = self.open_brace();
         while !matches!(
             self.kind(),
             TokenKind::CloseBrace | TokenKind::CloseBracket | TokenKind::End
         ) && !self.left_map()
+            && !self.is_left(&opened)
         {
             let entry = self.entry();
             map.entries.extend(entry);
         }
         map.tail = self.comments_before();
-        self.close(open, TokenKind::CloseBrace);
+        self.close_brace(&opened);
         self.leave();
         map.span = self.span_from(open.start);
         map.one_line = self.is_one_line(map.span);
@@ -327,7 +385,7 @@ impl Parser<'_> {
             )
     }
 
-    fn entry(&mut self) -> Option<Entry> {
+    pub(super) fn entry(&mut self) -> Option<Entry> {
         self.count_value();
         let mut trivia = self.open_trivia();
         let key = match self.kind() {
@@ -340,16 +398,23 @@ impl Parser<'_> {
                 }
             }
             _ => {
-                self.expected("a key or `}`");
+                let message = self.expectation("a key or `}`");
+                let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.token().span, message);
+                self.report_at_token(diagnostic.help("a pair is `KEY = VALUE`"));
                 self.keep_comments(trivia);
                 self.skip_construct();
                 return None;
             }
         };
         let has_braces = self.kind() == TokenKind::OpenBrace;
-        let equals = !has_braces && self.equals();
-        let found = has_braces || equals || self.missing_equals(&key);
-        let value = found.then(|| self.value());
+        let changed = !has_braces && self.took_change(&key);
+        let equals = !has_braces && !changed && self.equals();
+        let value = if changed {
+            Some(invalid(key.span))
+        } else {
+            let found = has_braces || equals || self.missing_equals(&key);
+            found.then(|| self.full_value())
+        };
         let span = self.span_from(key.span.start);
         self.eat(TokenKind::Comma);
         self.close_trivia(&mut trivia);
@@ -366,15 +431,17 @@ impl Parser<'_> {
         })
     }
 
-    /// Reports a word (or anything else) that begins no step, and skips it.
-    pub(super) fn unknown_step(&mut self, more: &[&'static str]) {
+    /// Reports a word (or anything else) that begins no step. It is skipped unless it is clear what was meant.
+    pub(super) fn unknown_step(&mut self, more: &[&'static str], trivia: Trivia) -> Option<Node> {
         let known = NODE_KEYWORDS.iter().chain(more).copied();
         match self.word() {
             Some("else") => self.misplaced_else(),
             Some(word) => {
                 let span = self.token().span;
                 let mut diagnostic = Diagnostic::error(Code::UnknownStep, span, format!("`{word}` begins no step"));
-                if matches!(word, "elseif" | "elsif" | "elif") {
+                if let Some(help) = foreign_step(word) {
+                    diagnostic = diagnostic.help(help);
+                } else if matches!(word, "elseif" | "elsif" | "elif") {
                     diagnostic = diagnostic.help("write `else if`").suggest(span, "else if");
                 } else if let Some(known) = did_you_mean(word, known.clone()) {
                     diagnostic = diagnostic
@@ -384,10 +451,21 @@ impl Parser<'_> {
                     diagnostic = diagnostic.help(format!("steps begin with {}", known.collect::<Vec<_>>().join(", ")));
                 }
                 self.report(diagnostic);
+                if let Some(keyword) = self.meant_keyword(word) {
+                    self.count_node();
+                    return self.node_of(keyword, trivia);
+                }
             }
-            None => self.expected("a step or `}`"),
+            None if self.took_dash() => {}
+            None => {
+                let message = self.expectation("a step or `}`");
+                let diagnostic = Diagnostic::error(Code::UnexpectedToken, self.token().span, message);
+                self.report_at_token(diagnostic.help("a step begins with a word such as `call`, `if` or `set`"));
+            }
         }
         self.skip_construct();
+        self.keep_comments(trivia);
+        None
     }
 
     fn misplaced_else(&mut self) {

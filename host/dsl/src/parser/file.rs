@@ -1,7 +1,7 @@
 //! The outermost part of a file: header, items, input declarations, and what must not follow.
 
 use super::{NODE_KEYWORDS, Parser};
-use crate::ast::{Edition, File, Input, InputProperty, Inputs, Item, ItemKind, Trivia, Word};
+use crate::ast::{Edition, File, Item, ItemKind, Node, Trivia, Word};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::source::Span;
@@ -29,6 +29,15 @@ pub(super) fn empty() -> File {
     }
 }
 
+fn in_item(node: Node) -> Item {
+    let span = node.span;
+    Item {
+        kind: ItemKind::Node(Box::new(node)),
+        trivia: Trivia::default(),
+        span,
+    }
+}
+
 impl Parser<'_> {
     pub(super) fn file(&mut self) -> File {
         let mut trivia = self.open_trivia();
@@ -42,18 +51,19 @@ impl Parser<'_> {
         }
         let name = self.name("the name of the workflow");
         let edition = self.edition();
-        let open = self.token().span;
         let mut items = Vec::new();
         let mut tail = Vec::new();
-        if self.kind() == TokenKind::OpenBrace {
+        if self.at_brace(
+            "`{` after the name of the workflow",
+            "a file is `workflow NAME edition 1 { … }`",
+        ) {
             self.enter();
-            self.bump();
+            let open = self.bump().span;
             items = self.items();
             tail = self.comments_before();
             self.close(open, TokenKind::CloseBrace);
             self.leave();
         } else {
-            self.expected("`{` after the name of the workflow");
             self.stop();
         }
         let span = self.span_from(start);
@@ -145,11 +155,11 @@ impl Parser<'_> {
         let kind = match self.word() {
             Some("meta") => {
                 self.bump();
-                ItemKind::Meta(self.map_after("`meta`"))
+                ItemKind::Meta(self.map_after("meta"))
             }
             Some("outputs") => {
                 self.bump();
-                ItemKind::Outputs(self.map_after("`outputs`"))
+                ItemKind::Outputs(self.map_after("outputs"))
             }
             Some("inputs") => {
                 self.bump();
@@ -162,106 +172,16 @@ impl Parser<'_> {
             }
             Some(word) if NODE_KEYWORDS.contains(&word) => {
                 let node = self.node_with(trivia)?;
-                let span = node.span;
-                return Some(Item {
-                    kind: ItemKind::Node(Box::new(node)),
-                    trivia: Trivia::default(),
-                    span,
-                });
+                return Some(in_item(node));
             }
             _ => {
-                self.unknown_step(ITEM_KEYWORDS);
-                self.keep_comments(trivia);
-                return None;
+                let node = self.unknown_step(ITEM_KEYWORDS, trivia)?;
+                return Some(in_item(node));
             }
         };
         let span = self.span_from(start);
         self.close_trivia(&mut trivia);
         Some(Item { kind, trivia, span })
-    }
-
-    fn inputs(&mut self) -> Inputs {
-        let open = self.token().span;
-        let mut inputs = Inputs {
-            entries: Vec::new(),
-            tail: Vec::new(),
-            one_line: true,
-            span: open,
-        };
-        if self.kind() == TokenKind::Equals {
-            let span = self.token().span;
-            self.report(
-                Diagnostic::error(Code::UnexpectedToken, span, "no `=` belongs after `inputs`").suggest(span, ""),
-            );
-            self.bump();
-        }
-        if self.kind() != TokenKind::OpenBrace {
-            self.expected("`{` after `inputs`");
-            return inputs;
-        }
-        if !self.enter() {
-            return inputs;
-        }
-        self.bump();
-        loop {
-            match self.kind() {
-                TokenKind::End | TokenKind::CloseBrace => break,
-                TokenKind::Comma => self.stray_comma(),
-                TokenKind::Word => {
-                    let input = self.input();
-                    inputs.entries.push(input);
-                }
-                _ => {
-                    self.expected("the name of an input");
-                    self.skip_construct();
-                }
-            }
-        }
-        inputs.tail = self.comments_before();
-        self.close(open, TokenKind::CloseBrace);
-        self.leave();
-        inputs.span = self.span_from(open.start);
-        inputs.one_line = self.is_one_line(inputs.span);
-        inputs
-    }
-
-    fn input(&mut self) -> Input {
-        self.count_value();
-        let mut trivia = self.open_trivia();
-        let name = self.take_word();
-        let mut properties = Vec::new();
-        loop {
-            let token = self.token();
-            match (self.word(), self.next_kind()) {
-                (Some(_), TokenKind::Equals | TokenKind::Colon) => {
-                    let key = self.take_word();
-                    self.equals();
-                    let value = self.value();
-                    properties.push(InputProperty::Pair { key, value });
-                }
-                (Some("required"), _) => {
-                    self.bump();
-                    properties.push(InputProperty::Required(token.span));
-                }
-                (Some("boolean"), _) => {
-                    self.bump();
-                    properties.push(InputProperty::Boolean(token.span));
-                }
-                _ if token.kind == TokenKind::Comma && matches!(self.next_kind(), TokenKind::Word) => {
-                    // Commas between the properties of an input were never allowed, but nobody can mean another thing.
-                    self.stray_comma();
-                }
-                _ => break,
-            }
-        }
-        let span = self.span_from(name.span.start);
-        self.close_trivia(&mut trivia);
-        Input {
-            name,
-            properties,
-            trivia,
-            span,
-        }
     }
 
     /// Takes what follows the workflow, reports it, and returns the comments.

@@ -6,7 +6,7 @@ use crate::ast::{
 };
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::token::TokenKind;
+use crate::token::{Token, TokenKind};
 
 /// Attributes of `foreach` that may be written without `=` (rule R10).
 const FOREACH_MAPS: &[&str] = &["inputs", "scope", "filter"];
@@ -27,21 +27,26 @@ impl Parser<'_> {
             let diagnostic = Diagnostic::error(Code::MisplacedAttribute, span, message);
             self.report(diagnostic.help("look for a missing `}` before it"));
             self.skip_construct();
-        } else {
-            self.unknown_step(&[]);
+            self.keep_comments(trivia);
+            return None;
         }
-        self.keep_comments(trivia);
-        None
+        self.unknown_step(&[], trivia)
     }
 
     /// Takes the step whose keyword comes next.
-    pub(super) fn node_with(&mut self, mut trivia: Trivia) -> Option<Node> {
+    pub(super) fn node_with(&mut self, trivia: Trivia) -> Option<Node> {
         self.count_node();
         if self.stopped && self.kind() == TokenKind::End {
             return None;
         }
+        let keyword = self.token_text(self.token());
+        self.node_of(keyword, trivia)
+    }
+
+    /// Takes a step as if it began with `keyword`.
+    pub(super) fn node_of(&mut self, keyword: &str, mut trivia: Trivia) -> Option<Node> {
         let token = self.bump();
-        let kind = match self.token_text(token) {
+        let kind = match keyword {
             "call" => NodeKind::Call(self.call()),
             "if" => NodeKind::If(self.branches(Sense::If, token.span)),
             "unless" => NodeKind::If(self.branches(Sense::Unless, token.span)),
@@ -81,8 +86,8 @@ impl Parser<'_> {
                     block: self.block("the name of `foreach`", Some(FOREACH_MAPS)),
                 })
             }
-            "set" => NodeKind::Set(self.map_after("`set`")),
-            _ => NodeKind::Fail(self.value()),
+            "set" => NodeKind::Set(self.map_after("set")),
+            _ => NodeKind::Fail(self.full_value()),
         };
         let span = self.span_from(token.span.start);
         self.close_trivia(&mut trivia);
@@ -105,6 +110,18 @@ impl Parser<'_> {
         } else {
             "the call"
         };
+        let span = target.span();
+        if self.took_foreign_attributes(span, owner) {
+            // Without its attributes nothing is known about it.
+            let target = CallTarget::Name(Word {
+                text: String::new(),
+                span,
+            });
+            return Call {
+                target,
+                attributes: None,
+            };
+        }
         let attributes = (self.kind() == TokenKind::OpenBrace).then(|| self.attributes(owner));
         Call { target, attributes }
     }
@@ -114,9 +131,25 @@ impl Parser<'_> {
             let token = self.bump();
             return CallTarget::Path(self.text_literal(token));
         }
-        if self.is_word("workflow") && self.next_kind() != TokenKind::Dot {
+        let is_plugin = self.next_kind() == TokenKind::Dot && self.token().span.end == self.ahead(1).span.start;
+        if self.is_word("workflow") && !is_plugin {
             self.bump();
-            return CallTarget::Workflow(self.name("the name of a workflow"));
+            let begins_path = |token: Token| {
+                !token.begins_line
+                    && (token.kind == TokenKind::Dot
+                        || (token.kind == TokenKind::Unknown && self.token_text(token).starts_with(['/', '\\'])))
+            };
+            let after_name = self.kind() == TokenKind::Word && begins_path(self.ahead(1));
+            if begins_path(self.token()) || (after_name && !self.token().begins_line) {
+                return self.path_for_workflow();
+            }
+            let name = self.name("the name of a workflow");
+            // Nothing is called without a name, which is reported.
+            return if name.text.is_empty() {
+                CallTarget::Name(name)
+            } else {
+                CallTarget::Workflow(name)
+            };
         }
         let first = self.name("the name of an action");
         if self.kind() != TokenKind::Dot {
@@ -124,23 +157,20 @@ impl Parser<'_> {
         }
         self.bump();
         let action = self.name("the name of an action of the plugin");
-        while self.kind() == TokenKind::Dot {
-            let span = self.token().span;
-            let diagnostic = Diagnostic::error(
-                Code::UnexpectedToken,
-                span,
-                "an action is `plugin.action`, with one dot",
-            );
-            self.report(diagnostic);
-            self.bump();
-            self.optional_name();
+        if self.kind() == TokenKind::Dot {
+            return self.too_many_dots(first);
         }
         CallTarget::Plugin { plugin: first, action }
     }
 
     fn branches(&mut self, sense: Sense, keyword: crate::source::Span) -> If {
+        let (sense, word) = match sense {
+            Sense::If if self.took_negation(keyword, "unless") => (Sense::Unless, "unless"),
+            Sense::Unless if self.took_negation(keyword, "if") => (Sense::If, "if"),
+            Sense::If => (sense, "if"),
+            Sense::Unless => (sense, "unless"),
+        };
         let condition = self.condition();
-        let word = if sense == Sense::If { "if" } else { "unless" };
         let block = self.block(&format!("the condition of `{word}`"), Some(NO_MAPS));
         let mut branches = If {
             arms: vec![Arm {
@@ -183,15 +213,16 @@ impl Parser<'_> {
         };
         let block = self.block("`do`", Some(NO_MAPS));
         let mut condition = None;
-        if self.is_word("while") && !self.while_has_block() {
+        if self.is_word("while") && !self.condition_has_block() {
             self.bump();
             condition = Some(self.condition());
         }
         Do { name, block, condition }
     }
 
-    /// Returns whether the `while` that comes next is a loop of its own: a brace follows its condition (rule R15).
-    fn while_has_block(&self) -> bool {
+    /// Returns whether a brace follows the condition after the word that comes next: a `while` is then a loop of its own
+    /// (rule R15).
+    pub(super) fn condition_has_block(&self) -> bool {
         let mut ahead = 1;
         match self.ahead(ahead).kind {
             TokenKind::Expression | TokenKind::Quoted | TokenKind::Raw => ahead += 1,

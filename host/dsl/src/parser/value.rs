@@ -1,6 +1,7 @@
 //! Values, and conditions in all their forms.
 
 use super::Parser;
+use super::bare::Place;
 use crate::ast::{Condition, List, ListItem, Path, Test, Value, ValueKind, Word};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
@@ -15,9 +16,39 @@ use crate::token::{Token, TokenKind};
 pub const ROOTS: &[&str] = &["inputs", "steps", "vars", "run", "item", "error", "secrets", "prior"];
 
 /// The roots that no condition in the old form can begin with (rule R3).
-const CONDITION_ROOTS: &[&str] = &["inputs", "steps", "vars", "run", "item", "error", "secrets"];
+pub(super) const CONDITION_ROOTS: &[&str] = &["inputs", "steps", "vars", "run", "item", "error", "secrets"];
+
+/// Returns the value that stands for one that could not be read, and was reported.
+pub(super) fn invalid(span: Span) -> Value {
+    Value {
+        kind: ValueKind::Invalid,
+        span,
+    }
+}
 
 impl Parser<'_> {
+    /// Takes the value of an attribute or pair, with all that seems to belong to it.
+    pub(super) fn full_value(&mut self) -> Value {
+        let token = self.token();
+        if token.begins_line && self.begins_step() {
+            self.expected_after("a value", "write a value");
+            return invalid(token.span.at_start());
+        }
+        if self.took_bare_placeholder() || self.took_bare_expression(Place::Value) {
+            return invalid(self.span_from(token.span.start));
+        }
+        let value = self.value();
+        let is_more = match token.kind {
+            TokenKind::Quoted => self.took_nested_quotes(token),
+            TokenKind::Number => self.took_unit(token),
+            _ => false,
+        };
+        if is_more {
+            return invalid(self.span_from(token.span.start));
+        }
+        value
+    }
+
     pub(super) fn value(&mut self) -> Value {
         self.count_value();
         let token = self.token();
@@ -59,7 +90,7 @@ impl Parser<'_> {
             | TokenKind::Dot
             | TokenKind::Colon
             | TokenKind::End => {
-                self.expected("a value");
+                self.expected_after("a value", "write a value");
                 ValueKind::Invalid
             }
         };
@@ -140,7 +171,7 @@ impl Parser<'_> {
                 let word = self.take_word();
                 segments.push(word);
             } else {
-                self.expected("a name after the dot");
+                self.expected_after("a name after the dot", "write a name");
                 break;
             }
         }
@@ -188,6 +219,13 @@ impl Parser<'_> {
 
     pub(super) fn condition(&mut self) -> Condition {
         let token = self.token();
+        if self.took_bare_expression(Place::Condition) {
+            return Condition {
+                test: Test::Invalid,
+                quoted: None,
+                span: self.span_from(token.span.start),
+            };
+        }
         let (test, quoted) = match token.kind {
             TokenKind::Expression => {
                 self.bump();
@@ -202,8 +240,15 @@ impl Parser<'_> {
                 let path = self.path();
                 (self.bare_condition(path), None)
             }
+            TokenKind::Unknown if !token.begins_line => {
+                self.bump();
+                (Test::Invalid, None)
+            }
             _ => {
-                self.expected("a condition: `step.marker`, a boolean input, or `( expression )`");
+                self.expected_after(
+                    "a condition",
+                    "write `step.marker`, a boolean input, or `( expression )`",
+                );
                 if !token.begins_line
                     && matches!(token.kind, TokenKind::Number | TokenKind::Duration | TokenKind::Unknown)
                 {

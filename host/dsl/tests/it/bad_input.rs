@@ -155,6 +155,45 @@ fn every_limit_is_named_with_its_code() {
     assert_eq!(codes(&long), [Code::ExpressionTooLong]);
 }
 
+/// What each limit says. The texts are too long to be shown.
+#[test]
+fn limits() {
+    // row A12
+    let mut out = String::new();
+    let refused = |bytes: &[u8]| {
+        let found = Source::from_bytes("a.wf", bytes).unwrap_err();
+        format!("[{}]: {} {:?}\n", found.code, found.message, found.help)
+    };
+    out.push_str(&refused(b"workflow a {\n\0}"));
+    out.push_str(&refused(b"workflow a { fail \"caf\xe9\" }"));
+    let brackets = |count: usize| format!("{}1{}", "(".repeat(count), ")".repeat(count));
+    for text in [
+        format!("workflow a {{ if {} {{ call b }} }}", brackets(65)),
+        format!("workflow a {{ {}", "do { ".repeat(70)),
+        format!("workflow a {{ {} }}", "call b ".repeat(10_001)),
+        format!("workflow a {{ if ({}1) {{ call b }} }}", "1 + ".repeat(20_000)),
+        format!("workflow a {{ set {{ x = [{}] }} }}", "1 ".repeat(250_001)),
+        format!("workflow a {{ if {} {{ call b }} }}", "(".repeat(100_000)),
+    ] {
+        let found = findings(&text);
+        let shown: Vec<String> = found
+            .iter()
+            .map(|found| format!("[{}]: {} {:?}", found.code, found.message, found.help))
+            .collect();
+        out.push_str(&shown.join("\n"));
+        out.push('\n');
+    }
+    let many = findings(&format!("workflow a {{ {} }}", "cal b\n".repeat(300)));
+    let last = many.last().unwrap();
+    out.push_str(&format!(
+        "{} findings, the last one [{}]: {}\n",
+        many.len(),
+        last.code,
+        last.message
+    ));
+    assert_snapshot!(out);
+}
+
 #[test]
 fn a_long_run_of_anything_ends_with_few_findings() {
     for piece in [

@@ -85,7 +85,7 @@ fn generated(name: &str) -> String {
                 "call" => Construct::Call,
                 "call-workflow" => Construct::CallWorkflow,
                 "retry" => Construct::Retry,
-                "while" => Construct::DoWhile,
+                "while" => Construct::While,
                 "do" => Construct::Do,
                 "parallel" => Construct::Parallel,
                 "foreach" => Construct::Foreach,
