@@ -47,6 +47,8 @@ pub(crate) struct StepProgress {
     pub(crate) markers: Vec<String>,
     /// Whether it ended before this process took the run over.
     pub(crate) kept: bool,
+    /// Variables of its templates that nothing gave a value.
+    pub(crate) missing: Vec<String>,
     /// How often it ended in all.
     pub(crate) rounds: u32,
     /// Whether its failure did not fail the block around it.
@@ -174,7 +176,10 @@ impl RunProgress {
         }
         let Some(step) = self.steps.get_mut(&node) else { return };
         match event {
-            Event::AttemptStarted { attempt, .. } => {
+            Event::AttemptStarted { attempt, missing, .. } => {
+                if !missing.is_empty() {
+                    step.missing.clone_from(missing);
+                }
                 step.state = StepState::Running;
                 step.attempt = *attempt;
                 step.entered += 1;
@@ -352,6 +357,7 @@ impl StepProgress {
             output: Data::Null,
             markers: Vec::new(),
             kept: false,
+            missing: Vec::new(),
             rounds,
             continued: false,
             kept_rounds: None,

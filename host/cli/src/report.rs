@@ -8,7 +8,7 @@ use crate::diagnostics::{Placed, draw_failure};
 use crate::failure::{Exit, Failure};
 use crate::progress::{RunProgress, StepState, detail, name};
 use crate::station::Station;
-use crate::talk::{BAD, GOOD, Look, counted, duration, harmless, print, say, size};
+use crate::talk::{BAD, GOOD, Look, WAITING, counted, duration, harmless, print, say, size};
 use cofferdam_engine::event::Metrics;
 use cofferdam_engine::plan::{Node, NodeKind};
 use cofferdam_engine::{Data, Ending, FailureClass, RunId};
@@ -30,6 +30,24 @@ pub(crate) struct Facts<'a> {
     pub(crate) flushes: u64,
 }
 
+/// Warns of variables that nothing gave a value: in files without an edition no error comes of them (rule R32).
+pub(crate) fn say_missing(progress: &RunProgress, facts: &Facts<'_>, look: &Look) {
+    for (_, node, step) in progress.steps().filter(|(_, _, step)| !step.missing.is_empty()) {
+        let names: Vec<String> = step.missing.iter().map(|name| format!("`{{{{{name}}}}}`")).collect();
+        say(format!(
+            "{}: step `{}`: nothing gives {} a value, nothing stands in its place",
+            look.paint(WAITING, "warning"),
+            name(node),
+            names.join(", ")
+        ));
+        say(format!(
+            "  --> {}:{}",
+            harmless(&facts.definition.file),
+            node.place.line
+        ));
+    }
+}
+
 /// Says how a run ended: its outputs to stdout, the rest to stderr.
 pub(crate) async fn say_end(
     progress: &RunProgress,
@@ -42,6 +60,7 @@ pub(crate) async fn say_end(
     let took = progress
         .started_at
         .map_or(0, |started| millis(progress.last_at.since(started)));
+    say_missing(progress, facts, look);
     say_failure(progress, facts, log, run, look).await?;
     say("");
     let steps = counted(progress.completed, "step");
@@ -278,6 +297,9 @@ pub(crate) fn json(run: RunId, definition: &Definition, progress: &RunProgress, 
             "started_at": step.started_at.to_string(),
             "ended_at": step.ended_at.map(|at| at.to_string()),
         });
+        if !step.missing.is_empty() {
+            shown["missing"] = json!(step.missing);
+        }
         if let StepState::Failed(failure) = &step.state {
             shown["error"] = json!({ "class": failure.class, "message": failure.message });
         }

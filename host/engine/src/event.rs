@@ -138,6 +138,9 @@ pub enum Event {
         /// The parameters; none when they are those of the previous start of this occurrence.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         params: Option<Value>,
+        /// Variables of templates in the parameters that have no value; nothing stands in their places.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<String>,
     },
     /// An attempt failed.
     #[serde(rename = "attempt.failed")]

@@ -103,6 +103,7 @@ fn step(run: RunId, version: u64) -> Append {
         attempt: 1,
         delivery: 1,
         params: Some(Value::new(Data::map([("path", Data::text("some/path/of/a/file"))]))),
+        missing: Vec::new(),
     };
     let recorded = |sequence, event| Recorded {
         sequence,

@@ -176,6 +176,7 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
             memory: 0,
             flushes: 0,
         };
+        report::say_missing(&progress, &facts, &station.look);
         report::say_failure(&progress, &facts, &log, run, &station.look).await?;
         report::say_outputs(&progress);
     } else if !summary.owner.as_ref().is_some_and(|owner| owner.alive) {

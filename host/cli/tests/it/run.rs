@@ -285,3 +285,17 @@ fn a_mistaken_workflow_is_not_started() {
     assert_snapshot!("mistaken_json", project.transcript(&["run", "bad.wf", "--json"]));
     assert!(!project.path(".cofferdam/state.db").exists(), "nothing was started");
 }
+
+// row D04
+#[test]
+fn a_variable_that_nothing_gives_a_value_is_told() {
+    let text = "workflow old {\n  call text.join { params { items = [\"a{{repo}}\"] } }\n}\n";
+    let project = Project::with(&[("old.wf", text)]);
+    assert_snapshot!(
+        "missing_run",
+        project.transcript(&["run", "old.wf", "--progress", "none"])
+    );
+    assert_snapshot!("missing_show", project.transcript(&["show"]));
+    let events = project.say(&["events", "--json"]).stdout;
+    assert!(events.contains("\"missing\":[\"repo\"]"), "{events}");
+}

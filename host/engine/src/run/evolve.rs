@@ -99,6 +99,7 @@ impl Run {
                 params,
                 delivery,
                 attempt,
+                missing: _,
             } => {
                 self.attempt_started(plan, at, Fence(recorded.sequence), *attempt, *delivery, params.as_ref());
             }

@@ -8,6 +8,7 @@ use super::view::View;
 use super::{MAX_LOST_DELIVERIES, Run, scope};
 use crate::data::Data;
 use crate::event::{AfterFailure, Ending, Event, Metrics, SkipReason, StepReference};
+use crate::expr::Evaluated;
 use crate::failure::{Failure, FailureClass};
 use crate::id::{Digest, Occurrence, StepPath};
 use crate::plan::{Block, Call, Join, Loop, LoopOrder, Node, NodeIndex, NodeKind, OnFail, OnLimit, Parallel, Plan};
@@ -257,12 +258,13 @@ impl Run {
         }
         match &node.kind {
             NodeKind::Call(_) if permits == 0 => Next::WantsPermit,
-            NodeKind::Call(call) => match view.value(&call.params) {
-                Ok(params) => Event::AttemptStarted {
+            NodeKind::Call(call) => match view.evaluated(&call.params) {
+                Ok(Evaluated { data: params, missing }) => Event::AttemptStarted {
                     at: at(node, occurrence),
                     attempt: 1,
                     delivery: 1,
                     params: Some(Value::new(params)),
+                    missing,
                 }
                 .into(),
                 Err(failure) => failed(failure),
@@ -400,6 +402,7 @@ impl Run {
                 attempt,
                 delivery,
                 params: None,
+                missing: Vec::new(),
             }
             .into()
         };

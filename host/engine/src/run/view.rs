@@ -5,7 +5,9 @@ use super::scope::{Names as Of, ScopeId};
 use super::{Run, evolve};
 use crate::data::Data;
 use crate::event::Ending;
-use crate::expr::{Budget, EvaluationError, Members, Missing, Names, Root, Template, ValueSource, references};
+use crate::expr::{
+    Budget, Evaluated, EvaluationError, Members, Missing, Names, Root, Template, ValueSource, references,
+};
 use crate::failure::{Failure, FailureClass};
 use crate::plan::{Condition, Plan, Test};
 use crate::result::StepResult;
@@ -46,6 +48,11 @@ impl View<'_> {
 
     /// Returns what `source` stands for.
     pub(super) fn value(&self, source: &ValueSource) -> Result<Data, Failure> {
+        self.evaluated(source).map(|evaluated| evaluated.data)
+    }
+
+    /// Returns what `source` stands for, with the variables of its templates that have no value.
+    pub(super) fn evaluated(&self, source: &ValueSource) -> Result<Evaluated, Failure> {
         let mut budget = Budget::standard();
         source
             .evaluate(
@@ -54,7 +61,6 @@ impl View<'_> {
                 Missing::Remove,
                 &mut budget,
             )
-            .map(|evaluated| evaluated.data)
             .map_err(|error| failure(&error))
     }
 

@@ -117,12 +117,14 @@ fn all_events() -> Vec<Event> {
             attempt: 1,
             delivery: 1,
             params: Some(Value::new(json(r#"{"url": "https://example.org"}"#))),
+            missing: vec!["repo".to_owned()],
         },
         Event::AttemptStarted {
             at: at("fetch", &[]),
             attempt: 2,
             delivery: 3,
             params: None,
+            missing: Vec::new(),
         },
         Event::AttemptFailed {
             at: at("fetch", &[]),
@@ -511,7 +513,8 @@ fn any_event() -> BoxedStrategy<Event> {
                 at,
                 attempt,
                 delivery,
-                params
+                params,
+                missing: Vec::new(),
             }
         ),
         (
@@ -640,6 +643,7 @@ fn a_block_that_starts_once_more_counts_no_branch_twice() {
             attempt: 1,
             delivery: 1,
             params: None,
+            missing: Vec::new(),
         },
         Event::BlockStarted { at: at("both", &[]) },
         Event::StepCancelled { at: branch() },

@@ -183,6 +183,7 @@ impl Mutant {
                     attempt,
                     delivery,
                     params,
+                    missing,
                 },
             ) if *delivery > 1 => vec![Recorded {
                 event: Event::AttemptStarted {
@@ -190,6 +191,7 @@ impl Mutant {
                     attempt: attempt + 1,
                     delivery: *delivery,
                     params: params.clone(),
+                    missing: missing.clone(),
                 },
                 ..recorded
             }],
