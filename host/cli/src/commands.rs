@@ -44,7 +44,7 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
         Verb::Signal(arguments) => control::signal(&open()?, &manner, &arguments, guests).await,
         Verb::Work(arguments) => work::work(&open()?, &manner, &arguments, guests).await,
         Verb::Check(arguments) => author::check(&open()?, &manner, &arguments).await,
-        Verb::Fmt(arguments) => author::fmt(&look, &arguments),
+        Verb::Fmt(arguments) => author::fmt(&look, &manner, &arguments),
         Verb::Explain(arguments) => author::explain(&look, &manner, &arguments),
         Verb::Ast(arguments) => author::ast(&look, &arguments),
         Verb::Graph(arguments) => graph::graph(&open()?, &manner, &arguments).await,

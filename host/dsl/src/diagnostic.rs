@@ -154,25 +154,39 @@ impl Diagnostic {
 
     /// Returns the form that `check --json` prints.
     pub fn to_json(&self, source: &Source) -> serde_json::Value {
-        let (start, end) = (
-            source.position(self.primary.span.start),
-            source.position(self.primary.span.end),
-        );
-        let mut json = serde_json::json!({
-            "code": self.code.number(),
-            "severity": self.severity,
-            "message": self.message,
-            "file": source.name(),
-            "line": start.line,
-            "column": start.column,
-            "end_line": end.line,
-            "end_column": end.column,
-        });
+        let mut json = place(source, self.primary.span);
+        json["code"] = self.code.number().into();
+        json["severity"] = serde_json::json!(self.severity);
+        json["message"] = self.message.as_str().into();
+        json["file"] = source.name().into();
         if let Some(hint) = self.hint() {
             json["hint"] = hint.into();
         }
+        if !self.secondary.is_empty() {
+            let related = self.secondary.iter().map(|label| {
+                let mut related = place(source, label.span);
+                related["message"] = label.text.as_str().into();
+                related
+            });
+            json["related"] = related.collect();
+        }
+        if let Some((span, replacement)) = &self.suggestion {
+            let mut fix = place(source, *span);
+            fix["replacement"] = replacement.as_str().into();
+            json["fix"] = fix;
+        }
         json
     }
+}
+
+fn place(source: &Source, span: Span) -> serde_json::Value {
+    let (start, end) = (source.position(span.start), source.position(span.end));
+    serde_json::json!({
+        "line": start.line,
+        "column": start.column,
+        "end_line": end.line,
+        "end_column": end.column,
+    })
 }
 
 /// Returns the one of `known` that `written` most likely stands for.

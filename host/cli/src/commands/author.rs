@@ -6,7 +6,7 @@ use crate::diagnostics::draw;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::Station;
 use crate::talk::{GOOD, Look, STRONG, counted, print, say};
-use cofferdam_dsl::{Diagnostic, Severity, Source, ast_json, ast_schema, compile, format, parse, sarif};
+use cofferdam_dsl::{Code, Diagnostic, Severity, Source, ast_json, ast_schema, compile, format, parse, sarif};
 use std::path::{Path, PathBuf};
 
 /// Says everything that is wrong with workflows.
@@ -30,6 +30,21 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check)
         let shown = station.short(file);
         let text = match read(file, &shown) {
             Ok(text) => text,
+            // What is wrong with the bytes of a file is a finding like others.
+            Err(failure) if failure.code == Some(Code::NotUtf8.number()) => {
+                refused += 1;
+                let (source, diagnostic) = undecodable(file, &shown)?;
+                if arguments.sarif {
+                    checked.push((source, vec![diagnostic]));
+                } else if manner.json {
+                    found.push(diagnostic.to_json(&source));
+                } else {
+                    say(draw(&diagnostic, &source, &station.look));
+                    say("");
+                    say(summary(&shown, 1, 0, &[diagnostic], &station.look));
+                }
+                continue;
+            }
             Err(failure) if files.len() > 1 && !manner.json => {
                 say(format!("error: {:#}", failure.error));
                 refused += 1;
@@ -81,6 +96,19 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check)
     Ok(if refused > 0 { Exit::Invalid } else { Exit::Done })
 }
 
+/// Returns what is wrong with a file that is no text, with the part of it that is.
+fn undecodable(file: &Path, shown: &str) -> Result<(Source, Diagnostic), Failure> {
+    let bytes = std::fs::read(file).map_err(|error| Failure::of(Exit::Usage, error))?;
+    let diagnostic = match Source::from_bytes(shown, &bytes) {
+        Err(diagnostic) => *diagnostic,
+        Ok(_) => return Err(Failure::new(Exit::Usage, format!("`{shown}` has changed meanwhile"))),
+    };
+    let start = (diagnostic.primary.span.start as usize).min(bytes.len());
+    // One byte that can be shown stands for the one that cannot.
+    let text = String::from_utf8_lossy(&bytes[..start]) + "?";
+    Ok((Source::new(shown, &*text), diagnostic))
+}
+
 fn count(diagnostics: &[Diagnostic], severity: Severity) -> u64 {
     diagnostics
         .iter()
@@ -108,8 +136,9 @@ fn summary(file: &str, errors: u64, warnings: u64, diagnostics: &[Diagnostic], l
 }
 
 /// Brings workflows into canonical form.
-pub(crate) fn fmt(look: &Look, arguments: &Fmt) -> Outcome {
+pub(crate) fn fmt(look: &Look, manner: &Manner, arguments: &Fmt) -> Outcome {
     let mut changed = Vec::new();
+    let mut files = Vec::new();
     let mut refused = false;
     for file in &arguments.files {
         let stdin = file.as_os_str() == "-";
@@ -123,16 +152,30 @@ pub(crate) fn fmt(look: &Look, arguments: &Fmt) -> Outcome {
             Ok(formatted) => formatted,
             Err(diagnostics) => {
                 let source = Source::new(shown.as_str(), text.as_str());
+                refused = true;
+                if manner.json {
+                    let found: Vec<_> = diagnostics.iter().map(|found| found.to_json(&source)).collect();
+                    files.push(serde_json::json!({ "file": shown, "status": "refused", "diagnostics": found }));
+                    continue;
+                }
                 for diagnostic in &diagnostics {
                     say(draw(diagnostic, &source, look));
                     say("");
                 }
                 say(format!("{shown}: not formatted"));
-                refused = true;
                 continue;
             }
         };
-        if arguments.stdout || stdin {
+        let prints = arguments.stdout || (stdin && !arguments.check);
+        let status = match (formatted == text, prints || arguments.check) {
+            (true, _) => "unchanged",
+            (false, true) => "would-format",
+            (false, false) => "formatted",
+        };
+        let mut entry = serde_json::json!({ "file": shown, "status": status });
+        if prints && manner.json {
+            entry["text"] = formatted.as_str().into();
+        } else if prints {
             print(formatted.trim_end_matches('\n'));
         } else if formatted != text {
             changed.push(shown.clone());
@@ -140,8 +183,12 @@ pub(crate) fn fmt(look: &Look, arguments: &Fmt) -> Outcome {
                 write(file, &formatted)?;
             }
         }
+        files.push(entry);
     }
-    for file in &changed {
+    if manner.json {
+        print(serde_json::json!({ "files": files }).to_string());
+    }
+    for file in changed.iter().filter(|_| !manner.json) {
         say(format!(
             "{} {file}",
             if arguments.check { "would format" } else { "formatted" }
@@ -160,6 +207,9 @@ fn from_stdin() -> Result<String, Failure> {
 
 /// Replaces a file as a whole, so that an interruption leaves the old text or the new one.
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    // A link stays what it is; the file that it leads to is replaced.
+    let resolved = std::fs::canonicalize(file).map_err(|error| Failure::of(Exit::Usage, error))?;
+    let file = resolved.as_path();
     let mut aside = file.as_os_str().to_owned();
     aside.push(".fmt-new");
     let aside = PathBuf::from(aside);

@@ -176,6 +176,7 @@ pub(crate) fn contents(file: &Path) -> Result<String, Unreadable> {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
         Unreadable {
+            code: Some("CF0112"),
             hint: Some("save the file as UTF-8"),
             ..Unreadable::new(
                 Exit::Invalid,

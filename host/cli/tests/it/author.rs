@@ -62,6 +62,68 @@ fn constructs_of_later_versions_are_checked_and_not_run() {
 const UGLY: &str = "workflow ugly edition 1 {\n call list {use=fs.list}\n // kept\n   set {n=1}\n}\n";
 
 #[test]
+fn a_file_that_is_no_text_is_a_finding_with_a_code() {
+    let project = Project::empty();
+    std::fs::write(
+        project.path("latin.wf"),
+        b"workflow latin edition 1 {\n  fail \"caf\xe9\"\n}\n",
+    )
+    .expect("a file");
+    assert_snapshot!(
+        "check_latin",
+        [
+            project.transcript(&["check", "latin.wf"]),
+            project.transcript(&["check", "latin.wf", "--json"]),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn formatting_lists_its_files_as_json_and_checks_stdin() {
+    let project = Project::with(&[
+        ("ugly.wf", UGLY),
+        ("broken.wf", "workflow broken {\n  cal x\n}\n"),
+        ("good.wf", "workflow good {\n  call x\n}\n"),
+    ]);
+    let transcript = [
+        project.transcript(&["fmt", "ugly.wf", "broken.wf", "good.wf", "--check", "--json"]),
+        project.transcript(&["fmt", "ugly.wf", "--json"]),
+        project.transcript(&["fmt", "ugly.wf", "--json"]),
+    ];
+    assert_snapshot!("fmt_json", transcript.join("\n"));
+    for (text, status) in [(UGLY, 4), ("workflow good {\n  call x\n}\n", 0)] {
+        let mut child = project
+            .command(&["fmt", "--check", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program");
+        child
+            .stdin
+            .take()
+            .expect("its input")
+            .write_all(text.as_bytes())
+            .expect("its input");
+        let output = child.wait_with_output().expect("its end");
+        assert_eq!(output.status.code(), Some(status));
+        assert!(output.stdout.is_empty(), "nothing is printed");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn formatting_a_symbolic_link_keeps_the_link() {
+    let project = Project::with(&[("real/ugly.wf", UGLY)]);
+    std::os::unix::fs::symlink("real/ugly.wf", project.path("link.wf")).expect("a link");
+    project.transcript(&["fmt", "link.wf"]);
+    assert!(project.path("link.wf").is_symlink());
+    let text = std::fs::read_to_string(project.path("real/ugly.wf")).expect("the file");
+    assert!(text.contains("\n  set { n = 1 }\n"), "{text}");
+}
+
+#[test]
 fn files_are_brought_into_the_canonical_form() {
     let project = Project::with(&[("ugly.wf", UGLY)]);
     let mut transcript = vec![
