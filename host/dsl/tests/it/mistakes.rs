@@ -358,6 +358,7 @@ fn a_mistake_of_form_hides_no_other_mistake() {
 
 /// The files that once were hard to read, or gave many findings for one mistake.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test of files reads files")]
 fn kept_files_are_read_within_their_bounds() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     let mut names: Vec<_> = std::fs::read_dir(&folder)

@@ -8,6 +8,9 @@ use cofferdam_engine::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Topic, correlation and end of a wait that is open.
+type OpenWait = (Option<String>, Option<String>, Option<Timestamp>);
+
 /// What a judge remembers of messages and of what is waited for.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
@@ -21,7 +24,7 @@ pub(super) struct Requests {
     decided: BTreeSet<Place>,
     /// The signals that no wait has taken: topic and correlation.
     signals: BTreeMap<u64, (String, Option<String>, Timestamp)>,
-    waits: BTreeMap<Place, (Option<String>, Option<String>, Option<Timestamp>)>,
+    waits: BTreeMap<Place, OpenWait>,
     retries: BTreeMap<Place, Timestamp>,
 }
 
