@@ -31,6 +31,13 @@ pub(crate) fn draw(diagnostic: &Diagnostic, source: &Source, look: &Look) -> Str
         .primary_title(diagnostic.message.as_str())
         .id(diagnostic.code.number())
         .element(snippet);
+    for place in &diagnostic.elsewhere {
+        let other = &place.source;
+        let span = place.label.span;
+        let at = clamp(other.text(), span.start as usize..span.end as usize);
+        let annotation = AnnotationKind::Context.span(at).label(place.label.text.as_str());
+        group = group.element(Snippet::source(other.text()).path(other.name()).annotation(annotation));
+    }
     for note in &diagnostic.notes {
         group = group.element(Level::NOTE.message(note.as_str()));
     }

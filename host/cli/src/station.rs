@@ -8,10 +8,10 @@ use crate::failure::{Exit, Failure};
 use crate::talk::{Look, harmless, say};
 use cofferdam_dsl::{ActionEntry, Actions, Options};
 use cofferdam_engine::Data;
-use cofferdam_runtime::PreparedAction;
 use cofferdam_runtime::configuration::{
     ActionGrants, Configuration, Durability, Overrides, Problems, Project, TrustError, TrustStore, user_state_directory,
 };
+use cofferdam_runtime::{PreparedAction, ProjectFiles};
 use cofferdam_store::{Creation, Durability as Flush, HostId, LeaseTerms, RunLog, SqliteLog, SqliteOptions};
 use cofferdam_wasm::{
     Action, Copies, Origin, Plugin, PluginSource, Registry, Sandbox, SandboxOptions, Sources, effective,
@@ -251,7 +251,8 @@ impl Plugins {
         let owned = |(name, action): (&str, &str)| (name.to_owned(), action.to_owned());
         let actions = Actions::new(self.actions(station))
             .with_aliases(station.configuration.aliases().map(owned))
-            .with_workflows(station.library());
+            .with_workflows(station.library())
+            .with_surroundings(Arc::new(ProjectFiles::of(&station.configuration)));
         match station.configuration.fallback() {
             Some(action) => actions.with_fallback(action, station.agents()),
             None => actions,

@@ -2,6 +2,7 @@
 
 use crate::diagnostic::did_you_mean;
 use crate::library::Library;
+use crate::surroundings::Surroundings;
 use cofferdam_engine::Digest;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,11 @@ pub trait Catalog {
     /// Returns the workflows that can be called; none if nothing is known about them, so that calls of them are not
     /// checked.
     fn workflows(&self) -> Option<&Library> {
+        None
+    }
+
+    /// Returns the project of the workflows; without one, what they name in it is not looked for.
+    fn surroundings(&self) -> Option<&dyn Surroundings> {
         None
     }
 }
@@ -112,6 +118,7 @@ pub struct Actions {
     aliases: BTreeMap<String, String>,
     fallback: Option<Fallback>,
     workflows: Option<Library>,
+    surroundings: Option<Arc<dyn Surroundings>>,
 }
 
 /// The action that takes names which no action has.
@@ -139,6 +146,7 @@ impl Actions {
             aliases: BTreeMap::new(),
             fallback: None,
             workflows: None,
+            surroundings: None,
         }
     }
 
@@ -164,6 +172,13 @@ impl Actions {
     #[must_use]
     pub fn with_workflows(mut self, library: Library) -> Self {
         self.workflows = Some(library);
+        self
+    }
+
+    /// Says which project the workflows belong to.
+    #[must_use]
+    pub fn with_surroundings(mut self, surroundings: Arc<dyn Surroundings>) -> Self {
+        self.surroundings = Some(surroundings);
         self
     }
 
@@ -219,6 +234,10 @@ impl Catalog for Actions {
 
     fn workflows(&self) -> Option<&Library> {
         self.workflows.as_ref()
+    }
+
+    fn surroundings(&self) -> Option<&dyn Surroundings> {
+        self.surroundings.as_deref()
     }
 }
 

@@ -8,8 +8,10 @@ mod condition;
 mod constant;
 mod defaults;
 mod expression;
+mod files;
 mod foreach;
 mod foreign;
+mod gate;
 mod given;
 mod inputs;
 mod kinds;
@@ -24,11 +26,14 @@ mod retry;
 mod schedule;
 mod schema;
 mod schema_part;
+mod script;
+mod secrets;
 mod signature;
 mod slip;
 mod step_table;
 mod template;
 mod typing;
+mod unchanging;
 mod unreachable;
 mod unused;
 mod value;
@@ -49,8 +54,11 @@ use crate::source::{Source, Span};
 use child_steps::Children;
 use cofferdam_engine::expr::ValueSource;
 use cofferdam_engine::plan::{InputDeclaration, Place};
+use files::Files;
 use known::Known;
 pub(crate) use node::{attributes_of, key_of, word_of};
+pub(crate) use schema::closed_properties;
+use secrets::Destination;
 pub(crate) use signature::Signature;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -90,6 +98,8 @@ pub(crate) fn check(file: &File, source: &Source, catalog: &dyn Catalog, options
         signature: Signature::default(),
         inputs: BTreeMap::new(),
         unknown_actions: BTreeMap::new(),
+        files: Files::default(),
+        destination: Destination::Seen("an attribute"),
         validators: BTreeMap::new(),
         constant_steps: constant::STEPS_OF_FILE,
         known_variables: BTreeMap::new(),
@@ -120,6 +130,8 @@ pub(crate) fn check(file: &File, source: &Source, catalog: &dyn Catalog, options
 struct Declared {
     declaration: InputDeclaration,
     name: Span,
+    /// Whether its value is the name of a secret.
+    is_secret: bool,
 }
 
 struct Checker<'a> {
@@ -143,6 +155,10 @@ struct Checker<'a> {
     inputs: BTreeMap<&'a str, Declared>,
     /// Where in `diagnostics` each unknown action is reported.
     unknown_actions: BTreeMap<String, usize>,
+    /// What is known of the other files that this one names.
+    files: Files<'a>,
+    /// What becomes of the value that is being checked.
+    destination: Destination,
     validators: BTreeMap<String, Option<schema::Validator>>,
     /// How many steps evaluations may still take.
     constant_steps: usize,
@@ -187,6 +203,7 @@ impl<'a> Checker<'a> {
     }
 
     fn file(&mut self, file: &'a File) -> Resolved {
+        self.other_files(file);
         self.declare_inputs(file);
         self.type_variables(file);
         let meta = self.meta(file);
@@ -261,7 +278,12 @@ impl<'a> Checker<'a> {
         if maps.is_empty() {
             return None;
         }
-        Some(maps.into_iter().flat_map(|map| self.assignments(map, scope)).collect())
+        let destination = Destination::Seen("the result of the workflow");
+        let outputs = self.for_destination(destination, |checker| {
+            maps.iter().flat_map(|map| checker.assignments(map, scope)).collect()
+        });
+        maps.iter().for_each(|map| self.always_null(map));
+        Some(outputs)
     }
 
     /// Returns the steps that `nodes` mean, one after the other.

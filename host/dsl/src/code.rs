@@ -105,6 +105,24 @@ codes! {
     WrongDefault = "CF0308", "a default that does not fit its input";
     BadSchema = "CF0309", "a schema of a plugin that cannot be read";
     ExpressionBudget = "CF0312", "an expression that costs too much";
+    UnknownSchema = "CF0320", "a schema that the project does not have";
+    BadSchemaFile = "CF0321", "a schema file that cannot be used";
+    BadMarker = "CF0322", "a marker whose expression does not fit its schema";
+    UnknownMarker = "CF0323", "a marker that the step never sets";
+    UnknownSnippet = "CF0324", "a prompt snippet that the project does not have";
+    UnknownAgent = "CF0325", "an agent's file that the project does not have";
+    BadAgentFile = "CF0326", "an agent's file that is not read as it is meant";
+    MissingScript = "CF0327", "a script that is not there";
+    NotExecutable = "CF0328", "a script that nobody may run";
+    QuotedPlaceholder = "CF0329", "a placeholder between quotes in a command";
+    UnknownLanguage = "CF0330", "a language of scripts that nothing runs";
+    UnknownGateKind = "CF0331", "a kind of gate that nobody decides";
+    NoDeadline = "CF0332", "a wait without a deadline of its own";
+    SecretLeak = "CF0333", "a secret where it would be seen";
+    UnknownSecret = "CF0334", "a name that no secret has";
+    UnknownIdentity = "CF0335", "an identity that is not configured";
+    AlwaysNull = "CF0336", "an output that is always null";
+    UnchangingLoop = "CF0337", "a loop whose condition nothing in it changes";
 
     // CF05xx: plugins and components.
     CoreModule = "CF0502", "a core module instead of a component";

@@ -216,5 +216,13 @@ fn needs_declarations(code: Code) -> bool {
 
 /// Returns whether a finding may come from a use that was lost to a syntax error.
 fn needs_uses(code: Code) -> bool {
-    matches!(code, Code::Unreachable | Code::UnusedVariable | Code::UnusedInput)
+    matches!(
+        code,
+        Code::Unreachable
+            | Code::UnusedVariable
+            | Code::UnusedInput
+            | Code::UnchangingLoop
+            | Code::NoDeadline
+            | Code::AlwaysNull
+    )
 }

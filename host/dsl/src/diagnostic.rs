@@ -25,6 +25,15 @@ pub struct Label {
     pub text: String,
 }
 
+/// A place in another file that matters, such as a schema that a workflow names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The other file.
+    pub source: Source,
+    /// The place in it.
+    pub label: Label,
+}
+
 /// One finding about one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -38,6 +47,8 @@ pub struct Diagnostic {
     pub primary: Label,
     /// Other places that matter.
     pub secondary: Vec<Label>,
+    /// Places in other files.
+    pub elsewhere: Vec<Elsewhere>,
     /// Facts that explain it.
     pub notes: Vec<String>,
     /// What the user can do about it.
@@ -61,6 +72,7 @@ impl Diagnostic {
                 text: String::new(),
             },
             secondary: Vec::new(),
+            elsewhere: Vec::new(),
             notes: Vec::new(),
             help: Vec::new(),
             suggestion: None,
@@ -113,6 +125,17 @@ impl Diagnostic {
         self
     }
 
+    /// Adds a place in another file.
+    #[must_use]
+    pub fn and_in(mut self, source: Source, span: Span, text: impl Into<String>) -> Self {
+        let label = Label {
+            span,
+            text: text.into(),
+        };
+        self.elsewhere.push(Elsewhere { source, label });
+        self
+    }
+
     /// Adds a fact.
     #[must_use]
     pub fn note(mut self, text: impl Into<String>) -> Self {
@@ -162,13 +185,20 @@ impl Diagnostic {
         if let Some(hint) = self.hint() {
             json["hint"] = hint.into();
         }
-        if !self.secondary.is_empty() {
-            let related = self.secondary.iter().map(|label| {
-                let mut related = place(source, label.span);
-                related["message"] = label.text.as_str().into();
-                related
-            });
-            json["related"] = related.collect();
+        let here = self.secondary.iter().map(|label| {
+            let mut related = place(source, label.span);
+            related["message"] = label.text.as_str().into();
+            related
+        });
+        let elsewhere = self.elsewhere.iter().map(|other| {
+            let mut related = place(&other.source, other.label.span);
+            related["file"] = other.source.name().into();
+            related["message"] = other.label.text.as_str().into();
+            related
+        });
+        let related: Vec<serde_json::Value> = here.chain(elsewhere).collect();
+        if !related.is_empty() {
+            json["related"] = related.into();
         }
         if let Some((span, replacement)) = &self.suggestion {
             let mut fix = place(source, *span);

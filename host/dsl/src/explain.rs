@@ -2,6 +2,7 @@
 
 mod calling;
 mod meaning;
+mod project;
 mod running;
 mod syntax;
 
@@ -41,6 +42,7 @@ fn words(code: Code) -> Words {
     syntax::page(code)
         .or_else(|| meaning::page(code))
         .or_else(|| calling::page(code))
+        .or_else(|| project::page(code))
         .or_else(|| running::page(code))
         .unwrap_or(("", "", ""))
 }

@@ -79,8 +79,11 @@ fn result(finding: &Diagnostic, source: &Source, places: &BTreeMap<Code, usize>)
         "message": { "text": message.join("\n") },
         "locations": [{ "physicalLocation": physical(source, finding.primary.span) }],
     });
-    if !finding.secondary.is_empty() {
-        let related = finding.secondary.iter().enumerate().map(|(number, label)| {
+    let here = finding.secondary.iter().map(|label| (source, label));
+    let elsewhere = finding.elsewhere.iter().map(|place| (&place.source, &place.label));
+    let mut places = here.chain(elsewhere).enumerate().peekable();
+    if places.peek().is_some() {
+        let related = places.map(|(number, (source, label))| {
             json!({
                 "id": number + 1,
                 "physicalLocation": physical(source, label.span),

@@ -88,7 +88,7 @@ pub struct Position {
 }
 
 /// The name and the text of one workflow file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     name: Arc<str>,
     text: Arc<str>,

@@ -14,6 +14,7 @@
 mod document;
 mod effective;
 mod file;
+mod gates;
 mod grants;
 mod guard;
 mod names;

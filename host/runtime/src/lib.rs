@@ -8,6 +8,7 @@ mod host;
 mod mail;
 mod observer;
 mod permits;
+mod project_files;
 mod sandbox_executor;
 
 pub use clock::now;
@@ -15,4 +16,5 @@ pub use driver::{DEFAULT_GRACE, DriveError, Driven};
 pub use executor::{DurableProof, Entry, Executed, Execution, Executor};
 pub use host::{Controller, Driving, Host, Request, ResumeError};
 pub use observer::{Notice, Observer, Unobserved};
+pub use project_files::ProjectFiles;
 pub use sandbox_executor::{PreparedAction, SandboxExecutor};

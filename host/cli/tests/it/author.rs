@@ -59,6 +59,48 @@ fn constructs_of_later_versions_are_checked_and_not_run() {
     assert_snapshot!("run_later", project.transcript(&["run", "later"]));
 }
 
+const REVIEW: &str = "fields:\n  findings:\n    type: array\n    items: {severity: \"enum(critical, warning)\"}\n\
+markers:\n  has_critical: findings[severity == critcal].length > 0\n";
+
+// row D07 B11 A16
+#[test]
+fn files_that_a_workflow_names_are_looked_at() {
+    let project = Project::with(&[
+        (
+            "missing.wf",
+            "workflow missing edition 1 {\n  call list { use = fs.list  output = reviw }\n}\n",
+        ),
+        (
+            "marker.wf",
+            "workflow marker edition 1 {\n  call list { use = fs.list  output = review }\n}\n",
+        ),
+        (
+            "script.wf",
+            "workflow script edition 1 {\n  script tests { run = \"ci/test.sh --json\" }\n}\n",
+        ),
+        (
+            "leak.wf",
+            "workflow leak edition 1 {\n  inputs { token type = secret  default = \"crm\" }\n  \
+             call list { use = fs.list }\n  if (inputs.token == \"x\") { fail \"it is {{token}}\" }\n}\n",
+        ),
+        ("schemas/review.yaml", REVIEW),
+        ("ci/test.sh", "#!/bin/sh\n"),
+    ]);
+    assert_snapshot!("check_missing_schema", project.transcript(&["check", "missing.wf"]));
+    assert_snapshot!("check_wrong_marker", project.transcript(&["check", "marker.wf"]));
+    assert_snapshot!(
+        "check_wrong_marker_json",
+        project.transcript(&["check", "marker.wf", "--json"])
+    );
+    assert_snapshot!("check_script", project.transcript(&["check", "script.wf"]));
+    assert_snapshot!("check_leak", project.transcript(&["check", "leak.wf"]));
+    let refused = project.say(&["run", "missing.wf"]);
+    assert!(
+        refused.stderr.contains("CF0320"),
+        "run refuses what check refuses: {refused}"
+    );
+}
+
 const UGLY: &str = "workflow ugly edition 1 {\n call list {use=fs.list}\n // kept\n   set {n=1}\n}\n";
 
 #[test]

@@ -85,6 +85,10 @@ impl<'a> Checker<'a> {
         let limit = self.limit(&block.attributes, head, order, &inside);
         let stuck_after = self.stuck_after(&block.attributes, &inside);
         self.order_of_limits(&block.attributes, stuck_after.flatten());
+        // Without a limit there is more to mend than the condition.
+        if let (Some(condition), Some(_)) = (&condition, &limit) {
+            self.unchanging_loop(written, condition, block);
+        }
         let on_limit = if is_word(&block.attributes, "on_max_iter", "continue") {
             OnLimit::Continue
         } else {

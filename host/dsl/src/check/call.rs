@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::attribute::{value, word};
+use super::secrets::Destination;
 use super::step_table::{Scope, handler_key};
 use crate::ast::{Attribute, Attributes, Block, Call, CallTarget, Node, Value, ValueKind, find_attribute};
 use crate::catalog::{ActionEntry, CALLED, Lookup};
@@ -44,8 +45,7 @@ impl<'a> Checker<'a> {
                 self.workflow_call(node, name, attributes, scope);
                 return None;
             }
-            CallTarget::Path(path) => {
-                self.check_path(&path.plain, path.span);
+            CallTarget::Path(_) => {
                 self.probe(attributes, scope);
                 return None;
             }
@@ -60,7 +60,9 @@ impl<'a> Checker<'a> {
         };
         let called = action.as_ref().and_then(|action| action.called.as_deref());
         let entry = action.as_ref().map(|action| &*action.entry);
-        let params = self.params(call.attributes.as_ref(), entry, place, scope);
+        let params = self.for_destination(Destination::Parameters, |checker| {
+            checker.params(call.attributes.as_ref(), entry, place, scope)
+        });
         let params = params.and_then(|params| self.with_called(params, called, place));
         let retry = self.retry(attributes);
         let timeout = self.timeout(attributes, "timeout");
@@ -204,7 +206,7 @@ impl<'a> Checker<'a> {
         let written = attributes.and_then(|attributes| find_attribute(&attributes.entries, "params"));
         let Some(written) = written else {
             if let Some(action) = action {
-                self.check_params(action, place, None);
+                self.check_params(action, place, None, scope);
             }
             return Some(ValueSource::Literal(Data::map::<&str>([])));
         };
@@ -213,7 +215,7 @@ impl<'a> Checker<'a> {
             ValueKind::Map(map) => {
                 let params = self.map_value(map, scope);
                 if let Some(action) = action {
-                    self.check_params(action, place, Some((written.key.span, map)));
+                    self.check_params(action, place, Some((written.key.span, map)), scope);
                 }
                 params
             }
@@ -278,15 +280,15 @@ impl<'a> Checker<'a> {
             self.not_yet(place, "a handler that is an agent's file");
             return None;
         }
-        self.handler_action(&name, place, value)
+        self.handler_action(&name, place, value, scope)
             .map(|step| OnFail::Handle(vec![step]))
     }
 
     /// Returns the call that `on_fail = ACTION` stands for: it has no parameters.
-    fn handler_action(&mut self, name: &str, place: Span, value: &'a Value) -> Option<Step> {
+    fn handler_action(&mut self, name: &str, place: Span, value: &'a Value, scope: &Scope<'a>) -> Option<Step> {
         let Target { entry, called } = self.action(name, place)?;
         let (key, _) = handler_key(value)?;
-        self.check_params(&entry, place, None);
+        self.check_params(&entry, place, None, scope);
         let none = ValueSource::Literal(Data::map::<&str>([]));
         let call = resolved::Call {
             action: reference(&entry),

@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::kinds::Kind;
+use super::secrets::Destination;
 use super::step_table::{Fact, Scope};
 use crate::ast::{self, Attribute, Path, Sense, Value, Word};
 use crate::catalog::Lookup;
@@ -22,7 +23,8 @@ impl<'a> Checker<'a> {
         let test = match &condition.test {
             ast::Test::Path(path) => self.old_form(path, scope),
             ast::Test::Expression(fragment) => {
-                let expression = self.expression(fragment, scope)?;
+                let asked = Destination::Seen("a condition");
+                let expression = self.for_destination(asked, |checker| checker.expression(fragment, scope))?;
                 let kind = self
                     .kind_of(expression.tree(), scope)
                     .filter(|kind| *kind != Kind::Boolean);
@@ -37,6 +39,7 @@ impl<'a> Checker<'a> {
                     }));
                     return None;
                 }
+                self.constant_parts(fragment, &expression);
                 Some(Test::Expression(expression))
             }
             ast::Test::Invalid => None,
@@ -75,6 +78,10 @@ impl<'a> Checker<'a> {
                 }
                 self.shared_name(&step.text, step.span, scope);
                 self.marker(step, marker, path, scope);
+                let facts = self.steps.visible(&step.text, scope);
+                if let Some(diagnostic) = self.unknown_marker(facts, &step.text, &marker.text, marker.span) {
+                    self.report(diagnostic);
+                }
                 Some(Test::Marker {
                     step: Arc::from(step.text.as_str()),
                     marker: marker.text.clone(),

@@ -4,9 +4,10 @@ use super::Checker;
 use crate::ast::{self, Arm};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
+use crate::literal::Fragment;
 use crate::source::Span;
 use cofferdam_engine::Expression;
-use cofferdam_engine::expr::{Budget, EvaluationError, Names, Root, references};
+use cofferdam_engine::expr::{Budget, EvaluationError, Names, Node, NodeKind, Root, references};
 use cofferdam_engine::plan::{Condition, LoopOrder, Test};
 
 /// Steps of one evaluation, as at run time (LANGUAGE rule R23).
@@ -91,9 +92,61 @@ impl Checker<'_> {
         }
     }
 
+    /// Reports operands of `&&` and `||` that are always the same, where the whole is not.
+    pub(super) fn constant_parts(&mut self, written: &Fragment, expression: &Expression) {
+        let mut parts = Vec::new();
+        operands(expression.tree(), &mut parts);
+        for (part, joined_by_and) in parts {
+            let source = &expression.source()[part.range.clone()];
+            let Ok(alone) = Expression::parse(source) else { continue };
+            let holds = |budget: &mut Budget| alone.evaluate_condition(&Nothing, budget);
+            let Some((Ok(holds), _)) = self.without_names(&alone, holds) else {
+                continue;
+            };
+            let skipped = written.code.len() - written.code.trim_start().len();
+            let span = written.locate(skipped + part.range.start, skipped + part.range.end);
+            let message = match (joined_by_and, holds) {
+                (true, false) => "this is always false, and so is all that `&&` joins to it",
+                (false, true) => "this is always true, and so is all that `||` joins to it",
+                (true, true) => "this is always true, so that it asks for nothing",
+                (false, false) => "this is always false, so that it asks for nothing",
+            };
+            let help = "ask for an input, a step or a variable, or remove it";
+            self.report(Diagnostic::warning(Code::ConstantCondition, span, message).help(help));
+        }
+    }
+
     fn constant(&mut self, span: Span, holds: bool, effect: &str) {
         let message = format!("this condition is always {holds}: {effect}");
         let help = "ask for an input, a step or a variable, or remove the condition";
         self.report(Diagnostic::warning(Code::ConstantCondition, span, message).help(help));
     }
+}
+
+/// Collects the operands of `&&` and `||`, each with whether it is `&&`; none of an expression that is constant itself.
+fn operands<'e>(node: &'e Node, found: &mut Vec<(&'e Node, bool)>) {
+    let (nodes, is_and) = match &node.kind {
+        NodeKind::And(nodes) => (nodes, true),
+        NodeKind::Or(nodes) => (nodes, false),
+        NodeKind::Not(operand) => return operands(operand, found),
+        _ => return,
+    };
+    let is_constant = |node: &Node| !asks(node);
+    if nodes.iter().all(is_constant) {
+        return;
+    }
+    for node in nodes {
+        if is_constant(node) {
+            found.push((node, is_and));
+        } else {
+            operands(node, found);
+        }
+    }
+}
+
+/// Returns whether a part names anything.
+fn asks(node: &Node) -> bool {
+    let mut asks = matches!(node.kind, NodeKind::Name(_));
+    node.each_child(|child| asks |= self::asks(child));
+    asks
 }

@@ -31,8 +31,7 @@ impl<'a> Checker<'a> {
     /// Returns what holds for a call or block with `attributes`: its own `output` wins, its own snippets come last.
     pub(super) fn defaults(&mut self, attributes: &'a [Attribute], scope: &Scope<'a>) -> Defaults {
         let mut defaults = scope.defaults.clone();
-        if let Some((name, place)) = value(attributes, "output").and_then(word) {
-            self.check_path(&name, place);
+        if let Some((name, _)) = value(attributes, "output").and_then(word) {
             defaults.output = Some(name);
         }
         let Some(own) = value(attributes, "with") else {
@@ -45,9 +44,6 @@ impl<'a> Checker<'a> {
             let help = "put what belongs together into one snippet";
             self.report(Diagnostic::error(Code::WrongValue, own.span, message).help(help));
             return defaults;
-        }
-        for (name, place) in &names {
-            self.check_path(name, *place);
         }
         if !matches!(own.kind, ValueKind::Invalid) {
             let outer = defaults.with.iter().cloned();

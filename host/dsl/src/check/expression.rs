@@ -120,6 +120,11 @@ impl<'a> Checker<'a> {
             }
             self.report(diagnostic);
         }
+        for range in self.calculated_secrets(&located.expression) {
+            let message = "nothing can be made of a secret: there is only a placeholder for it";
+            let diagnostic = Diagnostic::error(Code::SecretLeak, located.span(&range), message);
+            self.report(diagnostic.help("give it on as it is, or join it to a text with `+`"));
+        }
         let failed = self.diagnostics[before..].iter().any(Diagnostic::is_error);
         if !failed && let Some(message) = self.too_costly(&located.expression) {
             let span = located.span(&located.expression.tree().range);
@@ -153,7 +158,9 @@ impl<'a> Checker<'a> {
         }
         let first = reference.path.first();
         match root {
-            "inputs" => self.input_reference(first?, at),
+            "inputs" => first
+                .and_then(|name| self.input_reference(name, at))
+                .or_else(|| self.secret_reference(reference, at.span(&reference.range))),
             "steps" => self.step_reference(&reference.path, at, scope),
             "vars" => self.variable_reference(first?, at, scope),
             "run" => unknown_member(first?, RUN_MEMBERS, "run", at),
@@ -166,12 +173,12 @@ impl<'a> Checker<'a> {
                 Some(diagnostic.help("after a step with `on_fail = continue` write `steps.STEP.error`"))
             }
             "secrets" => {
+                let span = at.span(&reference.range);
+                if let Some(diagnostic) = self.secret_reference(reference, span) {
+                    return Some(diagnostic);
+                }
                 let message = "a secret in an expression is understood but not carried out by this version";
-                Some(Diagnostic::error(
-                    Code::NotCarriedOut,
-                    at.span(&reference.range),
-                    message,
-                ))
+                Some(Diagnostic::error(Code::NotCarriedOut, span, message))
             }
             "item" if !scope.items.is_empty() => None,
             _ => Some(self.unknown_root(reference, at, scope)),

@@ -25,6 +25,8 @@ enum Given {
     Kind(Kind),
     /// That it is a text in which something is filled in.
     Template,
+    /// That it is the name of a secret, from an input of this workflow.
+    SecretName,
     /// That it is the value of a secret.
     Secret,
     Nothing,
@@ -194,6 +196,13 @@ impl<'a> Checker<'a> {
                 {
                     return Given::Secret;
                 }
+                let is_name = |reference: &cofferdam_engine::expr::Reference| {
+                    let name = reference.path.first().map(|segment| &*segment.name);
+                    &*reference.root == "inputs" && name.is_some_and(|name| self.is_secret_input(name))
+                };
+                if references(&expression).iter().any(is_name) {
+                    return Given::SecretName;
+                }
                 self.kind_of(expression.tree(), scope)
                     .map_or(Given::Nothing, Given::Kind)
             }
@@ -216,7 +225,7 @@ impl<'a> Checker<'a> {
     fn data_of(&self, value: &'a Value, scope: &Scope<'a>) -> Option<Data> {
         match self.known_of(value, scope) {
             Given::Value(data) => Some(data),
-            Given::Kind(_) | Given::Template | Given::Secret | Given::Nothing => None,
+            Given::Kind(_) | Given::Template | Given::SecretName | Given::Secret | Given::Nothing => None,
         }
     }
 
@@ -230,6 +239,7 @@ impl<'a> Checker<'a> {
                 .map(|(message, help)| error(message).help(help));
         }
         let (kind, data) = match given {
+            Given::SecretName => return Some(self.given_secret(value.span)),
             Given::Nothing | Given::Secret => return None,
             Given::Value(Data::Null) => {
                 let needed = asked.declaration.required && asked.declaration.default.is_none();
@@ -304,7 +314,7 @@ impl<'a> Checker<'a> {
                 let mended = doubtful().suggest(value.span, quoted.clone());
                 Some(mended.help(format!("write `{quoted}`")))
             }
-            Given::Value(_) | Given::Kind(_) | Given::Secret | Given::Nothing => Some(error),
+            Given::Value(_) | Given::Kind(_) | Given::SecretName | Given::Secret | Given::Nothing => Some(error),
         }
     }
 
@@ -335,7 +345,7 @@ impl<'a> Checker<'a> {
                 format!("{rule}, this is {}", kind.phrase()),
                 "write the name of the secret",
             )),
-            Given::Kind(_) | Given::Template | Given::Nothing => None,
+            Given::Kind(_) | Given::Template | Given::SecretName | Given::Nothing => None,
         }
     }
 }

@@ -49,7 +49,20 @@ impl<'a> Checker<'a> {
             for input in &inputs.entries {
                 let declaration = self.declaration(input);
                 let name = input.name.span;
-                self.inputs.insert(&input.name.text, Declared { declaration, name });
+                let written = Written::of(input);
+                let is_secret = written
+                    .value("type")
+                    .and_then(word)
+                    .is_some_and(|(kind, _)| kind == "secret");
+                if let Some(default) = written.value("default").filter(|_| is_secret) {
+                    self.secret_default(default);
+                }
+                let declared = Declared {
+                    declaration,
+                    name,
+                    is_secret,
+                };
+                self.inputs.insert(&input.name.text, declared);
             }
         }
     }
@@ -92,7 +105,11 @@ impl<'a> Checker<'a> {
         };
         self.check_bounds(&written, &declaration);
         // Of a type that nobody knows every value is a value.
-        if let (Some(default), Some(value), true) = (&default, written.value("default"), read.is_some()) {
+        let is_secret = written
+            .value("type")
+            .and_then(word)
+            .is_some_and(|(kind, _)| kind == "secret");
+        if let (Some(default), Some(value), true) = (&default, written.value("default"), read.is_some() && !is_secret) {
             let given = BTreeMap::from([(name.clone(), default.clone())]);
             let problems = resolve(std::slice::from_ref(&declaration), given)
                 .err()

@@ -36,6 +36,11 @@ impl<'a> Checker<'a> {
                         }
                     }
                     ("targets", _) => self.targets(&entry.value),
+                    ("webhook", ValueKind::Map(webhook)) => {
+                        if let Some(secret) = webhook.get("secret") {
+                            self.secret_name(secret);
+                        }
+                    }
                     ("schedule", ValueKind::Text(text)) => self.schedule(text),
                     ("timezone", ValueKind::Text(text)) => self.timezone(text),
                     ("concurrency", ValueKind::Map(concurrency)) => {

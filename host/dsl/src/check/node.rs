@@ -1,6 +1,7 @@
 //! What each kind of step means, and what all of them have in common: key, guard, place.
 
 use super::Checker;
+use super::secrets::Destination;
 use super::step_table::Scope;
 use crate::ast::{Attribute, CallTarget, Node, NodeKind};
 use crate::resolved::{Step, StepKind};
@@ -90,14 +91,23 @@ impl<'a> Checker<'a> {
         let has_guard = super::attribute::value(attributes, "if").is_some();
         let (guard, kind) = match &node.kind {
             // What is probed has its guard probed too.
-            NodeKind::Script(_) => {
+            NodeKind::Script(script) => {
+                self.script(attributes, script.name.span);
                 self.probe(attributes, scope);
                 (None, None)
             }
-            NodeKind::Gate(gate) => (self.guard(attributes, scope), self.gate(gate, scope)),
+            NodeKind::Gate(gate) => {
+                self.gate_rules(gate, scope);
+                let shown = Destination::Seen("what a gate shows");
+                let meaning = self.for_destination(shown, |checker| checker.gate(gate, scope));
+                (self.guard(attributes, scope), meaning)
+            }
             NodeKind::Wait(wait) => {
                 self.end_of_wait(attributes);
-                (self.guard(attributes, scope), self.wait(wait, scope))
+                self.wait_rules(attributes, wait.name.span);
+                let named = Destination::Seen("the name of an event");
+                let meaning = self.for_destination(named, |checker| checker.wait(wait, scope));
+                (self.guard(attributes, scope), meaning)
             }
             NodeKind::Foreach(foreach) => {
                 self.foreach(node, foreach, scope);
@@ -112,8 +122,16 @@ impl<'a> Checker<'a> {
             NodeKind::Do(block) => (self.guard(attributes, scope), self.do_block(node, block, scope)),
             NodeKind::Parallel(parallel) => (self.guard(attributes, scope), self.parallel(node, parallel, scope)),
             NodeKind::Always(block) => (None, Some(StepKind::Always(self.nodes(&block.nodes, scope)))),
-            NodeKind::Set(map) => (None, Some(StepKind::Set(self.assignments(map, scope)))),
-            NodeKind::Fail(text) => (None, self.text_value(text, scope).map(StepKind::Fail)),
+            NodeKind::Set(map) => {
+                let kept = Destination::Seen("a variable");
+                let values = self.for_destination(kept, |checker| checker.assignments(map, scope));
+                (None, Some(StepKind::Set(values)))
+            }
+            NodeKind::Fail(text) => {
+                let shown = Destination::Seen("the message of a failure");
+                let text = self.for_destination(shown, |checker| checker.text_value(text, scope));
+                (None, text.map(StepKind::Fail))
+            }
         };
         if has_guard && guard.is_none() {
             return None;

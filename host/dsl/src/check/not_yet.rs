@@ -1,6 +1,7 @@
 //! How the inside of constructs is checked that this release does not carry out: what is wrong there is wrong anyway.
 
 use super::Checker;
+use super::secrets::destination_of;
 use super::step_table::Scope;
 use crate::ast::{Attribute, AttributeValue, Value, ValueKind};
 use crate::code::Code;
@@ -19,6 +20,7 @@ impl<'a> Checker<'a> {
         const PLAIN: &[&str] = &[
             "source", "use", "with", "output", "as", "lang", "needs", "each", "workflow",
         ];
+        let has_identity = attributes.iter().any(|attribute| attribute.key.text == "as");
         for attribute in attributes {
             match &attribute.value {
                 AttributeValue::Handler(block) => {
@@ -28,7 +30,8 @@ impl<'a> Checker<'a> {
                     self.guard_of(value, scope);
                 }
                 AttributeValue::Value { value, .. } if !PLAIN.contains(&attribute.key.text.as_str()) => {
-                    self.probe_value(value, scope);
+                    let destination = destination_of(&attribute.key.text, has_identity);
+                    self.for_destination(destination, |checker| checker.probe_value(value, scope));
                 }
                 AttributeValue::Value { .. } => {}
             }

@@ -1,13 +1,17 @@
 //! Whether the parameters of a call fit the schema of its action, as far as they are written down.
 
 use super::Checker;
+use super::kinds::Kind;
+use super::step_table::Scope;
 use super::value::number_data;
 use crate::ast::{Map, Value, ValueKind};
 use crate::catalog::ActionEntry;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
-use crate::literal::{TextForm, TextPart};
+use crate::literal::{Fragment, TextForm, TextPart};
 use crate::source::Span;
+use cofferdam_engine::expr::{Node, NodeKind};
+use cofferdam_engine::{Data, Expression};
 use jsonschema::PatternOptions;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Value as Json, json};
@@ -20,20 +24,21 @@ pub(super) use jsonschema::Validator;
 enum Known {
     /// All of it.
     Whole,
-    /// That it is a text.
-    Text,
+    /// What kind of value it is, unless it is null.
+    Kind(Kind),
     /// Nothing.
     Nothing,
 }
 
-/// The parameters of a call as a schema sees them: what is not known is null.
-#[derive(Default)]
-struct Instance {
+/// The parameters of a call as a schema sees them: what is not known is null, or an empty value of its kind.
+struct Instance<'c, 'a> {
+    checker: &'c Checker<'a>,
+    scope: &'c Scope<'a>,
     /// Where each part stands, by JSON pointer.
     places: BTreeMap<String, (Span, Known)>,
 }
 
-impl Instance {
+impl Instance<'_, '_> {
     fn of(&mut self, value: &Value, pointer: &str) -> Json {
         let mut known = Known::Whole;
         let json = match &value.kind {
@@ -41,7 +46,7 @@ impl Instance {
                 let filled_in = text.form != TextForm::Raw
                     && text.parts.iter().any(|part| matches!(part, TextPart::Placeholder(_)));
                 if filled_in {
-                    known = Known::Text;
+                    known = Known::Kind(Kind::Text);
                     json!("")
                 } else {
                     let plain = text.parts.iter().map(|part| match part {
@@ -63,7 +68,17 @@ impl Instance {
                     Json::Null
                 }
             },
-            ValueKind::Expression(_) | ValueKind::Invalid => {
+            ValueKind::Expression(fragment) => {
+                let skipped = fragment.code.len() - fragment.code.trim_start().len();
+                return match Expression::parse(fragment.code.trim()) {
+                    Ok(expression) => self.of_node(expression.tree(), fragment, skipped, pointer, Some(value.span)),
+                    Err(_) => {
+                        self.places.insert(pointer.to_owned(), (value.span, Known::Nothing));
+                        Json::Null
+                    }
+                };
+            }
+            ValueKind::Invalid => {
                 known = Known::Nothing;
                 Json::Null
             }
@@ -79,6 +94,35 @@ impl Instance {
         json
     }
 
+    /// Returns what is known of a part of an expression: literals, the items of lists and maps, or its kind.
+    fn of_node(&mut self, node: &Node, at: &Fragment, skipped: usize, pointer: &str, place: Option<Span>) -> Json {
+        let span = place.unwrap_or_else(|| at.locate(skipped + node.range.start, skipped + node.range.end));
+        let (json, known) = match &node.kind {
+            NodeKind::Literal(data) => (serde_json::to_value(data).unwrap_or_default(), Known::Whole),
+            NodeKind::List(items) => {
+                let items = items.iter().enumerate();
+                let items =
+                    items.map(|(index, item)| self.of_node(item, at, skipped, &format!("{pointer}/{index}"), None));
+                (Json::Array(items.collect()), Known::Whole)
+            }
+            NodeKind::Map(entries) if entries.iter().all(|(key, _)| literal_key(key).is_some()) => {
+                let entries = entries.iter().filter_map(|(key, value)| {
+                    let key = literal_key(key)?;
+                    let escaped = key.replace('~', "~0").replace('/', "~1");
+                    let value = self.of_node(value, at, skipped, &format!("{pointer}/{escaped}"), None);
+                    Some((key.to_owned(), value))
+                });
+                (Json::Object(entries.collect()), Known::Whole)
+            }
+            _ => match self.checker.kind_of(node, self.scope) {
+                Some(kind) => (empty(kind), Known::Kind(kind)),
+                None => (Json::Null, Known::Nothing),
+            },
+        };
+        self.places.insert(pointer.to_owned(), (span, known));
+        json
+    }
+
     fn of_map(&mut self, map: &Map, pointer: &str) -> Json {
         let entries = map.entries.iter().map(|entry| {
             let name = entry.key.text.replace('~', "~0").replace('/', "~1");
@@ -89,20 +133,59 @@ impl Instance {
         });
         Json::Object(entries.collect())
     }
+}
 
-    /// Returns whether everything at `pointer` and below is known.
-    fn is_whole(&self, pointer: &str) -> bool {
-        let below = format!("{pointer}/");
-        self.places
-            .range(pointer.to_owned()..)
-            .take_while(|(at, _)| at.starts_with(pointer))
-            .filter(|(at, _)| *at == pointer || at.starts_with(&below))
-            .all(|(_, (_, known))| *known == Known::Whole)
+/// Returns whether everything at `pointer` and below is known.
+fn is_whole(places: &BTreeMap<String, (Span, Known)>, pointer: &str) -> bool {
+    let below = format!("{pointer}/");
+    places
+        .range(pointer.to_owned()..)
+        .take_while(|(at, _)| at.starts_with(pointer))
+        .filter(|(at, _)| *at == pointer || at.starts_with(&below))
+        .all(|(_, (_, known))| *known == Known::Whole)
+}
+
+fn literal_key(key: &Node) -> Option<&str> {
+    match &key.kind {
+        NodeKind::Literal(Data::Text(key)) => Some(key),
+        _ => None,
+    }
+}
+
+/// Returns a value of a kind that says nothing more.
+fn empty(kind: Kind) -> Json {
+    match kind {
+        Kind::Boolean => json!(false),
+        Kind::Number => json!(0),
+        Kind::Text => json!(""),
+        Kind::List => json!([]),
+        Kind::Map => json!({}),
+    }
+}
+
+/// Returns whether a value of a kind breaks a rule whatever it is.
+fn is_certain(kind: Kind, error: &ValidationErrorKind) -> bool {
+    let is_kind = |option: &Json| match option {
+        Json::Null => false,
+        Json::Bool(_) => kind == Kind::Boolean,
+        Json::Number(_) => kind == Kind::Number,
+        Json::String(_) => kind == Kind::Text,
+        Json::Array(_) => kind == Kind::List,
+        Json::Object(_) => kind == Kind::Map,
+    };
+    match error {
+        ValidationErrorKind::Type { .. } => true,
+        ValidationErrorKind::Enum { options } => options.as_array().is_some_and(|options| !options.iter().any(is_kind)),
+        ValidationErrorKind::Constant { expected_value } => !is_kind(expected_value),
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => context
+            .iter()
+            .all(|branch| branch.iter().any(|error| is_certain(kind, error.kind()))),
+        _ => false,
     }
 }
 
 /// Returns the properties that a value of a schema can have; none if it can have others too.
-pub(super) fn closed_properties(schema: &Json) -> Option<Vec<String>> {
+pub(crate) fn closed_properties(schema: &Json) -> Option<Vec<String>> {
     let open = match schema.get("additionalProperties") {
         None | Some(Json::Bool(false)) => false,
         Some(_) => true,
@@ -131,7 +214,13 @@ fn required(schema: &Json) -> Vec<&str> {
 
 impl<'a> Checker<'a> {
     /// Reports what is wrong with the parameters `written` of a call of `action`, whose name stands at `place`.
-    pub(super) fn check_params(&mut self, action: &ActionEntry, place: Span, written: Option<(Span, &Map)>) {
+    pub(super) fn check_params(
+        &mut self,
+        action: &ActionEntry,
+        place: Span,
+        written: Option<(Span, &Map)>,
+        scope: &Scope<'a>,
+    ) {
         if !action.params.is_object() || self.is_full() {
             return;
         }
@@ -154,7 +243,7 @@ impl<'a> Checker<'a> {
             self.report(explained(diagnostic, action));
         }
         if let Some((_, map)) = written {
-            self.check_values(action, place, map);
+            self.check_values(action, place, map, scope);
         }
     }
 
@@ -188,9 +277,14 @@ impl<'a> Checker<'a> {
         meant
     }
 
-    fn check_values(&mut self, action: &ActionEntry, place: Span, map: &Map) {
-        let mut instance = Instance::default();
+    fn check_values(&mut self, action: &ActionEntry, place: Span, map: &Map, scope: &Scope<'a>) {
+        let mut instance = Instance {
+            checker: self,
+            scope,
+            places: BTreeMap::new(),
+        };
         let json = instance.of_map(map, "");
+        let places = instance.places;
         let name = action.name();
         if !self.validators.contains_key(&name) {
             let built = jsonschema::options()
@@ -213,25 +307,36 @@ impl<'a> Checker<'a> {
         let mut found: Vec<Diagnostic> = Vec::new();
         for error in validator.iter_errors(&json) {
             let pointer = error.instance_path().as_str();
-            let Some((span, known)) = instance.places.get(pointer).copied() else {
+            let Some((span, known)) = places.get(pointer).copied() else {
                 // What is said about all parameters together has been said, or depends on what is unknown.
                 continue;
             };
-            let settled = match error.kind() {
-                // The kind of a text is known whatever it says; a list of unknown things is a list.
-                ValidationErrorKind::Type { .. } => known != Known::Nothing,
-                ValidationErrorKind::Required { .. } | ValidationErrorKind::AdditionalProperties { .. } => true,
-                _ => instance.is_whole(pointer),
+            let settled = match (known, error.kind()) {
+                (Known::Nothing, _) => false,
+                // The kind of a text is known whatever it says.
+                (Known::Kind(kind), error) => is_certain(kind, error),
+                // A list of unknown things is a list, and what a map has is known.
+                (
+                    Known::Whole,
+                    ValidationErrorKind::Type { .. }
+                    | ValidationErrorKind::Required { .. }
+                    | ValidationErrorKind::AdditionalProperties { .. },
+                ) => true,
+                (Known::Whole, _) => is_whole(&places, pointer),
             };
             // Several rules can be broken by one value; one is enough.
             if settled && !found.iter().any(|diagnostic| diagnostic.primary.span == span) {
+                let given = match known {
+                    Known::Kind(kind) => kind.phrase(),
+                    Known::Whole | Known::Nothing => given(error.instance()),
+                };
                 let message = format!(
                     "{}: {}",
                     parameter(pointer, &name),
-                    problem(error.kind(), error.instance())
+                    problem(error.kind(), error.instance(), given, known == Known::Whole)
                 );
                 let mut diagnostic = Diagnostic::error(Code::WrongValue, span, message).also(place, "this action");
-                if known == Known::Text {
+                if known == Known::Kind(Kind::Text) && span.of(self.source.text()).starts_with('"') {
                     diagnostic = diagnostic.help("a string gives a text; write `(…)` to keep the kind of the value");
                 }
                 found.push(explained(diagnostic, action));
@@ -269,7 +374,8 @@ fn parameter(pointer: &str, action: &str) -> String {
     format!("`{}` of `{action}`", path.join("."))
 }
 
-fn problem(kind: &ValidationErrorKind, instance: &Json) -> String {
+fn problem(kind: &ValidationErrorKind, instance: &Json, given: &str, is_known: bool) -> String {
+    let this = if is_known { shown(instance) } else { given.to_owned() };
     match kind {
         ValidationErrorKind::Type { kind } => {
             use jsonschema::error::TypeKind;
@@ -281,13 +387,13 @@ fn problem(kind: &ValidationErrorKind, instance: &Json) -> String {
                     .collect::<Vec<_>>()
                     .join(" or "),
             };
-            format!("takes {}, this is {}", phrase(&expected), given(instance))
+            format!("takes {}, this is {}", phrase(&expected), given)
         }
         ValidationErrorKind::Enum { options } => {
             let options = options.as_array().map_or_else(Vec::new, |options| {
                 options.iter().map(ToString::to_string).collect::<Vec<_>>()
             });
-            format!("takes one of {}, not {}", options.join(", "), shown(instance))
+            format!("takes one of {}, not {}", options.join(", "), this)
         }
         ValidationErrorKind::Required { property } => {
             format!("needs `{}`", property.as_str().unwrap_or_default())
@@ -296,11 +402,30 @@ fn problem(kind: &ValidationErrorKind, instance: &Json) -> String {
             let unexpected: Vec<String> = unexpected.iter().map(|name| format!("`{name}`")).collect();
             format!("has no {}", unexpected.join(", "))
         }
+        ValidationErrorKind::Constant { expected_value } => format!("is {expected_value}, not {this}"),
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context }
+            if !expected(context).is_empty() =>
+        {
+            format!("takes {}, this is {given}", expected(context).join(" or "))
+        }
         ValidationErrorKind::Minimum { limit } => format!("is at least {limit}, not {instance}"),
         ValidationErrorKind::Maximum { limit } => format!("is at most {limit}, not {instance}"),
         ValidationErrorKind::Pattern { pattern } => format!("must match `{pattern}`, {} does not", shown(instance)),
         other => format!("does not fit the schema (`{}`)", other.keyword()),
     }
+}
+
+/// Returns what the alternatives take, if each of them wants another kind.
+fn expected(context: &[Vec<jsonschema::ValidationError<'_>>]) -> Vec<String> {
+    let wanted = context.iter().map(|branch| {
+        branch.iter().find_map(|error| match error.kind() {
+            ValidationErrorKind::Type {
+                kind: jsonschema::error::TypeKind::Single(expected),
+            } => Some(phrase(&expected.to_string())),
+            _ => None,
+        })
+    });
+    wanted.collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
 fn phrase(kind: &str) -> String {

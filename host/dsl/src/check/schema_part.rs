@@ -22,10 +22,28 @@ const INVOLVED: &[&str] = &[
     "unevaluatedProperties",
 ];
 
-/// A part of the schema of what an action returns: one of several alternatives, each by its JSON pointer.
+/// Where a schema is kept.
+#[derive(Clone, Debug)]
+enum Whole {
+    /// With the action whose output it describes.
+    Action(Arc<ActionEntry>),
+    /// By itself: it was read from a file that the workflow names.
+    File(Arc<Json>),
+}
+
+impl Whole {
+    fn schema(&self) -> &Json {
+        match self {
+            Self::Action(entry) => &entry.output,
+            Self::File(schema) => schema,
+        }
+    }
+}
+
+/// A part of the schema of what a step returns: one of several alternatives, each by its JSON pointer.
 #[derive(Clone, Debug)]
 pub(super) struct SchemaPart {
-    action: Arc<ActionEntry>,
+    whole: Whole,
     /// None of them is a reference or null; there is at least one.
     alternatives: Vec<String>,
 }
@@ -42,23 +60,28 @@ impl SchemaPart {
     /// Returns what is known about the output of an action.
     pub(super) fn of_output(action: &Arc<ActionEntry>) -> Known {
         if action.output.is_object() {
-            Self::at(action, [String::new()])
+            Self::at(&Whole::Action(Arc::clone(action)), [String::new()])
         } else {
             Known::Anything
         }
     }
 
-    fn at(action: &Arc<ActionEntry>, pointers: impl IntoIterator<Item = String>) -> Known {
+    /// Returns what is known about an output that has this form.
+    pub(super) fn of_file(schema: &Arc<Json>) -> Known {
+        Self::at(&Whole::File(Arc::clone(schema)), [String::new()])
+    }
+
+    fn at(whole: &Whole, pointers: impl IntoIterator<Item = String>) -> Known {
         let mut alternatives = Vec::new();
         let mut steps = 0;
-        let whole = pointers
+        let is_whole = pointers
             .into_iter()
-            .all(|pointer| alternatives_of(&action.output, pointer, &mut alternatives, &mut steps));
-        if !whole || alternatives.is_empty() {
+            .all(|pointer| alternatives_of(whole.schema(), pointer, &mut alternatives, &mut steps));
+        if !is_whole || alternatives.is_empty() {
             return Known::Anything;
         }
         Known::Schema(Self {
-            action: Arc::clone(action),
+            whole: whole.clone(),
             alternatives,
         })
     }
@@ -66,7 +89,7 @@ impl SchemaPart {
     fn parts(&self) -> impl Iterator<Item = &Json> {
         self.alternatives
             .iter()
-            .filter_map(|pointer| self.action.output.pointer(pointer))
+            .filter_map(|pointer| self.whole.schema().pointer(pointer))
     }
 
     /// Returns the kind that every alternative has.
@@ -106,7 +129,7 @@ impl SchemaPart {
             }
         }
         match (here.is_empty(), others.is_empty(), kind) {
-            (false, _, _) => Selected::Known(Self::at(&self.action, here)),
+            (false, _, _) => Selected::Known(Self::at(&self.whole, here)),
             (true, true, Some(kind)) => Selected::NoMembers(kind),
             (true, _, _) => Selected::Missing(others.into_iter().collect()),
         }
@@ -120,7 +143,7 @@ impl SchemaPart {
             .zip(self.parts())
             .map(|(pointer, part)| element_of(pointer, part))
             .collect();
-        elements.map_or(Known::Anything, |elements| Self::at(&self.action, elements))
+        elements.map_or(Known::Anything, |elements| Self::at(&self.whole, elements))
     }
 }
 

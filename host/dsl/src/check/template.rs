@@ -123,6 +123,10 @@ impl<'a> Checker<'a> {
             || (scope.in_handler && IN_HANDLER.contains(&name))
             || (scope.in_cleanup && IN_CLEANUP.contains(&name));
         if known {
+            if let Some(diagnostic) = self.secret_variable(name, span) {
+                self.report(diagnostic);
+                return None;
+            }
             return Some(TemplatePart::Variable(name.to_owned()));
         }
         if !self.is_modern() {

@@ -209,11 +209,7 @@ impl Checker<'_> {
 
     /// Returns the only markers that the steps with this key can have.
     pub(super) fn markers_of(&self, key: &str) -> Option<&'static [&'static str]> {
-        let mut markers = self.steps.all(key).map(|fact| match &fact.node?.kind {
-            StepKind::Gate(gate) if gate.gate_kind.text != "quality_gate" => Some(OF_GATE),
-            StepKind::Wait(_) => Some(OF_WAIT),
-            _ => None,
-        });
+        let mut markers = self.steps.all(key).map(markers_of);
         let first = markers.next()??;
         markers.all(|markers| markers == Some(first)).then_some(first)
     }
@@ -228,14 +224,13 @@ impl Checker<'_> {
         };
         let text = || Known::Kind(Kind::Text);
         match &node.kind {
-            StepKind::Call(call) => {
-                // A schema of the call's own says more than that of the action.
-                let attributes = call.attributes.as_ref().map_or(&[][..], |list| &list.entries);
-                let action = fact.action.as_deref().map(|name| self.catalog.action(name));
-                match action {
-                    Some(Lookup::Found(entry)) if find_attribute(attributes, "output").is_none() => {
-                        SchemaPart::of_output(&entry)
-                    }
+            StepKind::Call(_) => {
+                // A schema that the workflow names says more than that of the action.
+                if let Some(named) = self.named_form(fact) {
+                    return named.map_or(Known::Anything, |form| SchemaPart::of_file(&form));
+                }
+                match fact.action.as_deref().map(|name| self.catalog.action(name)) {
+                    Some(Lookup::Found(entry)) => SchemaPart::of_output(&entry),
                     _ => Known::Anything,
                 }
             }
@@ -272,6 +267,15 @@ const STATUSES: [StepStatus; 4] = [
     StepStatus::Skipped,
     StepStatus::Cancelled,
 ];
+
+/// Returns the only markers that a step can have, whatever a plugin does.
+pub(super) fn markers_of(fact: &Fact<'_>) -> Option<&'static [&'static str]> {
+    match &fact.node?.kind {
+        StepKind::Gate(gate) if gate.gate_kind.text != "quality_gate" => Some(OF_GATE),
+        StepKind::Wait(_) => Some(OF_WAIT),
+        _ => None,
+    }
+}
 
 /// Returns what is known about `error` and `steps.X.error`.
 fn known_error() -> Known {

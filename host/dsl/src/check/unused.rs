@@ -1,11 +1,12 @@
 //! Which variables and inputs a workflow has for nobody.
 
 use super::Checker;
-use crate::ast::{CallTarget, File, ItemKind, Map, NodeKind};
+use crate::ast::{CallTarget, File, ItemKind, Map, NodeKind, ValueKind};
 use crate::attributes::each_node;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use cofferdam_engine::expr::Reference;
+use cofferdam_engine::expr::{NodeKind as NodeKindOfExpression, Reference};
+use cofferdam_engine::{Data, Expression};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -58,6 +59,24 @@ impl<'a> Checker<'a> {
                 self.report(diagnostic.help(format!(
                     "read it as `vars.{name}`, give it back with `outputs {{ {name} = (vars.{name}) }}`, or remove it"
                 )));
+            }
+        }
+    }
+
+    /// Reports what a workflow gives back and never has.
+    pub(super) fn always_null(&mut self, map: &'a Map) {
+        for entry in &map.entries {
+            let is_null = match &entry.value.kind {
+                ValueKind::Path(path) => path.single() == Some("null"),
+                ValueKind::Expression(fragment) => Expression::parse(fragment.code.trim()).is_ok_and(|expression| {
+                    matches!(expression.tree().kind, NodeKindOfExpression::Literal(Data::Null))
+                }),
+                _ => false,
+            };
+            if is_null {
+                let message = format!("the output `{}` is always null", entry.key.text);
+                let diagnostic = Diagnostic::note_only(Code::AlwaysNull, entry.value.span, message);
+                self.report(diagnostic.help("give back what a step or a variable has, or remove it"));
             }
         }
     }

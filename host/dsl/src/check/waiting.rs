@@ -47,7 +47,8 @@ impl<'a> Checker<'a> {
             None => None,
         };
         let mut source = |key: &str| value(attributes, key).map(|written| self.value(written, scope));
-        let (show, data, options) = (source("show"), source("data"), source("options"));
+        let (show, data) = (source("show"), source("data"));
+        let options = value(attributes, "options").map(|written| self.options_value(written, scope));
         let prompt = value(attributes, "prompt").map(|written| self.text_value(written, scope));
         let gate = plan::Gate {
             kind: gate.gate_kind.text.clone(),

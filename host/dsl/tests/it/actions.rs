@@ -1,6 +1,6 @@
 //! The actions that the workflows of these tests call.
 
-use cofferdam_dsl::{ActionEntry, Actions};
+use cofferdam_dsl::{ActionEntry, Actions, Catalog as _, Lookup};
 use cofferdam_engine::Digest;
 use serde_json::{Value, json};
 
@@ -187,4 +187,16 @@ fn action(name: &str, params: &[(&str, Value)], required: &[&str], output: &[&st
         },
         ..ActionEntry::new(plugin, action, Digest::of(plugin.as_bytes()))
     }
+}
+
+/// Returns what a catalog has, for another one.
+pub(crate) fn entries(actions: &Actions) -> Vec<ActionEntry> {
+    let found = actions
+        .names()
+        .into_iter()
+        .filter_map(|name| match actions.action(&name) {
+            Lookup::Found(entry) => Some((*entry).clone()),
+            Lookup::Fallback(_) | Lookup::Ambiguous(_) | Lookup::Unknown { .. } => None,
+        });
+    found.collect()
 }

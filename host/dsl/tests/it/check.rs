@@ -2,7 +2,7 @@
 
 use crate::actions::actions;
 use crate::samples::SAMPLES;
-use cofferdam_dsl::{Code, Compiled, Diagnostic, Options, Severity, compile};
+use cofferdam_dsl::{Actions, Code, Compiled, Diagnostic, Options, Severity, compile};
 use std::fmt::Write as _;
 
 /// Returns everything that a finding says, with lines and columns.
@@ -31,6 +31,18 @@ pub(crate) fn shown(compiled: &Compiled, found: &Diagnostic) -> String {
         .secondary
         .iter()
         .for_each(|label| line(&at(label.span), &label.text));
+    for place in &found.elsewhere {
+        let start = place.source.position(place.label.span.start);
+        let written = place.label.span.of(place.source.text());
+        let at = format!(
+            "{}:{}:{} `{}`",
+            place.source.name(),
+            start.line,
+            start.column,
+            written.lines().next().unwrap_or("")
+        );
+        line(&at, &place.label.text);
+    }
     found.notes.iter().for_each(|note| line("note", note));
     found.help.iter().for_each(|help| line("help", help));
     if let Some((span, replacement)) = &found.suggestion {
@@ -53,10 +65,15 @@ fn unmarked(text: &str) -> (String, (usize, usize)) {
 
 /// Compiles each text, holds its only finding against the mark, and returns what it says.
 pub(crate) fn findings(cases: &[&str]) -> String {
+    findings_in(&actions(), cases)
+}
+
+/// As [`findings`], with other actions and the project that they know.
+pub(crate) fn findings_in(catalog: &Actions, cases: &[&str]) -> String {
     let mut out = String::new();
     for case in cases {
         let (text, (start, end)) = unmarked(case);
-        let compiled = compiled(&text);
+        let compiled = compile(&text, "w.wf", catalog, &Options::default());
         // That a construct does not run yet is no finding about how it is written.
         let is_later = |found: &&Diagnostic| found.code == Code::NotCarriedOut && found.severity == Severity::Note;
         let mut about_text: Vec<&Diagnostic> = compiled.diagnostics.iter().collect();
@@ -96,7 +113,7 @@ fn conditions_and_expressions_ask_for_steps_that_can_have_run() {
 fn what_can_have_run_is_not_refused() {
     for text in [
         "do { max_iterations = 3  if b.done { fail \"x\" }  call b { use = test.fail } } while b.more",
-        "call a { use = test.fail } while a.more { max_iterations = 3  if b.done { fail \"x\" }  call b { use = test.fail } }",
+        "call a { use = test.fail } while a.more { max_iterations = 3  if b.done { fail \"x\" }  call b { use = test.fail }  call a { use = test.fail } }",
         "while (!steps.b.output.done) { max_iterations = 3  call b { use = test.fail } }",
         "parallel p { call c { use = test.fail needs = [b] if = a.ok } call b { use = test.fail needs = [a] } call a { use = test.fail } } if p.ok { fail \"x\" }",
         "call a { use = test.fail on_fail { fail \"{{error.message}} {{steps.a.error.class}} {{failed_step}}\" } }",
@@ -290,7 +307,7 @@ fn policies_and_limits_make_sense() {
         "workflow w edition 1 { call test.fail { timeout = ⟦\"99999999999999999999d\"⟧ } }",
         "workflow w edition 1 { call a { use = test.fail } ⟦while⟧ a.more { call b { use = test.fail } } }",
         "workflow w edition 1 { ⟦do⟧ { call b { use = test.fail } } while b.more }",
-        "workflow w edition 1 { call a { use = test.fail } while a.more { max_iterations = 3 stuck_after = ⟦0⟧ call b { use = test.fail } } }",
+        "workflow w edition 1 { call a { use = test.fail } while a.more { max_iterations = 3 stuck_after = ⟦0⟧ call a { use = test.fail } } }",
         "workflow w edition 1 { call a { use = test.fail } while a.more { max_iterations = ⟦-1⟧ call b { use = test.fail } } }",
     ]));
 }

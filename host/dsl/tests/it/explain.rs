@@ -1,8 +1,8 @@
 //! The pages about codes: their examples show what they say.
 
-use crate::actions::actions;
+use crate::project::{catalog, catalog_with, files as project_files};
 use crate::workflows::Texts;
-use cofferdam_dsl::{ActionEntry, Actions, Code, Compiled, Library, Options, Source, compile, explain};
+use cofferdam_dsl::{ActionEntry, Actions, Code, Compiled, FileKind, Library, Options, Source, compile, explain};
 use cofferdam_engine::Digest;
 use std::collections::BTreeSet;
 
@@ -59,7 +59,10 @@ fn files(example: &str) -> Option<Vec<(&str, &str)>> {
 /// Returns what is found in an example of the page about `code`.
 fn found(code: Code, example: &str) -> Vec<Code> {
     // The examples of one page are not workflows but schemas of a plugin.
-    let (text, actions) = if code == Code::BadSchema {
+    let (text, actions) = if matches!(code, Code::BadSchemaFile | Code::BadMarker) {
+        let files = project_files().with_file(FileKind::Schema, "own", example);
+        (file("call reviewer { output = own }"), catalog_with(files))
+    } else if code == Code::BadSchema {
         let entry = ActionEntry {
             params: serde_json::from_str(example).expect("a schema is JSON"),
             ..ActionEntry::new("own", "read", Digest::of(b"own"))
@@ -69,15 +72,15 @@ fn found(code: Code, example: &str) -> Vec<Code> {
         let (name, text) = files.last().expect("a file");
         assert_eq!(*name, "audit", "the last file is the one that is checked");
         let library = Library::new(Texts::of(files.iter().copied()));
-        ((*text).to_owned(), actions().with_workflows(library))
+        ((*text).to_owned(), catalog().with_workflows(library))
     } else {
-        (file(example), actions())
+        (file(example), catalog())
     };
     match Source::from_bytes("audit.wf", &written_out(&text)) {
         Err(refused) => vec![refused.code],
         Ok(source) => {
             let options = Options {
-                strict: code == Code::UnusedInput,
+                strict: matches!(code, Code::UnusedInput | Code::NoDeadline),
                 targets: ["worktree", "pull-request"].map(str::to_owned).to_vec(),
                 ..Options::default()
             };

@@ -167,7 +167,7 @@ const MISTAKES: &[Mistake] = &[
     ),
     (
         "a comparison after `do`",
-        "  do {\n    max_iterations = 3\n    call test.fail\n>  } while steps.list.attempts > 3",
+        "  do {\n    max_iterations = 3\n    call list { use = fs.list  params { root = \".\" } }\n>  } while steps.list.attempts > 3",
     ),
     // Brackets and signs that are missing or others.
     (

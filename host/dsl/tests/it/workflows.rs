@@ -431,7 +431,7 @@ fn a_secret_input_takes_a_name() {
         &[
             (
                 "w",
-                "workflow w edition 1 { call workflow child { inputs { token = ⟦(secrets.crm)⟧ } } }"
+                "workflow w edition 1 { call workflow child { inputs { token = (⟦secrets.crm⟧) } } }"
             ),
             child
         ],

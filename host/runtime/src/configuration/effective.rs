@@ -45,6 +45,21 @@ impl Configuration {
         self.call_levels.0
     }
 
+    /// Returns where prompt snippets are looked for, `NAME.md`. They need not exist.
+    pub fn snippet_directories(&self) -> impl Iterator<Item = &Path> {
+        self.snippets.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// Returns where the schemas of outputs are looked for, `NAME.yaml`. They need not exist.
+    pub fn schema_directories(&self) -> impl Iterator<Item = &Path> {
+        self.schemas.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// Returns the kinds of gates that somebody decides, beside those that the language knows.
+    pub fn gate_kinds(&self) -> impl Iterator<Item = &str> {
+        self.gates.keys().map(String::as_str)
+    }
+
     /// Returns where plugins are looked for; a later directory wins over an earlier. They need not exist.
     pub fn plugin_directories(&self) -> impl Iterator<Item = &Path> {
         self.plugin_directories.iter().map(|(path, _)| path.as_path())

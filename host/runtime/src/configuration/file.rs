@@ -1,6 +1,7 @@
 //! What does `cofferdam.toml` say, section by section?
 
 use super::document::{Document, Placed, get, integer, printable};
+use super::gates;
 use super::grants::{AllowedDirectory, Frame};
 use super::names::{self, Names};
 use super::paths;
@@ -63,6 +64,9 @@ pub struct Configuration {
     pub(super) agents: Vec<(PathBuf, Source)>,
     pub(super) targets: (Vec<String>, Source),
     pub(super) call_levels: (usize, Source),
+    pub(super) snippets: Vec<(PathBuf, Source)>,
+    pub(super) schemas: Vec<(PathBuf, Source)>,
+    pub(super) gates: BTreeMap<String, Source>,
     pub(super) state: (PathBuf, Source),
     pub(super) durability: (Durability, Source),
     pub(super) attempts: (usize, Source),
@@ -108,6 +112,9 @@ impl Configuration {
             if let Some(table) = document.table(&root, "actions") {
                 configuration.names = names::names(&mut document, table);
             }
+            if let Some(table) = document.table(&root, "gates") {
+                configuration.gates = gates::gates(&mut document, table);
+            }
             configuration.variables_section(&mut document, &root);
         }
         configuration.apply(overrides, &mut document);
@@ -142,6 +149,9 @@ impl Configuration {
             agents: vec![(root.join("agents"), Source::BuiltIn)],
             targets: (Vec::new(), Source::BuiltIn),
             call_levels: (DEFAULT_CALL_LEVELS, Source::BuiltIn),
+            snippets: vec![(root.join("snippets"), Source::BuiltIn)],
+            schemas: vec![(root.join("schemas"), Source::BuiltIn)],
+            gates: BTreeMap::new(),
             state: (root.join(DEFAULT_STATE), Source::BuiltIn),
             durability: (Durability::default(), Source::BuiltIn),
             attempts: (DEFAULT_ATTEMPTS, Source::BuiltIn),
@@ -165,6 +175,7 @@ impl Configuration {
             "registry",
             "plugins",
             "actions",
+            "gates",
             "variables",
         ];
         document.check_keys("", "", root, KNOWN);
@@ -199,7 +210,15 @@ impl Configuration {
             "project",
             "project",
             table,
-            &["name", "workflows", "agents", "targets", "call_levels"],
+            &[
+                "name",
+                "workflows",
+                "agents",
+                "snippets",
+                "schemas",
+                "targets",
+                "call_levels",
+            ],
         );
         if let Some(name) = document.text(table, "name") {
             self.name = (printable(&name.value), document.source(&name.span));
@@ -209,6 +228,12 @@ impl Configuration {
         }
         if let Some(agents) = document.texts(table, "agents") {
             self.agents = self.paths(document, agents);
+        }
+        if let Some(snippets) = document.texts(table, "snippets") {
+            self.snippets = self.paths(document, snippets);
+        }
+        if let Some(schemas) = document.texts(table, "schemas") {
+            self.schemas = self.paths(document, schemas);
         }
         if let Some(targets) = document.texts(table, "targets") {
             let source = get(table, "targets").map_or(Source::BuiltIn, |value| document.source(&value.span()));

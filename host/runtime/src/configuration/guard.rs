@@ -118,6 +118,13 @@ impl Configuration {
                 .iter()
                 .map(|(path, _)| (path.clone(), "an agents directory")),
         );
+        let others = [
+            (&self.snippets, "a snippets directory"),
+            (&self.schemas, "a schemas directory"),
+        ];
+        for (directories, what) in others {
+            guarded.extend(directories.iter().map(|(path, _)| (path.clone(), what)));
+        }
         guarded.extend(self.hidden().into_iter().map(|path| (path, "the state")));
         guarded.iter().find_map(|(guarded, what)| {
             // What may come to lie there counts too, but not every directory has a repository in it.

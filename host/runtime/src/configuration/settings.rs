@@ -35,6 +35,8 @@ impl Configuration {
         settings.push(plain("project", "name", quoted(name), source.clone()));
         settings.push(self.directories("project", "workflows", &self.workflows));
         settings.push(self.directories("project", "agents", &self.agents));
+        settings.push(self.directories("project", "snippets", &self.snippets));
+        settings.push(self.directories("project", "schemas", &self.schemas));
         let (targets, source) = &self.targets;
         let targets: Vec<String> = targets.iter().map(|target| quoted(target)).collect();
         settings.push(plain(
@@ -95,6 +97,9 @@ impl Configuration {
         for (name, alias) in &self.names.aliases {
             let value = format!("{{ {} = {} }}", quoted(name), quoted(&alias.action));
             settings.push(plain("actions", "alias", value, alias.source.clone()));
+        }
+        for (kind, source) in &self.gates {
+            settings.push(plain("gates", kind, quoted("human"), source.clone()));
         }
         for (name, (value, source)) in &self.variables {
             settings.push(plain("variables", name, value.to_json(), source.clone()));

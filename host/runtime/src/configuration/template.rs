@@ -57,6 +57,10 @@ dirs = [{ guest = "/out", host = "out", access = "write", create = true }]
 # dirs    = [{ guest = "/src", host = "data", access = "read" }]
 # limits  = { wall = "2m", memory = "64 MiB" }
 
+# Kinds of gates that people decide, beside human_review and human_approval.
+# [gates]
+# pr_checks = "human"
+
 # Further names for actions. `fallback` takes a name that no action has, if agents/NAME.md is there.
 # [actions]
 # alias    = { notify = "http.request", "csv.parse" = "json.parse-csv" }

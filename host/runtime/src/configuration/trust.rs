@@ -142,6 +142,8 @@ impl Configuration {
             ("loads plugins from", &self.plugin_directories),
             ("takes workflows from", &self.workflows),
             ("takes agents from", &self.agents),
+            ("takes snippets from", &self.snippets),
+            ("takes schemas from", &self.schemas),
         ];
         for (verb, directories) in places {
             for (path, source) in directories {

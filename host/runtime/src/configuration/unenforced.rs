@@ -2,7 +2,6 @@
 
 /// Sections as a whole, with what they will do.
 const SECTIONS: &[(&str, &str)] = &[
-    ("gates", "who decides gates"),
     ("secrets", "secrets"),
     ("identities", "identities"),
     ("scripts", "scripts"),
@@ -15,7 +14,7 @@ const SECTIONS: &[(&str, &str)] = &[
 
 /// Keys of sections that exist, with the section as its path without the names of plugins.
 const KEYS: &[(&str, &[&str])] = &[
-    ("project", &["snippets", "schemas", "scripts", "env_prefix"]),
+    ("project", &["scripts", "env_prefix"]),
     ("state", &["url_env", "retain"]),
     ("host", &["runs", "shutdown_grace", "cancel_grace"]),
     (

@@ -107,7 +107,7 @@ cofferdam.toml:12:1: `network` is understood but not granted in this release (CF
 cofferdam.toml:13:19: `out` is no guest path: it must start with `/`, and hold neither `..` nor `//` (CF0633)
 cofferdam.toml:14:2: `[secrets]` is understood but not enforced in this release: secrets will come (CF0632)
 cofferdam.toml:16:2: this file has no key `sever` (CF0631)
-  = help: known here: config, project, state, host, limits, registry, plugins, actions, variables"#;
+  = help: known here: config, project, state, host, limits, registry, plugins, actions, gates, variables"#;
     assert_eq!(refused(text), expected);
 }
 
@@ -141,7 +141,7 @@ fn every_planned_key_has_a_message_of_its_own() {
         ("limits", "component = \"64 MiB\""),
         ("registry", "trust = \"lock\""),
         ("plugins.jira", "digest = \"sha256:00\""),
-        ("project", "snippets = [\"snippets\"]"),
+        ("project", "scripts = [\".\"]"),
         ("state", "retain = { completed = \"30d\" }"),
     ] {
         let name = key.split(' ').next().unwrap();
