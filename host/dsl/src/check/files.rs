@@ -11,7 +11,7 @@ use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::output_schema::OutputSchema;
 use crate::source::{Source, Span};
-use crate::surroundings::{FileKind, FoundFile};
+use crate::surroundings::{FileKind, FoundFile, Surroundings};
 use crate::yaml;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,16 +72,13 @@ impl<'a> Checker<'a> {
         }
         self.snippets(attributes);
         self.identity(attributes);
-        match &node.kind {
-            NodeKind::Call(call) => {
-                let own = value(attributes, "output").and_then(word).map(|(name, _)| name);
-                let schema = own.or_else(|| inherited.map(str::to_owned));
-                if let Some(schema) = schema.filter(|_| !matches!(call.target, CallTarget::Workflow(_))) {
-                    self.files.schema_of.insert(node.span.start, schema);
-                }
-                self.agent_of(&call.target, attributes);
+        if let NodeKind::Call(call) = &node.kind {
+            let own = value(attributes, "output").and_then(word).map(|(name, _)| name);
+            let schema = own.or_else(|| inherited.map(str::to_owned));
+            if let Some(schema) = schema.filter(|_| !matches!(call.target, CallTarget::Workflow(_))) {
+                self.files.schema_of.insert(node.span.start, schema);
             }
-            _ => {}
+            self.agent_of(&call.target, attributes);
         }
         for block in node.blocks() {
             self.files_of_block(block, inherited);
@@ -202,7 +199,7 @@ impl<'a> Checker<'a> {
         let Some((name, place)) = value(attributes, "as").and_then(word) else {
             return;
         };
-        let Some(known) = self.catalog.surroundings().and_then(|project| project.identities()) else {
+        let Some(known) = self.catalog.surroundings().and_then(Surroundings::identities) else {
             return;
         };
         if known.contains(&name) {

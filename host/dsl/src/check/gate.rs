@@ -9,6 +9,7 @@ use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::literal::NumberValue;
 use crate::source::Span;
+use crate::surroundings::Surroundings;
 use cofferdam_engine::Expression;
 use cofferdam_engine::expr::ValueSource;
 use std::collections::BTreeSet;
@@ -62,7 +63,7 @@ impl<'a> Checker<'a> {
 
     fn gate_kind(&mut self, kind: &Word) {
         let name = kind.text.as_str();
-        let Some(configured) = self.catalog.surroundings().and_then(|project| project.gate_kinds()) else {
+        let Some(configured) = self.catalog.surroundings().and_then(Surroundings::gate_kinds) else {
             return;
         };
         if OWN_KINDS.contains(&name) || configured.contains(name) || name.is_empty() {

@@ -25,7 +25,7 @@ fn markers_of_gates_and_waits_are_known() {
     holds("gate human_approval publish { prompt = \"p\" } if publish.approved { fail \"x\" }");
     holds("wait d { for = 1s } unless d.timed_out { fail \"x\" }");
     holds(
-        "gate quality_gate q { source = a threshold = 3 } if q.anything { fail \"x\" }"
+        "call a { use = test.fail } gate quality_gate q { source = a threshold = 3 } if q.anything { fail \"x\" }"
             .replace("q {", "{")
             .replace("q.", "quality_gate.")
             .as_str(),
