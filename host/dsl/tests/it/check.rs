@@ -415,7 +415,16 @@ fn variables_of_the_host_are_known() {
 fn the_samples_check() {
     let mut out = String::new();
     for (name, text) in SAMPLES {
-        let compiled = compile(text, &format!("{name}.wf"), &actions(), &Options::default());
+        // Names of agents go to the fallback action.
+        let agents = [
+            "review-security",
+            "review-performance",
+            "review-tests",
+            "review-aggregator",
+            "address-reviews",
+        ];
+        let actions = actions().with_fallback("agent.chat", agents.map(str::to_owned));
+        let compiled = compile(text, &format!("{name}.wf"), &actions, &Options::default());
         let _ = writeln!(
             out,
             "{name}: {}",
