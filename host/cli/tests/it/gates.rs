@@ -193,3 +193,26 @@ fn a_run_waits_for_what_it_is_told() {
     ];
     assert_snapshot!("told", project.transcript(&signal));
 }
+
+#[test]
+fn whoever_sits_at_the_terminal_is_asked() {
+    let project = project();
+    let seen = crate::run::typing(&project, &[], "run release.wf", "x\ns\na\n9\n1\nmention it\n");
+    for expected in [
+        "Publish one",
+        "[a]pprove",
+        "a, r, s or l",
+        "numbers from 1 to 2",
+        "Feedback for the next step",
+        "published: mention it",
+    ] {
+        assert!(seen.contains(expected), "{expected}: {seen}");
+    }
+    // Whoever leaves the gate waiting is told how to decide it later.
+    let binary = project
+        .command(&["run", "release.wf", "--plain"])
+        .output()
+        .expect("it runs");
+    assert_eq!(binary.status.code(), Some(6));
+    assert!(String::from_utf8_lossy(&binary.stderr).contains("needs a decision"));
+}

@@ -63,6 +63,11 @@ fn without_signs_the_tree_is_plain() {
 
 /// Runs a command of the binary on a terminal of its own, and returns what the terminal was sent.
 fn on_a_terminal(project: &Project, variables: &[(&str, &str)], arguments: &str) -> String {
+    typing(project, variables, arguments, "")
+}
+
+/// Does the same while somebody types `keys`.
+pub(crate) fn typing(project: &Project, variables: &[(&str, &str)], arguments: &str, keys: &str) -> String {
     let binary = assert_cmd::cargo::cargo_bin!("cofferdam");
     let line = format!("{} {arguments}", binary.display());
     let mut command = project.command(&[]);
@@ -78,8 +83,18 @@ fn on_a_terminal(project: &Project, variables: &[(&str, &str)], arguments: &str)
         .envs(environment)
         .env("TERM", "xterm-256color")
         .envs(variables.iter().copied())
-        .stdin(std::process::Stdio::null());
-    let output = command.output().expect("`script` of util-linux");
+        .stdin(if keys.is_empty() {
+            std::process::Stdio::null()
+        } else {
+            std::process::Stdio::piped()
+        })
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("`script` of util-linux");
+    if let Some(mut stdin) = child.stdin.take() {
+        std::io::Write::write_all(&mut stdin, keys.as_bytes()).expect("it reads");
+    }
+    let output = child.wait_with_output().expect("it ends");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -327,7 +327,13 @@ fn condition_in_text(text: &Text) -> Test {
     let old_form = parts.len() <= 3 && parts.iter().all(name);
     let delimiter = if text.form == TextForm::Block { 3 } else { 1 };
     let start = text.span.start as usize + delimiter;
-    let end = (text.span.end as usize).saturating_sub(delimiter).max(start);
+    // A text that is never closed ends with the file, not before a delimiter.
+    let closing = if text.span.range().len() >= text.written.len() + 2 * delimiter {
+        delimiter
+    } else {
+        0
+    };
+    let end = (text.span.end as usize).saturating_sub(closing).max(start);
     if old_form && !(CONDITION_ROOTS.contains(&parts[0]) && parts.len() > 1) {
         let mut at = start;
         let segments = parts.iter().map(|part| {
@@ -343,5 +349,10 @@ fn condition_in_text(text: &Text) -> Test {
             span: Span::new(start, end),
         });
     }
-    Test::Expression(Fragment::verbatim(&text.plain, Span::new(start, end)))
+    let span = Span::new(start, end);
+    Test::Expression(if text.plain == text.written {
+        Fragment::verbatim(&text.plain, span)
+    } else {
+        Fragment::escaped(&text.plain, span)
+    })
 }
