@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// Returns the plan of a workflow.
 ///
 /// # Errors
-/// Never for what [`crate::check()`] returns; the rules of plans are checked all the same.
+/// Never for what `crate::check` returns; the rules of plans are checked all the same.
 pub fn lower(resolved: Resolved) -> Result<Plan, InvalidPlan> {
     let mut lowering = Lowering::default();
     let mut names = Names::default();
