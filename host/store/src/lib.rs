@@ -24,7 +24,7 @@ pub use contradiction::contradiction;
 pub use error::{ClaimError, FindError, PostError, StoreError};
 pub use inbox::{Inbox, MAX_REQUEST_BYTES, NewMessage, Posted, needs_all_answered};
 pub use lease::{Lease, LeaseTerms};
-pub use log::{Beginning, Pending, RunLog, Within};
+pub use log::{AtWork, Beginning, Pending, RunLog, Within};
 pub use log_line::{LogLevel, LogLine, LogLines, MAX_BYTES_PER_SECOND, MAX_LINES_PER_DELIVERY};
 pub use record::{Claim, Definition, HostId, NewRun, Owner, RunFilter, RunSummary};
 pub use reference::Reference;

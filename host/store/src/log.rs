@@ -11,6 +11,7 @@ use crate::stream::{Cursor, StreamError, Streamed};
 use crate::ticket::{Position, Ticket};
 use crate::urgency::Urgency;
 use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Timestamp, Verdict, Writer};
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +19,20 @@ use tokio::sync::{Notify, watch};
 
 /// An answer that is on its way. It makes progress on threads of the log and needs no particular runtime.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What tells others that a host is at work, while it is kept.
+#[derive(Debug)]
+pub struct AtWork {
+    // Kept for what its drop does.
+    _sign: Box<dyn fmt::Debug + Send + Sync>,
+}
+
+impl AtWork {
+    /// Returns what tells it until `sign` is dropped.
+    pub fn with(sign: impl fmt::Debug + Send + Sync + 'static) -> Self {
+        Self { _sign: Box::new(sign) }
+    }
+}
 
 /// Keeps runs and their events, and decides which host may add to them.
 ///
@@ -65,6 +80,12 @@ pub trait RunLog: Send + Sync {
 
     /// Returns the exact time at which the next run that nobody drives is due; none while none waits for a time.
     fn next_wake(&self) -> Pending<Result<Option<Timestamp>, StoreError>>;
+
+    /// Tells other processes, until what is returned is dropped, that this host takes on whatever run can go on.
+    fn at_work(&self) -> Result<AtWork, StoreError>;
+
+    /// Returns whether some host takes on whatever run can go on. In doubt it does.
+    fn is_anybody_at_work(&self) -> bool;
 
     /// Puts `message` into the inbox of its run; it is durable when its number is returned.
     ///

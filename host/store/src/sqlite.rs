@@ -26,7 +26,7 @@ mod writer;
 use crate::error::{ClaimError, FindError, PostError, StoreError};
 use crate::inbox::{Inbox, NewMessage, Posted};
 use crate::lease::{Lease, LeaseTerms};
-use crate::log::{Pending, RunLog};
+use crate::log::{AtWork, Pending, RunLog};
 use crate::log_line::{LogLine, LogLines};
 use crate::record::{Claim, Definition, HostId, NewRun, RunFilter, RunSummary};
 use crate::runnable::Runnable;
@@ -330,6 +330,14 @@ impl RunLog for SqliteLog {
 
     fn next_wake(&self) -> Pending<Result<Option<Timestamp>, StoreError>> {
         self.ask(Archive::next_wake)
+    }
+
+    fn at_work(&self) -> Result<AtWork, StoreError> {
+        self.archive.liveness.put_up_sign().map(AtWork::with)
+    }
+
+    fn is_anybody_at_work(&self) -> bool {
+        self.archive.liveness.is_sign_up()
     }
 
     fn post(&self, message: NewMessage) -> Pending<Result<MessageId, PostError>> {

@@ -5,7 +5,7 @@ use cofferdam_engine::{
     Verdict, Version,
 };
 use cofferdam_store::{
-    Claim, ClaimError, Cursor, Definition, Fate, FindError, HostId, Inbox, Lease, LogLine, LogLines,
+    AtWork, Claim, ClaimError, Cursor, Definition, Fate, FindError, HostId, Inbox, Lease, LogLine, LogLines,
     MAX_LINES_PER_DELIVERY, MAX_REQUEST_BYTES, NewMessage, NewRun, Owner, Pending, Position, PostError, Posted, Reason,
     Reference, RunFilter, RunLog, RunSummary, Runnable, Settler, Statistics, StoreError, StreamError, Streamed, Ticket,
     contradiction, needs_all_answered,
@@ -41,6 +41,8 @@ struct Shared {
     inbox: Vec<Letter>,
     /// What is notified of a new message, for each host.
     arrivals: Vec<Weak<Notify>>,
+    /// Shared by the hosts that are at work.
+    sign: Arc<()>,
 }
 
 #[derive(Debug)]
@@ -622,6 +624,14 @@ impl RunLog for MemoryLog {
     fn next_wake(&self) -> Pending<Result<Option<Timestamp>, StoreError>> {
         let shared = lock(&self.shared);
         ready(Ok(shared.runs.values().filter_map(Stored::due_at).min()))
+    }
+
+    fn at_work(&self) -> Result<AtWork, StoreError> {
+        Ok(AtWork::with(Arc::clone(&lock(&self.shared).sign)))
+    }
+
+    fn is_anybody_at_work(&self) -> bool {
+        Arc::strong_count(&lock(&self.shared).sign) > 1
     }
 
     fn post(&self, message: NewMessage) -> Pending<Result<MessageId, PostError>> {

@@ -22,8 +22,8 @@ use tokio::time::Instant;
 const LOOK: Duration = Duration::from_millis(20);
 /// How long an answer of another process is waited for; it is given all the same.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a host that is at work has to claim a run before this process does.
-const OTHERS: Duration = Duration::from_millis(60);
+/// How long a host that is at work has to claim a run before this process does: it may have its hands full.
+const OTHERS: Duration = Duration::from_secs(5);
 /// How long what is told with a signal may be.
 const MAX_DATA: usize = 1 << 20;
 
@@ -174,7 +174,7 @@ impl Asker<'_> {
                 return self.say(&verdict).map(|()| Exit::Done);
             }
             let summary = self.summary().await?;
-            let is_left = asked_at.elapsed() >= OTHERS;
+            let is_left = asked_at.elapsed() >= OTHERS || !self.log.is_anybody_at_work();
             if !is_driven(&summary) && self.asked.detach && !self.ends_here() {
                 if is_left {
                     return Ok(self.leave());

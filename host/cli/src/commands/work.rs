@@ -11,7 +11,7 @@ use crate::tree::day_and_time;
 use crate::watch::Watcher;
 use cofferdam_engine::{RunId, Timestamp};
 use cofferdam_runtime::{Controller, DEFAULT_GRACE, DriveError, Driven, Host, now};
-use cofferdam_store::{ClaimError, RunLog};
+use cofferdam_store::{AtWork, ClaimError, RunLog};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,8 @@ pub(crate) async fn work(station: &Station, manner: &Manner, arguments: &Work, g
     if !manner.json {
         say("at work on the runs of this project; ctrl-c stops");
     }
-    shift.last(arguments.until_idle).await
+    let sign = shift.log.at_work().map_err(internal)?;
+    shift.last(arguments.until_idle, sign).await
 }
 
 /// How one run ended, or did not.
@@ -62,7 +63,9 @@ struct Shift<'a> {
 }
 
 impl Shift<'_> {
-    async fn last(&mut self, until_idle: bool) -> Outcome {
+    /// Works until it is told to stop, or has nothing to do if `until_idle`. `sign` tells others that it takes runs on.
+    async fn last(&mut self, until_idle: bool, sign: AtWork) -> Outcome {
+        let mut sign = Some(sign);
         let arrivals = self.log.arrivals();
         let mut interrupts = 0;
         loop {
@@ -81,6 +84,7 @@ impl Shift<'_> {
                 signal = stop_signal() => {
                     signal.map_err(internal)?;
                     interrupts += 1;
+                    drop(sign.take());
                     let grace = if interrupts == 1 { DEFAULT_GRACE } else { Duration::ZERO };
                     if !self.driving.is_empty() && interrupts == 1 {
                         let seconds = grace.as_secs();

@@ -51,6 +51,27 @@ impl Liveness {
         !silent && has_lock(&self.directory, host)
     }
 
+    /// Tells others that a host is at work, until the file is closed: any number of hosts share its lock.
+    pub(crate) fn put_up_sign(&self) -> Result<File, StoreError> {
+        let path = sign_path(&self.directory);
+        let put_up = || {
+            fs::create_dir_all(self.directory.join("hosts"))?;
+            let file = File::options().write(true).create(true).truncate(false).open(&path)?;
+            // Those who look hold the other lock for a moment.
+            file.lock_shared()?;
+            Ok(file)
+        };
+        put_up().map_err(|source| StoreError::HostLock { path, source })
+    }
+
+    /// Returns whether some host is at work. In doubt one is, as for whoever looks in the same moment as another.
+    pub(crate) fn is_sign_up(&self) -> bool {
+        match File::open(sign_path(&self.directory)) {
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+            Ok(file) => file.try_lock().is_err(),
+        }
+    }
+
     /// Takes away what a killed host left beside the database; what one that lives holds stays.
     pub(crate) fn clear(&self, host: &str) {
         if let Some(host) = HostId::parse(host)
@@ -108,6 +129,10 @@ fn has_lock(directory: &Path, host: &HostId) -> bool {
 
 fn boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(|_| String::new(), |text| text.trim().to_owned())
+}
+
+fn sign_path(directory: &Path) -> PathBuf {
+    directory.join("hosts").join("at-work")
 }
 
 fn path_of(directory: &Path, host: &HostId) -> PathBuf {

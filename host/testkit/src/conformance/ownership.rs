@@ -16,6 +16,7 @@ pub(super) const CHECKS: &[Check] = &[
         runs_that_wait_are_found_when_they_are_due,
     ),
     ("the next wake-up is exact", the_next_wake_up_is_exact),
+    ("a host at work is known to others", a_host_at_work_is_known_to_others),
     ("runs of a lost host are found", runs_of_a_lost_host_are_found),
     (
         "runs that are asked something are found",
@@ -116,6 +117,19 @@ fn runs_that_wait_are_found_when_they_are_due(open: Open<'_>) {
     answer(a.claim(gate)).unwrap();
     durable(a.hand_over(end(gate, 2, 2)));
     assert_eq!(claimable(&b, i64::MAX), []);
+}
+
+// row L01
+fn a_host_at_work_is_known_to_others(open: Open<'_>) {
+    let (a, b) = (open("a"), open("b"));
+    assert!(!b.is_anybody_at_work());
+    let first = a.at_work().unwrap();
+    let second = b.at_work().unwrap();
+    assert!(a.is_anybody_at_work() && b.is_anybody_at_work());
+    drop(first);
+    assert!(a.is_anybody_at_work() && b.is_anybody_at_work());
+    drop(second);
+    assert!(!a.is_anybody_at_work() && !b.is_anybody_at_work());
 }
 
 // row L10
