@@ -45,5 +45,5 @@ pub use registry::{Builtin, Plugin, PluginSource, Problem, Registry, Resolution,
 pub use report::{
     DeniedCall, ExceededLimit, Lingering, LogTotals, Outcome, Report, Timeout, Trap, TrapKind, Usage, Verdict,
 };
-pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
+pub use sandbox::{Occupancy, Sandbox, SandboxError, SandboxOptions};
 pub use vault::VaultError;

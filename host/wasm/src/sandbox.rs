@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{
-    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, PoolingAllocatorMetrics,
+    WasmBacktraceDetails,
 };
 
 /// How often a guest that computes gives way, and how exactly its computing time is enforced.
@@ -29,6 +30,21 @@ impl Default for SandboxOptions {
     fn default() -> Self {
         Self { slots: 64, vault: None }
     }
+}
+
+/// How much of a sandbox is taken; of the pool nothing is known where there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Guests that are in it.
+    pub guests: u64,
+    /// Instances of modules, of the pool.
+    pub instances: u64,
+    /// Memories of the pool.
+    pub memories: u64,
+    /// Tables of the pool.
+    pub tables: u64,
+    /// Stacks of the pool.
+    pub stacks: u64,
 }
 
 /// Why there is no sandbox.
@@ -53,6 +69,7 @@ struct Shared {
     engine: Engine,
     linker: Linker<State>,
     slots: Arc<Semaphore>,
+    size: u32,
     vault: Option<Vault>,
     pooled: bool,
 }
@@ -75,6 +92,7 @@ impl Sandbox {
             engine,
             linker,
             slots,
+            size: options.slots,
             vault,
             pooled,
         })))
@@ -83,6 +101,19 @@ impl Sandbox {
     /// Returns whether instances come from a pool, which machines with a small address space cannot have.
     pub fn is_pooled(&self) -> bool {
         self.0.pooled
+    }
+
+    /// Returns how much of the sandbox is taken now.
+    pub fn occupancy(&self) -> Occupancy {
+        let pool = self.0.engine.pooling_allocator_metrics();
+        let count = |count: Option<u64>| count.unwrap_or_default();
+        Occupancy {
+            guests: u64::from(self.0.size) - self.0.slots.available_permits() as u64,
+            instances: count(pool.as_ref().map(PoolingAllocatorMetrics::core_instances)),
+            memories: count(pool.as_ref().map(|pool| pool.memories() as u64)),
+            tables: count(pool.as_ref().map(|pool| pool.tables() as u64)),
+            stacks: count(pool.as_ref().map(|pool| pool.stacks() as u64)),
+        }
     }
 
     pub(crate) fn engine(&self) -> &Engine {

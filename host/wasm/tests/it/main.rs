@@ -1,9 +1,11 @@
 //! What holds for guests that mean no good, and for those that do.
 
 mod copying;
+mod crowd;
 mod finding;
 mod granting;
 mod guests;
 mod hostile;
 mod loading;
 mod running;
+mod values;

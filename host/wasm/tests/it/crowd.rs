@@ -1,0 +1,150 @@
+//! Thousands of hostile attempts leave the host as it was, and an honest guest beside them unharmed.
+
+use crate::guests::{Guest, call, limits, output, sandbox};
+use cofferdam_wasm::{Action, LimitName, Limits, Occupancy, Sandbox, Verdict};
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const IMPORTS: &str = r#"
+    (import "wasi:clocks/monotonic-clock@0.2.6" "subscribe-duration" (func $subscribe (param i64) (result i32)))
+    (import "wasi:io/poll@0.2.6" "[method]pollable.block" (func $block (param i32)))
+    (import "cofferdam:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32 i32 i32)))
+    (import "wasi:cli/exit@0.2.6" "exit" (func $exit (param i32)))"#;
+
+const MIB: u64 = 1024 * 1024;
+
+/// What guests do that end their attempt soon, and the verdict of each.
+const WAYS: [(&str, fn(&Verdict) -> bool); 10] = [
+    ("(unreachable)", |verdict| matches!(verdict, Verdict::Trapped(_))),
+    ("(drop (i32.load (i32.const -4))) (unreachable)", |verdict| {
+        matches!(verdict, Verdict::Trapped(_))
+    }),
+    ("(call $deep)", |verdict| matches!(verdict, Verdict::Trapped(_))),
+    (
+        "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 8)) (i32.const -1)))) (unreachable)",
+        |verdict| matches!(verdict, Verdict::LimitExceeded(_)),
+    ),
+    (
+        "(loop $more (br_if $more (i32.ne (table.grow $t (ref.null func) (i32.const 100)) (i32.const -1)))) (unreachable)",
+        |verdict| matches!(verdict, Verdict::LimitExceeded(_)),
+    ),
+    (
+        "(loop $more (drop (call $subscribe (i64.const 1))) (br $more)) (unreachable)",
+        |verdict| matches!(verdict, Verdict::LimitExceeded(_)),
+    ),
+    ("(call $answer (i32.const 0) (i32.const 0x7fffffff))", |verdict| {
+        matches!(verdict, Verdict::Trapped(_) | Verdict::LimitExceeded(_))
+    }),
+    ("(call $exit (i32.const 0)) (unreachable)", |verdict| {
+        matches!(verdict, Verdict::Trapped(_))
+    }),
+    (
+        "(call $block (call $subscribe (i64.const 3600000000000))) (unreachable)",
+        |verdict| matches!(verdict, Verdict::TimedOut(_)),
+    ),
+    (
+        "(local $n i32) (loop $more
+            (call $log (i32.const 2) (i32.const 1024) (i32.const 2) (i32.const 0) (i32.const 0))
+            (br_if $more (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 400))))
+        (unreachable)",
+        |verdict| matches!(verdict, Verdict::Trapped(_)),
+    ),
+];
+
+async fn hostile(sandbox: &Sandbox, run: &str) -> Action {
+    let guest = Guest::running(run)
+        .importing(IMPORTS)
+        .with("(table $t 1 funcref) (func $deep (result i32) (call $deep))");
+    guest.action(sandbox).await
+}
+
+fn tight() -> Limits {
+    limits(&[
+        (LimitName::Memory, 4 * MIB),
+        (LimitName::Handles, 64),
+        (LimitName::Table, 2_000),
+        (LimitName::Wall, 5),
+    ])
+}
+
+/// Returns how much of the memory of this process is resident, in bytes.
+fn resident() -> u64 {
+    let pages = fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = pages.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * rustix::param::page_size() as u64
+}
+
+fn open_files() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+// row C32, row E10, hostile 23, hostile 25, hostile 39
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_hostile_attempts_leave_the_host_as_it_was() {
+    let sandbox = sandbox();
+    let mut actions = Vec::new();
+    for (run, expected) in WAYS {
+        actions.push((hostile(&sandbox, run).await, run, expected));
+    }
+    let (actions, limits) = (Arc::new(actions), Arc::new(tight()));
+    let good = Guest::default().action(&sandbox).await;
+    let crowd = async |attempts: usize| {
+        let mut lanes = tokio::task::JoinSet::new();
+        for lane in 0..3 {
+            let (actions, limits) = (Arc::clone(&actions), Arc::clone(&limits));
+            lanes.spawn(async move {
+                for number in (lane..attempts).step_by(3) {
+                    let (action, run, expected) = &actions[number % actions.len()];
+                    let verdict = action.run(call(&limits)).await.verdict;
+                    // Whoever has 5 ms may have them used up before it came to its crime.
+                    let fits = expected(&verdict) || matches!(verdict, Verdict::TimedOut(_));
+                    assert!(fits, "{run}: {verdict:?}");
+                }
+            });
+        }
+        while let Some(lane) = lanes.join_next().await {
+            lane.unwrap();
+        }
+    };
+    crowd(1_000).await;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let sleeper = hostile(&sandbox, WAYS[8].0).await;
+    let long = limits_of_the_honest();
+    let sleeping = async { sleeper.run(call(&long)).await };
+    tokio::select! {
+        _ = sleeping => panic!("it slept for an hour"),
+        () = async { while sandbox.occupancy().stacks == 0 { tokio::task::yield_now().await } } => {}
+    }
+    let before = (resident(), open_files(), tasks());
+    let over = Arc::new(AtomicBool::new(false));
+    let beside = tokio::spawn({
+        let over = Arc::clone(&over);
+        async move {
+            let mut answers = 0;
+            while !over.load(Ordering::Relaxed) {
+                assert_eq!(
+                    output(&good.run(call(&limits_of_the_honest())).await).to_json(),
+                    r#"{"n":1}"#
+                );
+                answers += 1;
+            }
+            answers
+        }
+    });
+    crowd(10_000).await;
+    over.store(true, Ordering::Relaxed);
+    assert!(beside.await.unwrap() > 0, "the honest guest was never served");
+    let (memory, files) = (resident(), open_files());
+    assert!(memory < before.0 + 64 * MIB, "{} MiB more", (memory - before.0) / MIB);
+    assert!(files <= before.1, "{files} open files, {} before", before.1);
+    // A task that has ended is counted a moment longer; one that was leaked is for ever.
+    while tasks() > before.2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(sandbox.occupancy(), Occupancy::default());
+}
+
+fn limits_of_the_honest() -> Limits {
+    limits(&[])
+}
