@@ -27,6 +27,10 @@ pub enum LimitName {
     OpenFiles,
     /// Handles of any kind at the same time.
     Handles,
+    /// Bytes written to directories, those that were deleted again included.
+    Disk,
+    /// Files, directories and links made in directories.
+    NewFiles,
 }
 
 /// What the number of a limit counts.
@@ -66,7 +70,7 @@ const HOUR: u64 = 3600 * SECOND;
 ///
 /// The memory of Python components starts at 13 MB, so that nothing below 32 MiB is of use; the largest table seen in
 /// honest components has 7 687 elements.
-pub static LIMITS: [LimitRow; 11] = [
+pub static LIMITS: [LimitRow; 13] = [
     row(
         LimitName::Wall,
         "wall",
@@ -154,6 +158,22 @@ pub static LIMITS: [LimitRow; 11] = [
         1024,
         100_000,
         "handles of any kind",
+    ),
+    row(
+        LimitName::Disk,
+        "disk",
+        LimitUnit::Bytes,
+        256 * MIB,
+        64 * 1024 * MIB,
+        "bytes written to directories",
+    ),
+    row(
+        LimitName::NewFiles,
+        "new_files",
+        LimitUnit::Count,
+        10_000,
+        1_000_000,
+        "files and directories made",
     ),
 ];
 

@@ -46,6 +46,8 @@ dirs = [{ guest = "/out", host = "out", access = "write", create = true }]
 # params     = "8 MiB"
 # log        = "256 KiB"
 # open_files = 64
+# disk       = "256 MiB"                     # written to granted directories, what was deleted again included
+# new_files  = 10000
 
 # A later directory wins over an earlier one. A file in them is loaded without any grant
 # unless it has a section here.

@@ -5,6 +5,7 @@
 //! may block. A guest without any grant still has a root directory, every use of which is refused and recorded: else its
 //! own library would fail before the host sees what it was after.
 
+mod disk;
 mod operation;
 mod place;
 
@@ -15,6 +16,7 @@ use crate::host::denials::Denials;
 use crate::limits::{LimitName, Limits};
 use crate::report::Lingering;
 use crate::store::{State, Stopped};
+use disk::{DiskMeter, Metered, hole};
 use operation::{HowToOpen, Opened, Start, description, error_code, hidden_names, metadata_hash, timestamps};
 use place::{Astray, LastLink};
 use std::collections::{HashMap, HashSet};
@@ -48,6 +50,7 @@ pub(crate) struct Directories {
     written: Vec<Weak<File>>,
     // Whether anything may still be changed.
     authority: Authority,
+    disk: DiskMeter,
 }
 
 impl Directories {
@@ -72,6 +75,7 @@ impl Directories {
             calls: Arc::new(()),
             written: Vec::new(),
             authority: Authority::unlimited(),
+            disk: DiskMeter::new(limits),
         }
     }
 
@@ -187,6 +191,31 @@ impl View<'_> {
         self.directories.authority.check().map_err(FsError::trap)
     }
 
+    /// Returns the file behind `fd` if it may be written.
+    fn open_file(&self, fd: &Resource<Descriptor>) -> FsResult<Option<Arc<File>>> {
+        Ok(match self.table.get(fd)? {
+            Descriptor::File(file) if file.open_mode.contains(OpenMode::WRITE) => Some(Arc::clone(&file.file)),
+            Descriptor::File(_) | Descriptor::Dir(_) => None,
+        })
+    }
+
+    /// Returns `stream` such that what is written to it counts.
+    fn metered(&mut self, stream: Resource<DynOutputStream>, hole: u64) -> FsResult<Resource<DynOutputStream>> {
+        let stream = self.table.delete(stream)?;
+        let metered: DynOutputStream = Box::new(Metered {
+            stream,
+            meter: self.directories.disk.clone(),
+            authority: self.directories.authority.clone(),
+            hole,
+        });
+        Ok(self.table.push(metered)?)
+    }
+
+    /// Counts something that is about to be made.
+    fn may_make(&self) -> FsResult<()> {
+        self.directories.disk.make().map_err(FsError::trap)
+    }
+
     fn read_only(&self, call: &'static str, fd: &Resource<Descriptor>, path: &str) -> FsError {
         self.denials.record(
             call,
@@ -296,12 +325,15 @@ impl HostDescriptor for View<'_> {
 
     fn write_via_stream(&mut self, fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynOutputStream>> {
         self.may_change()?;
-        HostDescriptor::write_via_stream(&mut self.files(), fd, offset)
+        let hole = self.open_file(&fd)?.map_or(0, |file| hole(&file, offset));
+        let stream = HostDescriptor::write_via_stream(&mut self.files(), fd, offset)?;
+        self.metered(stream, hole)
     }
 
     fn append_via_stream(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
         self.may_change()?;
-        HostDescriptor::append_via_stream(&mut self.files(), fd)
+        let stream = HostDescriptor::append_via_stream(&mut self.files(), fd)?;
+        self.metered(stream, 0)
     }
 
     async fn advise(
@@ -329,6 +361,9 @@ impl HostDescriptor for View<'_> {
 
     async fn set_size(&mut self, fd: Resource<Descriptor>, size: Filesize) -> FsResult<()> {
         self.may_change()?;
+        if let Some(file) = self.open_file(&fd)? {
+            self.directories.disk.write_at(&file, size, 0).map_err(FsError::trap)?;
+        }
         HostDescriptor::set_size(&mut self.files(), fd, size).await
     }
 
@@ -354,6 +389,13 @@ impl HostDescriptor for View<'_> {
 
     async fn write(&mut self, fd: Resource<Descriptor>, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
         self.may_change()?;
+        if let Some(file) = self.open_file(&fd)? {
+            let length = bytes.len() as u64;
+            self.directories
+                .disk
+                .write_at(&file, offset, length)
+                .map_err(FsError::trap)?;
+        }
         HostDescriptor::write(&mut self.files(), fd, bytes, offset).await
     }
 
@@ -375,6 +417,7 @@ impl HostDescriptor for View<'_> {
     async fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         const CALL: &str = "filesystem.create-directory-at";
         let start = self.changeable(CALL, &fd, &path)?;
+        self.may_make()?;
         self.at(CALL, &fd, path, move |path| start.create_directory(path)).await
     }
 
@@ -423,6 +466,7 @@ impl HostDescriptor for View<'_> {
         }
         let from = self.changeable(CALL, &fd, &path)?;
         let to = self.changeable(CALL, &new, &new_path)?;
+        self.may_make()?;
         self.at(CALL, &fd, path, move |path| from.hard_link(path, &to, &new_path))
             .await
     }
@@ -455,8 +499,16 @@ impl HostDescriptor for View<'_> {
             self.may_change()?;
         }
         let name = self.directories.guest_path(fd.rep(), &path);
-        match self.at(call, &fd, path, move |path| start.open(path, how)).await? {
-            Opened::File(file) => {
+        let makes = open.contains(OpenFlags::CREATE);
+        if makes {
+            self.may_make()?;
+        }
+        let opened = self.at(call, &fd, path, move |path| start.open(path, how)).await?;
+        match opened {
+            Opened::File { file, made } => {
+                if makes && !made {
+                    self.directories.disk.was_there();
+                }
                 let file = OpenFile::new(file, perms, how.mode(), false);
                 self.directories.remember(&file);
                 self.push(Descriptor::File(file)).map_err(FsError::trap)
@@ -499,6 +551,7 @@ impl HostDescriptor for View<'_> {
     async fn symlink_at(&mut self, fd: Resource<Descriptor>, target: String, path: String) -> FsResult<()> {
         const CALL: &str = "filesystem.symlink-at";
         let start = self.changeable(CALL, &fd, &path)?;
+        self.may_make()?;
         self.at(CALL, &fd, path, move |path| start.symbolic_link(&target, path))
             .await
     }

@@ -2,6 +2,7 @@
 
 mod copying;
 mod crowd;
+mod filling;
 mod finding;
 mod granting;
 mod guests;

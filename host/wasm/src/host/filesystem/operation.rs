@@ -21,7 +21,7 @@ pub(super) struct Start {
 
 /// What was opened.
 pub(super) enum Opened {
-    File(File),
+    File { file: File, made: bool },
     Directory(File),
 }
 
@@ -123,7 +123,10 @@ impl Start {
         }
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => Ok(Opened::Directory(File::from(fd))),
-            FileType::RegularFile => Ok(Opened::File(File::from(fd))),
+            FileType::RegularFile => Ok(Opened::File {
+                file: File::from(fd),
+                made: place.found.is_none(),
+            }),
             _ => Err(Astray::System(Errno::ACCESS)),
         }
     }

@@ -1,0 +1,165 @@
+//! A guest that may write cannot fill the disk: what it writes and makes is counted, whichever way it goes.
+
+use crate::guests::{Guest, call, limits, output, sandbox};
+use cofferdam_engine::Data;
+use cofferdam_wasm::{Access, Allowed, AttemptCall, DirectoryGrant, LimitName, Need, Report, Verdict, effective};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+const IMPORTS: &str = r#"
+    (import "wasi:filesystem/preopens@0.2.6" "get-directories" (func $directories (param i32)))
+    (import "wasi:filesystem/types@0.2.6" "[method]descriptor.open-at"
+        (func $open (param i32 i32 i32 i32 i32 i32 i32)))
+    (import "wasi:filesystem/types@0.2.6" "[resource-drop]descriptor" (func $close (param i32)))
+    (import "wasi:filesystem/types@0.2.6" "[method]descriptor.write-via-stream" (func $stream (param i32 i64 i32)))
+    (import "wasi:filesystem/types@0.2.6" "[method]descriptor.append-via-stream" (func $append (param i32 i32)))
+    (import "wasi:filesystem/types@0.2.6" "[method]descriptor.set-size" (func $size (param i32 i64 i32)))
+    (import "wasi:filesystem/types@0.2.6" "[method]descriptor.write" (func $write (param i32 i32 i32 i64 i32)))
+    (import "wasi:filesystem/types@0.2.6" "[method]descriptor.create-directory-at"
+        (func $mkdir (param i32 i32 i32 i32)))
+    (import "wasi:filesystem/types@0.2.6" "[method]descriptor.symlink-at"
+        (func $symlink (param i32 i32 i32 i32 i32 i32)))
+    (import "wasi:io/streams@0.2.6" "[method]output-stream.blocking-write-and-flush"
+        (func $flush (param i32 i32 i32 i32)))"#;
+
+/// Names of two letters that start with `aa`; `$next` makes the next one of 676.
+const NAMES: &str = r#"
+    (data (i32.const 6000) "aa")
+    (func $next
+        (i32.store8 (i32.const 6001) (i32.add (i32.load8_u (i32.const 6001)) (i32.const 1)))
+        (if (i32.gt_u (i32.load8_u (i32.const 6001)) (i32.const 122)) (then
+            (i32.store8 (i32.const 6001) (i32.const 97))
+            (i32.store8 (i32.const 6000) (i32.add (i32.load8_u (i32.const 6000)) (i32.const 1))))))
+    (func $root (result i32)
+        (call $directories (i32.const 300))
+        (i32.load (i32.load (i32.const 300))))
+    (func $file (param $root i32) (result i32)
+        (call $open (local.get $root) (i32.const 0) (i32.const 6000) (i32.const 2) (i32.const 1) (i32.const 2)
+            (i32.const 320))
+        (if (i32.load8_u (i32.const 320)) (then (unreachable)))
+        (i32.load (i32.const 324)))
+    (func $pour (param $stream i32) (param $times i32)
+        (loop $more
+            (call $flush (local.get $stream) (i32.const 8192) (i32.const 4096) (i32.const 400))
+            (if (i32.load8_u (i32.const 400)) (then (unreachable)))
+            (br_if $more (local.tee $times (i32.sub (local.get $times) (i32.const 1))))))"#;
+
+async fn report(run: &str, out: &Path) -> Report {
+    let need = Need {
+        kind: "write".to_owned(),
+        reason: None,
+        path: None,
+        data: Data::Null,
+    };
+    let allowed = Allowed {
+        root: out.to_owned(),
+        directories: vec![DirectoryGrant {
+            guest: "/out".to_owned(),
+            host: ".".into(),
+            access: Access::Write,
+        }],
+        ..Allowed::default()
+    };
+    let run = format!("{run} (call $answer (local.get $params) (local.get $params_len))");
+    let action = Guest::running(&run)
+        .importing(IMPORTS)
+        .with(NAMES)
+        .action(&sandbox())
+        .await;
+    let limits = limits(&[(LimitName::Disk, 100_000), (LimitName::NewFiles, 50)]);
+    let attempt = AttemptCall {
+        grants: Arc::new(effective(&[need], &allowed).unwrap()),
+        ..call(&limits)
+    };
+    action.run(attempt).await
+}
+
+// row E10, hostile 38
+#[tokio::test]
+async fn what_is_written_ends_at_the_limit_whichever_way_it_goes() {
+    let ways = [
+        (
+            "(call $stream (call $file (call $root)) (i64.const 0) (i32.const 340))
+            (call $pour (i32.load (i32.const 344)) (i32.const 1000))",
+            98_304,
+        ),
+        (
+            "(call $append (call $file (call $root)) (i32.const 340))
+            (call $pour (i32.load (i32.const 344)) (i32.const 1000))",
+            98_304,
+        ),
+        (
+            "(local $fd i32) (local.set $fd (call $file (call $root)))
+            (loop $again
+                (call $write (local.get $fd) (i32.const 8192) (i32.const 4096) (i64.const 0) (i32.const 400))
+                (br $again))",
+            4_096,
+        ),
+        (
+            "(local $fd i32) (local.set $fd (call $file (call $root)))
+            (loop $again
+                (call $size (local.get $fd) (i64.const 60000) (i32.const 400))
+                (call $size (local.get $fd) (i64.const 0) (i32.const 400))
+                (br $again))",
+            0,
+        ),
+        // Holes cost nothing on most disks, and a copy or a backup everything.
+        (
+            "(call $size (call $file (call $root)) (i64.const 1099511627776) (i32.const 400))",
+            0,
+        ),
+        (
+            "(call $write (call $file (call $root)) (i32.const 8192) (i32.const 1) (i64.const 1099511627776) (i32.const 400))",
+            0,
+        ),
+        (
+            "(call $stream (call $file (call $root)) (i64.const 1099511627776) (i32.const 340))
+            (call $pour (i32.load (i32.const 344)) (i32.const 1))",
+            0,
+        ),
+    ];
+    for (run, length) in ways {
+        let out = tempfile::tempdir().unwrap();
+        let verdict = report(run, out.path()).await.verdict;
+        let Verdict::LimitExceeded(limit) = &verdict else {
+            panic!("{run}: {verdict:#?}")
+        };
+        assert_eq!(limit.limit, LimitName::Disk, "{run}");
+        assert_eq!(fs::metadata(out.path().join("aa")).unwrap().len(), length, "{run}");
+    }
+}
+
+// row E10, hostile 38
+#[tokio::test]
+async fn what_is_made_ends_at_the_limit_whichever_way_it_goes() {
+    for make in [
+        "(call $close (call $file (local.get $root)))",
+        "(call $mkdir (local.get $root) (i32.const 6000) (i32.const 2) (i32.const 400))",
+        "(call $symlink (local.get $root) (i32.const 6000) (i32.const 2) (i32.const 6000) (i32.const 2) (i32.const 400))",
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let run =
+            format!("(local $root i32) (local.set $root (call $root)) (loop $more {make} (call $next) (br $more))");
+        let verdict = report(&run, out.path()).await.verdict;
+        let Verdict::LimitExceeded(limit) = &verdict else {
+            panic!("{make}: {verdict:#?}")
+        };
+        assert_eq!(limit.limit, LimitName::NewFiles, "{make}");
+        assert_eq!(fs::read_dir(out.path()).unwrap().count(), 50, "{make}");
+    }
+}
+
+#[tokio::test]
+async fn what_stays_within_the_limits_is_written_and_a_file_that_is_there_is_not_made() {
+    let out = tempfile::tempdir().unwrap();
+    let run = "(local $root i32) (local $n i32) (local $fd i32) (local.set $root (call $root))
+        (loop $more
+            (local.set $fd (call $file (local.get $root)))
+            (call $write (local.get $fd) (i32.const 1024) (i32.const 2) (i64.extend_i32_u (local.get $n)) (i32.const 400))
+            (call $close (local.get $fd))
+            (br_if $more (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 200))))";
+    output(&report(run, out.path()).await);
+    let written = fs::read_to_string(out.path().join("aa")).unwrap();
+    assert_eq!(written, format!("{}o", "g".repeat(200)));
+}
