@@ -21,10 +21,15 @@ use crate::arguments::Arguments;
 use crate::failure::{Exit, Failure};
 use crate::talk::{BAD, Look, say};
 use clap::Parser;
+use cofferdam_wasm::CompileLimits;
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {
+    if let Some(limits) = compile_limits() {
+        return cofferdam_wasm::compile_for_parent(limits);
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -58,6 +63,19 @@ fn main() -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// Returns what compiling may take if this process was started to compile and do nothing else.
+fn compile_limits() -> Option<CompileLimits> {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next()? != station::COMPILE {
+        return None;
+    }
+    let mut number = || arguments.next()?.parse().ok();
+    Some(CompileLimits {
+        wall: Duration::from_secs(number()?),
+        memory: number()?,
+    })
 }
 
 /// Returns the failure of a command that did what it should and could not say so.

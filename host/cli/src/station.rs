@@ -14,11 +14,15 @@ use cofferdam_runtime::configuration::{
 use cofferdam_runtime::{PreparedAction, ProjectFiles};
 use cofferdam_store::{Creation, Durability as Flush, HostId, LeaseTerms, RunLog, SqliteLog, SqliteOptions};
 use cofferdam_wasm::{
-    Action, Copies, Origin, Plugin, PluginSource, Registry, Sandbox, SandboxOptions, Sources, effective,
+    Action, CompileLimits, Compiler, Copies, Origin, Plugin, PluginSource, Registry, Sandbox, SandboxOptions, Sources,
+    effective,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The argument with which this program compiles one component and does nothing else.
+pub(crate) const COMPILE: &str = "compile-component";
 
 /// The project and what its configuration says.
 pub(crate) struct Station {
@@ -81,6 +85,7 @@ impl Station {
         let options = SandboxOptions {
             slots,
             vault: code_directory(),
+            compiler: compiler(self.configuration.compile_limits()),
         };
         Sandbox::new(&options).map_err(|error| Failure::of(Exit::Internal, error))
     }
@@ -397,4 +402,28 @@ fn code_directory() -> Option<PathBuf> {
 fn host_id() -> Result<HostId, Failure> {
     let name = format!("host-{}", uuid::Uuid::now_v7());
     HostId::parse(&name).ok_or_else(|| Failure::new(Exit::Internal, format!("`{name}` cannot name a host")))
+}
+
+/// Returns who compiles: this program, in a process of its own for each component.
+fn compiler(limits: CompileLimits) -> Compiler {
+    // What the system calls it is this very program, also when another release has taken its place meanwhile.
+    let own = Path::new("/proc/self/exe");
+    let program = if own.exists() {
+        Ok(own.to_owned())
+    } else {
+        std::env::current_exe()
+    };
+    match program {
+        Ok(program) => Compiler::Process {
+            program,
+            arguments: vec![COMPILE.into()],
+            limits,
+        },
+        Err(error) => {
+            say(format!(
+                "warning: components are compiled in this process, since its program cannot be found: {error}"
+            ));
+            Compiler::InProcess
+        }
+    }
 }

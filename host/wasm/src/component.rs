@@ -173,7 +173,13 @@ fn compiled(sandbox: &Sandbox, digest: &Digest, bytes: &[u8]) -> Result<wasmtime
             Err(error) => tracing::debug!(%digest, %error, "kept code does not fit this host and is made anew"),
         }
     }
-    let code = compile(sandbox.engine(), bytes).map_err(|error: CompileError| LoadError::Compile(error.to_string()))?;
+    let code = {
+        // This is a thread that may block; what is kept waits for nobody.
+        let turn = tokio::runtime::Handle::current().block_on(sandbox.compiling().acquire_owned());
+        let _turn = turn.map_err(|error| LoadError::Host(error.to_string()))?;
+        compile(sandbox.compiler(), sandbox.engine(), bytes)
+    };
+    let code = code.map_err(|error: CompileError| LoadError::Compile(error.to_string()))?;
     if let Some(vault) = sandbox.vault() {
         vault.write(digest, Kept::Code, &code);
     }

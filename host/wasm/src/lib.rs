@@ -32,6 +32,7 @@ mod vault;
 
 pub use action::{Action, AttemptCall, AttemptInfo, CancelFlag, Observer, Silent};
 pub use authority::Authority;
+pub use compile::{CompileLimits, Compiler, compile_for_parent};
 pub use component::{Component, LoadError};
 pub use copies::{Copies, CopyError, KeptComponent, Origin};
 pub use descriptor::{ActionDescriptor, Kind, Need, OnLost, RetryDefault};

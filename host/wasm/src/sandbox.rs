@@ -1,5 +1,6 @@
 //! What all instances share: the engine, the linked host interfaces, the slots, and the clock that stops guests.
 
+use crate::compile::Compiler;
 use crate::host;
 use crate::limits::LimitName;
 use crate::store::State;
@@ -17,6 +18,9 @@ use wasmtime::{
 /// How often a guest that computes gives way, and how exactly its computing time is enforced.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
+/// How many components are compiled at the same time.
+const COMPILATIONS: usize = 2;
+
 /// What a sandbox is made for.
 #[derive(Clone, Debug)]
 pub struct SandboxOptions {
@@ -24,11 +28,17 @@ pub struct SandboxOptions {
     pub slots: u32,
     /// Where compiled code is kept: a directory of this user alone, outside of any project; none: nowhere.
     pub vault: Option<PathBuf>,
+    /// Which process compiles.
+    pub compiler: Compiler,
 }
 
 impl Default for SandboxOptions {
     fn default() -> Self {
-        Self { slots: 64, vault: None }
+        Self {
+            slots: 64,
+            vault: None,
+            compiler: Compiler::InProcess,
+        }
     }
 }
 
@@ -71,6 +81,9 @@ struct Shared {
     slots: Arc<Semaphore>,
     size: u32,
     vault: Option<Vault>,
+    compiler: Compiler,
+    /// Held by each compilation: what one costs is bounded, many at the same time would not be.
+    compiling: Arc<Semaphore>,
     pooled: bool,
 }
 
@@ -94,6 +107,8 @@ impl Sandbox {
             slots,
             size: options.slots,
             vault,
+            compiler: options.compiler.clone(),
+            compiling: Arc::new(Semaphore::new(COMPILATIONS)),
             pooled,
         })))
     }
@@ -128,6 +143,14 @@ impl Sandbox {
         self.0.vault.as_ref()
     }
 
+    pub(crate) fn compiler(&self) -> &Compiler {
+        &self.0.compiler
+    }
+
+    pub(crate) fn compiling(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.compiling)
+    }
+
     pub(crate) fn slots(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.slots)
     }
@@ -145,6 +168,11 @@ fn engine(slots: u32) -> wasmtime::Result<(Engine, bool)> {
             Ok((Engine::new(&config)?, false))
         }
     }
+}
+
+/// Returns an engine that compiles for all others of this release and has no room for instances.
+pub(crate) fn compiling_engine() -> wasmtime::Result<Engine> {
+    Engine::new(&config())
 }
 
 fn config() -> Config {
@@ -220,4 +248,20 @@ fn start_clock(engine: EngineWeak) -> std::io::Result<()> {
             }
         })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{compiling_engine, engine};
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    #[test]
+    fn code_of_the_engine_that_compiles_fits_the_one_that_runs() {
+        let hash = |engine: &wasmtime::Engine| {
+            let mut hasher = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            hasher.finish()
+        };
+        assert_eq!(hash(&engine(2).unwrap().0), hash(&compiling_engine().unwrap()));
+    }
 }

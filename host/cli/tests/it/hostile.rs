@@ -50,6 +50,31 @@ fn large_and_deep_files_are_refused_in_bounded_work() {
     assert!(said.stderr.len() < 40_000, "{} bytes are said", said.stderr.len());
 }
 
+// row E10, hostile 28
+#[test]
+fn components_are_compiled_by_a_process_that_may_not_take_the_machine() {
+    let project = Project::empty();
+    // What is compiled is kept: a component that no test before this one has seen.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let nonce = now.expect("after 1970").as_nanos().to_le_bytes();
+    let mut component = b"\0asm\x0d\0\x01\0\0\x12\x01x".to_vec();
+    component.extend(nonce);
+    project.write("new.wasm", component);
+    project.write(
+        "cofferdam.toml",
+        "config = 1\n[limits]\ncompile = { wall = \"30s\", memory = \"1 MiB\" }\n",
+    );
+    let stopped = project.transcript(&["plugin", "check", "new.wasm"]);
+    project.write(
+        "cofferdam.toml",
+        "config = 1\n[limits]\ncompile = { memory = \"0 MiB\", wal = \"30s\" }\n",
+    );
+    let refused = project.transcript(&["plugin", "check", "new.wasm"]);
+    project.write("cofferdam.toml", "config = 1\n");
+    let compiled = project.transcript(&["plugin", "check", "new.wasm"]);
+    assert_snapshot!([stopped, refused, compiled].join("\n"));
+}
+
 #[test]
 fn a_state_that_is_none_is_left_alone() {
     let project = Project::with(&[

@@ -5,7 +5,7 @@ use super::file::{Configuration, Durability, PluginSection};
 use super::problem::Problems;
 use super::project::Project;
 use cofferdam_engine::Data;
-use cofferdam_wasm::Limits;
+use cofferdam_wasm::{CompileLimits, Limits};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -85,6 +85,11 @@ impl Configuration {
     /// Returns what a finished write survives.
     pub fn durability(&self) -> Durability {
         self.durability.0
+    }
+
+    /// Returns what the compilation of a component may take.
+    pub fn compile_limits(&self) -> CompileLimits {
+        self.compile.0
     }
 
     /// Returns how many guests may be at work at the same time.

@@ -12,7 +12,7 @@ use super::source::Source;
 use super::variables::{is_variable, plain};
 use cofferdam_dsl::DEFAULT_CALL_LEVELS;
 use cofferdam_engine::Data;
-use cofferdam_wasm::Limits;
+use cofferdam_wasm::{CompileLimits, Limits};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -71,6 +71,7 @@ pub struct Configuration {
     pub(super) durability: (Durability, Source),
     pub(super) attempts: (usize, Source),
     pub(super) limits: Limits,
+    pub(super) compile: (CompileLimits, Source),
     pub(super) limit_values: LimitValues,
     pub(super) plugin_directories: Vec<(PathBuf, Source)>,
     pub(super) plugins: BTreeMap<String, PluginSection>,
@@ -106,6 +107,9 @@ impl Configuration {
             if let Some(table) = document.table(&root, "limits") {
                 configuration.limit_values = section::limits(&mut document, "limits", table, &Limits::default());
                 configuration.limits = merged(&configuration.limits, &configuration.limit_values);
+                if let Some(limits) = section::compile(&mut document, table) {
+                    configuration.compile = limits;
+                }
             }
             configuration.registry_section(&mut document, &root);
             lines = configuration.plugin_sections(&mut document, &root);
@@ -156,6 +160,7 @@ impl Configuration {
             durability: (Durability::default(), Source::BuiltIn),
             attempts: (DEFAULT_ATTEMPTS, Source::BuiltIn),
             limits: Limits::default(),
+            compile: (CompileLimits::default(), Source::BuiltIn),
             limit_values: LimitValues::new(),
             plugin_directories: vec![(root.join("plugins"), Source::BuiltIn)],
             plugins: BTreeMap::new(),

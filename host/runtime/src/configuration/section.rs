@@ -4,8 +4,9 @@ use super::document::{Document, Placed, get, integer};
 use super::problem::ProblemCode;
 use super::source::Source;
 use super::unit;
-use cofferdam_wasm::{Access, LIMITS, LimitName, LimitRow, LimitUnit, Limits};
+use cofferdam_wasm::{Access, CompileLimits, LIMITS, LimitName, LimitRow, LimitUnit, Limits};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -24,7 +25,10 @@ pub(super) struct DirectoryLine {
 
 /// Reads `[limits]` or the limits of a plugin. `base` is what holds without them.
 pub(super) fn limits(document: &mut Document<'_>, section: &str, table: &DeTable<'_>, base: &Limits) -> LimitValues {
-    let known: Vec<&str> = LIMITS.iter().map(|row| row.setting).collect();
+    let mut known: Vec<&str> = LIMITS.iter().map(|row| row.setting).collect();
+    if section == "limits" {
+        known.push(COMPILE);
+    }
     document.check_keys(section, "limits", table, &known);
     let mut values = LimitValues::new();
     for row in &LIMITS {
@@ -55,6 +59,51 @@ pub(super) fn limits(document: &mut Document<'_>, section: &str, table: &DeTable
         }
     }
     values
+}
+
+/// The key of what compiling a component may take, which is nothing of an attempt.
+pub(super) const COMPILE: &str = "compile";
+const LONGEST_COMPILATION: u64 = 3_600_000;
+const LARGEST_COMPILATION: u64 = 64 << 30;
+
+/// Reads `compile` of `[limits]`.
+pub(super) fn compile(document: &mut Document<'_>, table: &DeTable<'_>) -> Option<(CompileLimits, Source)> {
+    let value = get(table, COMPILE)?;
+    let Some(parts) = value.get_ref().as_table() else {
+        document.wrong::<()>(COMPILE, value, "a table such as { wall = \"60s\", memory = \"2 GiB\" }");
+        return None;
+    };
+    document.check_keys("limits.compile", "limits.compile", parts, &["wall", "memory"]);
+    let row = |setting, unit, maximum| LimitRow {
+        setting,
+        unit,
+        maximum,
+        ..*LimitName::Wall.row()
+    };
+    let mut limits = CompileLimits::default();
+    let wall = row("wall", LimitUnit::Milliseconds, LONGEST_COMPILATION);
+    if let Some(wall) = part(document, &wall, parts) {
+        limits.wall = Duration::from_millis(wall);
+    }
+    if let Some(memory) = part(document, &row("memory", LimitUnit::Bytes, LARGEST_COMPILATION), parts) {
+        limits.memory = memory;
+    }
+    Some((limits, document.source(&value.span())))
+}
+
+fn part(document: &mut Document<'_>, row: &LimitRow, table: &DeTable<'_>) -> Option<u64> {
+    let value = get(table, row.setting)?;
+    let number = limit(document, row, value)?;
+    if (1..=row.maximum).contains(&number) {
+        return Some(number);
+    }
+    let largest = unit::write(row.maximum, row.unit);
+    let message = format!(
+        "`{}` of `compile` must be more than 0 and at most {largest}",
+        row.setting
+    );
+    document.add(ProblemCode::LimitOutOfRange, value.span(), message);
+    None
 }
 
 fn limit(document: &mut Document<'_>, row: &LimitRow, value: &Spanned<DeValue<'_>>) -> Option<u64> {

@@ -5,7 +5,7 @@ use super::grants::word;
 use super::section::LimitValues;
 use super::source::Source;
 use super::unit;
-use cofferdam_wasm::{LIMITS, Limits};
+use cofferdam_wasm::{LIMITS, LimitUnit, Limits};
 use serde::Serialize;
 
 /// One setting that applies.
@@ -63,6 +63,14 @@ impl Configuration {
         let (attempts, source) = &self.attempts;
         settings.push(plain("host", "attempts", attempts.to_string(), source.clone()));
         settings.extend(limits("limits", &self.limits, &self.limit_values, false));
+        let (compile, source) = &self.compile;
+        let wall = u64::try_from(compile.wall.as_millis()).unwrap_or(u64::MAX);
+        let value = format!(
+            "{{ wall = {}, memory = {} }}",
+            unit::write(wall, LimitUnit::Milliseconds),
+            unit::write(compile.memory, LimitUnit::Bytes)
+        );
+        settings.push(plain("limits", "compile", value, source.clone()));
         settings.push(self.directories("registry", "dirs", &self.plugin_directories));
         for (name, section) in &self.plugins {
             let title = format!("plugins.{name}");

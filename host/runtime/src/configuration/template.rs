@@ -48,6 +48,7 @@ dirs = [{ guest = "/out", host = "out", access = "write", create = true }]
 # open_files = 64
 # disk       = "256 MiB"                     # written to granted directories, what was deleted again included
 # new_files  = 10000
+# compile    = { wall = "60s", memory = "2 GiB" }   # of a component, in a process of its own
 
 # A later directory wins over an earlier one. A file in them is loaded without any grant
 # unless it has a section here.

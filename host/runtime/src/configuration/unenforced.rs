@@ -17,10 +17,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("project", &["scripts", "env_prefix"]),
     ("state", &["url_env", "retain"]),
     ("host", &["runs", "shutdown_grace", "cancel_grace"]),
-    (
-        "limits",
-        &["http_body", "http_calls", "component", "compile", "attempts"],
-    ),
+    ("limits", &["http_body", "http_calls", "component", "attempts"]),
     ("registry", &["trust"]),
     ("plugins", &["digest", "settings"]),
     ("dirs", &["quota", "files", "sync"]),

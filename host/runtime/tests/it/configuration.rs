@@ -631,7 +631,8 @@ fn limits_come_from_the_plugin_then_the_file_then_the_table() {
     assert_eq!(cpu[0].maximum.as_deref(), Some("\"1h\""));
     assert_eq!(
         settings.iter().filter(|setting| setting.section == "limits").count(),
-        LIMITS.len()
+        LIMITS.len() + 1,
+        "those of attempts, and what compiling may take"
     );
     let message = refused(&format!("{HEAD}[limits]\nwall = \"30m\"\nwall_max = \"10m\"\n"));
     assert!(

@@ -14,8 +14,10 @@ const IMPORTS: &str = r#"
 
 const MIB: u64 = 1024 * 1024;
 
+type Expected = fn(&Verdict) -> bool;
+
 /// What guests do that end their attempt soon, and the verdict of each.
-const WAYS: [(&str, fn(&Verdict) -> bool); 10] = [
+const WAYS: [(&str, Expected); 10] = [
     ("(unreachable)", |verdict| matches!(verdict, Verdict::Trapped(_))),
     ("(drop (i32.load (i32.const -4))) (unreachable)", |verdict| {
         matches!(verdict, Verdict::Trapped(_))

@@ -168,7 +168,11 @@ pub(crate) fn componentize(core: &str, world_text: &str, contract: &str, world: 
 
 /// Returns a sandbox for a few guests.
 pub(crate) fn sandbox() -> Sandbox {
-    Sandbox::new(&SandboxOptions { slots: 4, vault: None }).unwrap()
+    Sandbox::new(&SandboxOptions {
+        slots: 4,
+        ..SandboxOptions::default()
+    })
+    .unwrap()
 }
 
 /// Returns limits that end a test soon.

@@ -1,8 +1,9 @@
 //! Which bytes are taken as a component, and what the others are told.
 
 use crate::guests::{Guest, call, componentize, limits, output, sandbox};
-use cofferdam_wasm::{LoadError, Sandbox, SandboxOptions, Unfit};
+use cofferdam_wasm::{CompileLimits, Compiler, LoadError, Sandbox, SandboxOptions, Unfit};
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 async fn refused(bytes: impl AsRef<[u8]>) -> LoadError {
     sandbox().load(bytes.as_ref().into()).await.unwrap_err()
@@ -250,6 +251,52 @@ async fn what_no_pool_could_hold_is_refused_when_it_is_loaded() {
     }
 }
 
+// row E10, hostile 28
+#[tokio::test]
+async fn a_compiler_that_takes_too_much_or_breaks_is_the_end_of_one_component() {
+    let load = |program: &str, wall| {
+        let sandbox = Sandbox::new(&SandboxOptions {
+            slots: 1,
+            compiler: Compiler::Process {
+                program: program.into(),
+                arguments: Vec::new(),
+                limits: CompileLimits {
+                    wall: Duration::from_millis(wall),
+                    ..CompileLimits::default()
+                },
+            },
+            ..SandboxOptions::default()
+        });
+        async move {
+            let error = sandbox
+                .unwrap()
+                .load(Guest::default().component().into())
+                .await
+                .unwrap_err();
+            assert_eq!(error.code(), "CF0509");
+            error.to_string()
+        }
+    };
+    // It would sleep for seventy years.
+    assert_eq!(
+        load("sleep", 200).await,
+        "cannot be compiled: compiling it takes longer than 200ms; `compile = { wall = \"..\" }` of [limits] allows more"
+    );
+    for (program, wall) in [("false", 60_000), ("cat", 60_000), ("echo", 60_000)] {
+        assert_eq!(
+            load(program, wall).await,
+            "cannot be compiled: the compiler broke down or was stopped; it may take 2048 MiB, and \
+             `compile = { memory = \"..\" }` of [limits] allows more",
+            "{program}"
+        );
+    }
+    assert!(
+        load("there-is-no-such-program", 60_000)
+            .await
+            .contains("cannot be started")
+    );
+}
+
 #[tokio::test]
 async fn compiled_code_is_kept_and_made_anew_when_it_was_touched() {
     let root = tempfile::tempdir().unwrap();
@@ -258,6 +305,7 @@ async fn compiled_code_is_kept_and_made_anew_when_it_was_touched() {
         Sandbox::new(&SandboxOptions {
             slots: 2,
             vault: Some(vault.clone()),
+            ..SandboxOptions::default()
         })
         .unwrap()
     };
