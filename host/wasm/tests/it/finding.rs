@@ -41,6 +41,7 @@ async fn registry() -> (tempfile::TempDir, Registry) {
     (root, registry)
 }
 
+// hostile 33, hostile 34
 #[tokio::test]
 async fn a_bad_file_is_a_problem_and_the_others_load() {
     let (root, registry) = registry().await;
@@ -69,6 +70,7 @@ async fn a_bad_file_is_a_problem_and_the_others_load() {
     );
 }
 
+// hostile 34
 #[tokio::test]
 async fn names_mean_one_action_or_none() {
     let (_root, registry) = registry().await;

@@ -146,7 +146,7 @@ async fn number(guest: &Guest, grants: &Arc<Effective>, path: &str) -> i64 {
     }
 }
 
-// row E14
+// row E14, hostile 35
 #[tokio::test]
 async fn the_state_is_invisible_where_the_project_is_granted() {
     let root = project();
@@ -239,6 +239,44 @@ async fn reading_is_not_writing() {
     assert_eq!(number(&hard, &grants, "../.cofferdam/state.db").await, NOT_PERMITTED);
 }
 
+// row E14, hostile 21, hostile 36, hostile 37
+#[tokio::test]
+async fn pipes_and_links_that_lie_in_a_directory_lead_nowhere() {
+    let root = project();
+    let at = |path: &str| root.path().join(path);
+    rustix::fs::mkfifoat(rustix::fs::CWD, at("out/pipe"), rustix::fs::Mode::RWXU).unwrap();
+    fs::write(at("secret"), "not for guests").unwrap();
+    // As a guest could have left it if it could make such links, and as somebody else may have.
+    symlink("../secret", at("out/outward")).unwrap();
+    symlink(at("secret"), at("out/absolute")).unwrap();
+    let grants = Arc::new(
+        effective(
+            &[need("write")],
+            &allowed(root.path(), &[("/out", "out", Access::Write)]),
+        )
+        .unwrap(),
+    );
+    // Opening it as a file would wait until somebody writes to it.
+    assert_eq!(number(&opening(), &grants, "pipe").await, ACCESS);
+    assert_eq!(number(&making(), &grants, "pipe").await, ACCESS);
+    for link in ["outward", "absolute"] {
+        assert_eq!(number(&opening(), &grants, link).await, NOT_PERMITTED, "{link}");
+        // Without following it, it is a link and no file.
+        assert_ne!(number(&making(), &grants, link).await, DONE, "{link}");
+    }
+    assert_eq!(fs::read_to_string(at("secret")).unwrap(), "not for guests");
+    // A hard link is the file itself: whoever grants the directory grants it.
+    fs::hard_link(at("secret"), at("out/hard")).unwrap();
+    assert_eq!(number(&opening(), &grants, "hard").await, DONE);
+    // Nor does the host follow a link that stands where a grant begins.
+    symlink("../x", at("out/planted")).unwrap();
+    let planted = allowed(root.path(), &[("/s", "out/planted", Access::Read)]);
+    assert!(matches!(
+        effective(&[need("read")], &planted),
+        Err(GrantError::Directory { .. })
+    ));
+}
+
 // row E14
 #[tokio::test]
 async fn without_a_grant_every_path_is_denied_and_recorded() {
@@ -260,6 +298,7 @@ async fn without_a_grant_every_path_is_denied_and_recorded() {
     );
 }
 
+// hostile 39
 #[tokio::test]
 async fn files_that_are_open_are_counted() {
     let root = project();

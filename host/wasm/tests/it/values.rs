@@ -243,3 +243,36 @@ async fn control_characters_never_reach_whoever_reads_along() {
         assert!(!text.chars().any(bad), "{text:?}");
     }
 }
+
+// row E14, hostile 41
+#[tokio::test]
+async fn a_guest_sees_neither_arguments_nor_variables_of_the_host() {
+    assert!(std::env::args().count() > 0 && std::env::vars().count() > 0);
+    let imports = r#"
+        (import "wasi:cli/environment@0.2.6" "get-environment" (func $variables (param i32)))
+        (import "wasi:cli/environment@0.2.6" "get-arguments" (func $arguments (param i32)))"#;
+    let run = "(call $variables (i32.const 300))
+        (call $arguments (i32.const 308))
+        (i32.store8 (i32.const 340)
+            (i32.add (i32.const 48) (i32.add (i32.load (i32.const 304)) (i32.load (i32.const 312)))))
+        (call $answer (i32.const 340) (i32.const 1))";
+    let action = Guest::running(run).importing(imports).action(&sandbox()).await;
+    assert_eq!(output(&action.run(call(&limits(&[]))).await).to_json(), "0");
+}
+
+// row E10, hostile 52
+#[tokio::test]
+async fn copying_memory_is_computing() {
+    let run = "(loop $again
+        (memory.copy (i32.const 0) (i32.const 8) (i32.const 8388608))
+        (br $again)) (unreachable)";
+    let guest = Guest {
+        memory: "200",
+        ..Guest::running(run)
+    };
+    let verdict = guest.verdict(&limits(&[(LimitName::Cpu, 100)])).await;
+    assert!(
+        matches!(&verdict, Verdict::LimitExceeded(limit) if limit.limit == LimitName::Cpu),
+        "{verdict:?}"
+    );
+}
