@@ -1,3 +1,4 @@
 //! Does the house stand as it was drawn?
 
 mod layers;
+mod promises;

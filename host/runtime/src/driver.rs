@@ -15,7 +15,7 @@ use cofferdam_engine::{
     Adoption, AttemptOutcome, Decision, EffectChange, FailureClass, Fence, FormerOwner, Generation, Input, Message,
     MessageId, Orphan, Parking, Recorded, Rejected, Report, Run, Situation,
 };
-use cofferdam_store::{Claim, ClaimError, Fate, Lease, Position, RunLog, StoreError, Ticket, Within};
+use cofferdam_store::{Claim, ClaimError, Failpoint, Fate, Lease, Position, RunLog, StoreError, Ticket, Within};
 use guests::{Guests, Reported};
 use pace::{Pace, shows_progress};
 use std::collections::{BTreeSet, VecDeque};
@@ -183,6 +183,7 @@ impl Driver {
     /// Takes a claimed run over.
     pub(crate) fn adopt(&mut self, claim: &Claim) -> Result<Run, DriveError> {
         let orphan = Orphan::restore(claim.run, &self.plan, &claim.events).map_err(DriveError::Unrestorable)?;
+        Failpoint::BeforeAdoption.reached();
         Ok(self.take_over(orphan, claim, &BTreeSet::new()))
     }
 
@@ -218,9 +219,11 @@ impl Driver {
         loop {
             if self.pending.is_empty() && self.guests.none_leaving() && run.status().is_final() {
                 self.guests.stop_all();
+                Failpoint::AfterEnd.reached();
                 return Ok(Driven::Ended(Box::new(run)));
             }
             if self.pending.is_empty() && self.guests.none_leaving() && run.status().is_parked() {
+                Failpoint::AfterParking.reached();
                 return Ok(Driven::Parked(Box::new(run)));
             }
             if run.has_more() && self.pending.is_empty() {
@@ -274,6 +277,7 @@ impl Driver {
         if self.draining.is_some() || !self.told.insert(message.id) {
             return run;
         }
+        Failpoint::BeforeMessage.reached();
         self.decide(run, Input::Message(message), Vec::new())
     }
 
@@ -379,6 +383,13 @@ impl Driver {
             Decision::Staged(staged) => staged,
         };
         let append = staged.append();
+        Failpoint::BeforeHandover.reached();
+        if append.row.status.is_parked() {
+            Failpoint::BeforeParking.reached();
+        }
+        if !append.answers.is_empty() {
+            Failpoint::BeforeAnswer.reached();
+        }
         let events = append.events.clone();
         let pace = self.pace();
         let urgency = pace.urgency(append, answered.iter().any(|answered| answered.effectful));
@@ -431,6 +442,7 @@ impl Driver {
     }
 
     fn report(&mut self, run: Run, reported: Reported) -> Run {
+        Failpoint::BeforeReport.reached();
         let executed = reported.executed;
         let gave_up =
             matches!(&executed.outcome, AttemptOutcome::Failed(failure) if failure.class == FailureClass::Cancelled);
@@ -496,6 +508,7 @@ impl Driver {
     }
 
     async fn let_go(mut self, run: Run) -> Result<Driven, DriveError> {
+        Failpoint::BeforeLettingGo.reached();
         let mut stopped = std::mem::take(&mut self.stopped);
         stopped.extend(self.guests.steps().map(str::to_owned));
         self.guests.stop_all();

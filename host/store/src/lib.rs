@@ -6,6 +6,7 @@
 pub mod boot_clock;
 pub mod contradiction;
 pub mod error;
+pub mod failpoint;
 pub mod inbox;
 pub mod lease;
 pub mod log;
@@ -22,6 +23,7 @@ pub mod urgency;
 pub use boot_clock::{BootClock, ManualClock};
 pub use contradiction::contradiction;
 pub use error::{ClaimError, FindError, PostError, StoreError};
+pub use failpoint::Failpoint;
 pub use inbox::{Inbox, MAX_REQUEST_BYTES, NewMessage, Posted, needs_all_answered};
 pub use lease::{Lease, LeaseTerms};
 pub use log::{AtWork, Beginning, Pending, RunLog, Within};

@@ -3,6 +3,8 @@
 #[cfg(feature = "log")]
 pub mod conformance;
 #[cfg(feature = "log")]
+pub mod disk;
+#[cfg(feature = "log")]
 pub mod memory_log;
 pub mod plan_builder;
 pub mod scenario;

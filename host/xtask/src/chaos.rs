@@ -9,6 +9,7 @@ mod kills;
 mod moment;
 mod oracles;
 mod place;
+mod points;
 mod trial;
 mod victim;
 
@@ -74,6 +75,9 @@ type Scenario = fn(&Place, &Case, &mut Dice) -> Result<String>;
 /// The scenario that takes longer than a lease.
 const SLOW: &str = "outlived";
 
+/// How many hosts are killed at random moments for each round of the named points.
+const KILLS_PER_ROUND: usize = 100;
+
 /// How often a scenario is tried on a machine that is too slow for it.
 const TRIES: usize = 4;
 
@@ -108,7 +112,8 @@ fn campaign(repository: &Repository, binary: PathBuf, options: &Options) -> Resu
 fn scenarios(place: &Place, options: &Options, tally: &mut Tally) -> Result<Vec<String>> {
     let mut dice = Dice::new(options.seed);
     kills::kill(place, options.kills, &mut dice, tally)?;
-    let mut said = Vec::new();
+    let times = 1 + options.kills / KILLS_PER_ROUND;
+    let mut said = vec![points::kill(place, times, &mut dice).context("named points")?];
     for (name, scenario) in SCENARIOS {
         if name == SLOW && options.patience == Patience::Short {
             continue;

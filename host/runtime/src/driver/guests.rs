@@ -5,7 +5,7 @@ use crate::observer::{Notice, Observer};
 use crate::permits::Taken;
 use cofferdam_engine::plan::Plan;
 use cofferdam_engine::{Attempt, EffectChange, Fence, Generation, Run};
-use cofferdam_store::Lease;
+use cofferdam_store::{Failpoint, Lease};
 use cofferdam_wasm::{Authority, CancelFlag, EffectClass};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future;
@@ -201,10 +201,12 @@ impl Guests {
             authority: self.authority(),
             observer: Arc::clone(&observer),
         };
+        Failpoint::BeforeDispatch.reached();
         let execution = self.surroundings.executor.enter(entry).instrument(call_span);
         let abort = self.tasks.spawn_on(
             async move {
                 let executed = execution.await;
+                Failpoint::GuestEnded.reached();
                 observer.notice(Notice::Ended {
                     at: &at,
                     fence,
@@ -215,6 +217,7 @@ impl Guests {
             },
             &self.surroundings.guests,
         );
+        Failpoint::AfterDispatch.reached();
         let flight = Flight {
             generation,
             abort,

@@ -2,4 +2,5 @@
 
 mod configuration;
 mod driving;
+mod power;
 mod spans;

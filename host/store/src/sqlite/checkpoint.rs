@@ -1,6 +1,7 @@
 //! When what is in the write-ahead log moves to the database: off the writer's path, unless the log gets too long.
 
 use crate::error::StoreError;
+use crate::failpoint::Failpoint;
 use crate::sqlite::connection::{self, PATIENCE};
 use crate::sqlite::counters::Counters;
 use crate::sqlite::error::from_sqlite;
@@ -135,6 +136,8 @@ pub(crate) enum CheckpointStart {
 
 /// Makes a checkpoint and returns whether nobody stood in its way.
 fn checkpoint(db: &Connection, statement: &str) -> rusqlite::Result<bool> {
+    Failpoint::BeforeCheckpoint.reached();
     let blocked: i64 = db.prepare_cached(statement)?.query_row([], |row| row.get(0))?;
+    Failpoint::AfterCheckpoint.reached();
     Ok(blocked == 0)
 }

@@ -1,6 +1,7 @@
 //! What the writer does for those who ask it something: claims and messages, many in one transaction, each answered alone.
 
 use crate::error::{ClaimError, PostError, StoreError};
+use crate::failpoint::Failpoint;
 use crate::sqlite::batch::execute;
 use crate::sqlite::claim::Claimant;
 use crate::sqlite::error::from_sqlite;
@@ -74,7 +75,9 @@ impl Writer {
             answers.push(claimed);
         }
         if answers.iter().any(Result::is_ok) {
+            Failpoint::BeforeClaim.reached();
             self.commit(db, due)?;
+            Failpoint::AfterClaim.reached();
         } else {
             // Nobody becomes known as a host by being refused.
             execute(db, "ROLLBACK").map_err(|error| from_sqlite(&self.path, error))?;
@@ -127,7 +130,9 @@ impl Writer {
             }
             answers.push(posted);
         }
+        Failpoint::BeforePost.reached();
         execute(db, "COMMIT").map_err(fail)?;
+        Failpoint::AfterPost.reached();
         Ok(answers)
     }
 }

@@ -1,5 +1,6 @@
 //! The statements that change the database, one function each. The caller holds the transaction.
 
+use crate::failpoint::Failpoint;
 use crate::log_line::LogLine;
 use crate::record::{Definition, HostId, NewRun};
 use cofferdam_engine::{
@@ -57,6 +58,7 @@ pub(crate) fn forget_lost_hosts(db: &Connection, boot: &str, now: Duration) -> R
 
 /// Prolongs the lease of this host until `end`, unless it ran out before `now`. Returns whether it had not.
 pub(crate) fn renew_lease(db: &Connection, host: &HostId, now: Duration, end: Duration) -> Result<bool> {
+    Failpoint::BeforeRenewal.reached();
     db.prepare_cached("UPDATE hosts SET lease_end = ?3 WHERE id = ?1 AND lease_end > ?2")?
         .execute(params![host.as_str(), since_boot(now), since_boot(end)])
         .map(|changed| changed == 1)

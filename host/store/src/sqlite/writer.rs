@@ -1,6 +1,7 @@
 //! The one thread that writes: takes what is queued and commits it together.
 
 use crate::error::StoreError;
+use crate::failpoint::Failpoint;
 use crate::record::HostId;
 use crate::sqlite::batch::{Chain, Chains, Scribe, Written, execute};
 use crate::sqlite::checkpoint::Checkpoints;
@@ -91,6 +92,7 @@ impl Writer {
         let left = self.without_waiting(db, |db| {
             execute(db, "BEGIN IMMEDIATE")?;
             write::leave(db, &self.host)?;
+            Failpoint::BeforeLeaving.reached();
             execute(db, "COMMIT")
         });
         match left {
@@ -142,6 +144,7 @@ impl Writer {
                         self.counters.events.fetch_add(written.events, Ordering::Relaxed);
                         written.committed(&mut self.driven);
                     }
+                    Failpoint::AfterAcknowledgement.reached();
                     self.progress.send_replace(self.latest);
                     if let_go {
                         // Whoever waits for the next time of a run that is due may have to wake up earlier now.
@@ -175,6 +178,7 @@ impl Writer {
                 return Err(error);
             }
         };
+        Failpoint::BeforeAppend.reached();
         let began = Instant::now();
         let mut scribe = Scribe {
             path: &self.path,
@@ -196,7 +200,9 @@ impl Writer {
             }
         }
         let latest = scribe.latest;
+        Failpoint::AfterAppend.reached();
         self.commit(db, due).map_err(Arc::new)?;
+        Failpoint::AfterCommit.reached();
         self.latest = latest;
         Ok(())
     }
@@ -241,6 +247,7 @@ impl Writer {
                 self.liveness.clear(&lost);
             }
             write::begin_lease(db, &self.host, self.liveness.boot(), now(), end).map_err(fail)?;
+            Failpoint::BeforeLease.reached();
         }
         Ok(due)
     }

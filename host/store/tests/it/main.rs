@@ -4,6 +4,7 @@ mod conformance;
 mod crash;
 mod failure;
 mod lease;
+mod power;
 mod refusal;
 mod schema;
 

@@ -49,11 +49,33 @@ pub enum Fault {
     InboxNotEmpty,
     /// The disk takes what was handed over only later.
     SlowDisk,
+    /// The process dies when an append is durable and nobody was told.
+    CrashAfterCommit,
+    /// The process dies when it has entered some of the guests that it may enter.
+    CrashWhileDispatching,
+    /// The process dies when a guest has ended and its run was not told.
+    CrashBeforeReport,
+    /// The process dies when a report is decided about and nothing of that is durable.
+    CrashAfterReport,
+    /// The process dies between the claim of a run and its adoption.
+    CrashAtClaim,
+    /// The process dies before its adoption of a run is durable.
+    CrashAtAdoption,
+    /// The process dies when it has handed over that the run is parked.
+    CrashAtParking,
+    /// The process dies when a message is decided about.
+    CrashAtAnswer,
+    /// The machine sleeps for longer than the lease of the host.
+    Suspended,
+    /// The host is stopped for longer than its lease, and another one takes the run.
+    PausedOwner,
+    /// The host that was stopped goes on: it decides and writes as if the run were still its own.
+    WokenOwner,
 }
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 33] = [
         Self::Crash,
         Self::FailedAppend,
         Self::SecondOwner,
@@ -76,14 +98,26 @@ impl Fault {
         Self::WantedMessage,
         Self::InboxNotEmpty,
         Self::SlowDisk,
+        Self::CrashAfterCommit,
+        Self::CrashWhileDispatching,
+        Self::CrashBeforeReport,
+        Self::CrashAfterReport,
+        Self::CrashAtClaim,
+        Self::CrashAtAdoption,
+        Self::CrashAtParking,
+        Self::CrashAtAnswer,
+        Self::Suspended,
+        Self::PausedOwner,
+        Self::WokenOwner,
     ];
 
     /// Returns how often the fault is chosen, compared with the others.
     fn weight(self) -> usize {
         match self {
             Self::Crash | Self::FailedAppend | Self::SecondOwner | Self::DuplicateReport | Self::Interrupted => 4,
-            Self::LostReport | Self::ClockForward | Self::ClockBackward => 3,
-            Self::LateReport => 30,
+            Self::ClockForward | Self::ClockBackward => 3,
+            Self::LostReport => 6,
+            Self::LateReport => 90,
             Self::ReorderedReports | Self::PermitsChanged | Self::SlowDisk => 6,
             // A cancelled run does little afterwards: most schedules should have none.
             Self::Cancelled | Self::CancelMessage | Self::KillMessage => 1,
@@ -91,7 +125,31 @@ impl Fault {
             Self::ResumeMessage => 2,
             Self::WantedMessage => 10,
             Self::InboxNotEmpty => 0,
+            Self::CrashAfterCommit | Self::CrashWhileDispatching | Self::CrashBeforeReport => 3,
+            Self::CrashAfterReport | Self::CrashAtClaim | Self::CrashAtAdoption => 2,
+            Self::CrashAtAnswer | Self::Suspended => 2,
+            Self::CrashAtParking => 6,
+            Self::PausedOwner => 4,
+            // Most often nobody sleeps.
+            Self::WokenOwner => 20,
         }
+    }
+
+    /// Returns whether deliveries may be lost by it, which the core counts.
+    pub(super) fn may_lose_deliveries(self) -> bool {
+        matches!(
+            self,
+            Self::CrashAfterCommit
+                | Self::CrashWhileDispatching
+                | Self::CrashBeforeReport
+                | Self::CrashAfterReport
+                | Self::CrashAtClaim
+                | Self::CrashAtAdoption
+                | Self::CrashAtParking
+                | Self::CrashAtAnswer
+                | Self::Suspended
+                | Self::PausedOwner
+        )
     }
 
     /// Returns one of the faults.

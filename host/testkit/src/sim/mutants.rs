@@ -37,6 +37,8 @@ pub enum Mutant {
     EntersEarly,
     /// The writer takes appends of a host that was replaced.
     IgnoresTheFence,
+    /// The log takes what a host wrote that slept through its lease.
+    WritesAfterItsLease,
     /// A report of an earlier generation is taken for one of this.
     TakesLateReports,
     /// Nobody looks at the clock.
@@ -67,7 +69,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All mutants, each with the oracles of which one must catch it.
-    pub const ALL: [(Self, &'static [&'static str]); 28] = [
+    pub const ALL: [(Self, &'static [&'static str]); 29] = [
         (Self::DropsAnEvent, &["invariant_sequence_is_contiguous"]),
         (Self::WritesOldTimes, &["invariant_time_never_goes_back"]),
         (Self::EndsTwice, &["invariant_nothing_follows_the_end"]),
@@ -87,8 +89,10 @@ impl Mutant {
             &[
                 "invariant_sequence_is_contiguous",
                 "invariant_results_are_recorded_once",
+                "invariant_only_the_latest_owner_writes",
             ],
         ),
+        (Self::WritesAfterItsLease, &["invariant_only_the_latest_owner_writes"]),
         (Self::TakesLateReports, &["invariant_results_come_from_their_delivery"]),
         (
             Self::SleepsThroughDeadlines,

@@ -26,7 +26,7 @@ pub struct Violation {
 type Verdict = Result<(), Violation>;
 
 /// All oracles, by name.
-pub const ORACLES: [&str; 26] = [
+pub const ORACLES: [&str; 27] = [
     "invariant_sequence_is_contiguous",
     "invariant_time_never_goes_back",
     "invariant_nothing_follows_the_end",
@@ -53,6 +53,7 @@ pub const ORACLES: [&str; 26] = [
     "invariant_signals_are_taken_once",
     "invariant_parked_rows_tell_the_truth",
     "invariant_the_first_cancel_counts",
+    "invariant_only_the_latest_owner_writes",
 ];
 
 fn holds(oracle: &'static str, condition: bool, detail: impl FnOnce() -> String) -> Verdict {
@@ -288,6 +289,16 @@ impl<'a> Judge<'a> {
             .count();
         holds("invariant_permits_hold", starts <= permits as usize, || {
             format!("{starts} attempts were started with {permits} permits")
+        })
+    }
+
+    /// Judges whether an append that the log took is of the host that claimed the run last.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub(super) fn invariant_only_the_latest_owner_writes(&self, writer: Generation, owner: Generation) -> Verdict {
+        holds("invariant_only_the_latest_owner_writes", writer == owner, || {
+            format!("{writer:?} wrote, the run belongs to {owner:?}")
         })
     }
 

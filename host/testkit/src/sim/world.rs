@@ -1,6 +1,7 @@
 //! One schedule: a run, the log it writes to, the executors that work for it, and what goes wrong on the way.
 
 mod outside;
+mod points;
 
 use super::dice::Dice;
 use super::faults::Fault;
@@ -13,6 +14,7 @@ use cofferdam_engine::{
     Metrics, Orphan, Parking, Plan, Recorded, Report, Request, Run, RunId, Situation, Start, Timestamp, Writer,
 };
 use outside::Inbox;
+use points::Sleeper;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -115,6 +117,7 @@ struct World<'a> {
     // What is on its way from elsewhere.
     answered: Vec<Report>,
     zombies: Vec<Report>,
+    sleeper: Option<Sleeper>,
     executions: i64,
     deaths: u32,
     faults: BTreeMap<Fault, u64>,
@@ -151,6 +154,7 @@ impl<'a> World<'a> {
             retained: Vec::new(),
             answered: Vec::new(),
             zombies: Vec::new(),
+            sleeper: None,
             executions: 0,
             deaths: 0,
             faults: BTreeMap::new(),
@@ -228,6 +232,7 @@ impl<'a> World<'a> {
             // A run that never was has no past either.
             self.answered.clear();
             self.zombies.clear();
+            self.sleeper = None;
             self.run = Some(Run::new(RUN));
             let start = Start {
                 inputs: self.inputs.clone(),
@@ -404,8 +409,28 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Makes the first append that was handed over durable; returns whether there was one.
+    /// Makes the first append that was handed over durable, and does what it allows; returns whether there was one.
     fn settle(&mut self) -> Result<bool, Violation> {
+        let committed = self.commit()?;
+        for fence in self.allowed() {
+            self.waiting.remove(&fence);
+            self.enter(fence)?;
+        }
+        Ok(committed)
+    }
+
+    /// Returns the deliveries that wait for nothing any more: their starts are durable.
+    fn allowed(&self) -> Vec<Fence> {
+        let position = self.durable.len() as u64;
+        self.waiting
+            .iter()
+            .copied()
+            .filter(|fence| fence.0 <= position)
+            .collect()
+    }
+
+    /// Makes the first append that was handed over durable and tells nobody; returns whether there was one.
+    fn commit(&mut self) -> Result<bool, Violation> {
         let Some(mut append) = self.held.0.borrow_mut().pop_front() else {
             return Ok(false);
         };
@@ -421,6 +446,8 @@ impl<'a> World<'a> {
         if let Some(mutant) = self.mutant {
             mutant.appended(&mut append);
         }
+        self.judge
+            .invariant_only_the_latest_owner_writes(append.generation, self.generation)?;
         let (answers, row) = (append.answers.clone(), append.row);
         let causes = append.events.clone();
         for recorded in append.events {
@@ -436,16 +463,6 @@ impl<'a> World<'a> {
         self.judge.appended(&causes, &answers, row)?;
         let position = self.durable.len() as u64;
         self.retained.retain(|retained| retained.answered_by > position);
-        let durable: Vec<Fence> = self
-            .waiting
-            .iter()
-            .copied()
-            .filter(|fence| fence.0 <= position)
-            .collect();
-        for fence in durable {
-            self.waiting.remove(&fence);
-            self.enter(fence)?;
-        }
         Ok(true)
     }
 
@@ -514,7 +531,21 @@ impl<'a> World<'a> {
 
     /// Lets a fault strike; returns whether there was anything to strike.
     fn strike(&mut self, fault: Fault) -> Result<bool, Violation> {
+        if fault.may_lose_deliveries() && self.deaths >= MOST_DEATHS {
+            return Ok(false);
+        }
         match fault {
+            Fault::CrashAfterCommit => return self.crash_after_commit(),
+            Fault::CrashWhileDispatching => return self.crash_while_dispatching(),
+            Fault::CrashBeforeReport => return self.crash_before_report(),
+            Fault::CrashAfterReport => return self.crash_after_report(),
+            Fault::CrashAtClaim => return self.crash_at_claim(),
+            Fault::CrashAtAdoption => return self.crash_at_adoption(),
+            Fault::CrashAtParking => return self.crash_at_parking(),
+            Fault::CrashAtAnswer => return self.crash_at_answer(),
+            Fault::Suspended => return self.suspend(),
+            Fault::PausedOwner => return self.fall_asleep(),
+            Fault::WokenOwner => return self.wake_up(),
             Fault::Crash => {
                 if self.deaths >= MOST_DEATHS {
                     return Ok(false);
