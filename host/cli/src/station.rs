@@ -3,7 +3,6 @@
 use crate::arguments::Place;
 use crate::builtin;
 use crate::diagnostics::draw_problem;
-use crate::equipment::origin;
 use crate::failure::{Exit, Failure};
 use crate::talk::{Look, harmless, say};
 use cofferdam_dsl::{ActionEntry, Actions, Options};
@@ -11,7 +10,7 @@ use cofferdam_engine::Data;
 use cofferdam_runtime::configuration::{
     ActionGrants, Configuration, Durability, Overrides, Problems, Project, TrustError, TrustStore, user_state_directory,
 };
-use cofferdam_runtime::{PreparedAction, ProjectFiles};
+use cofferdam_runtime::{PreparedAction, ProjectFiles, entries, origin};
 use cofferdam_store::{Creation, Durability as Flush, HostId, LeaseTerms, RunLog, SqliteLog, SqliteOptions};
 use cofferdam_wasm::{
     Action, CompileLimits, Compiler, Copies, Origin, Plugin, PluginSource, Registry, Sandbox, SandboxOptions, Sources,
@@ -267,31 +266,7 @@ impl Plugins {
     /// Returns the actions of the plugins that are switched on.
     fn actions(&self, station: &Station) -> impl Iterator<Item = ActionEntry> {
         let enabled = move |plugin: &&Plugin| station.configuration.is_enabled(&plugin.name);
-        self.registry.plugins().iter().filter(enabled).flat_map(|plugin| {
-            plugin.component.actions().iter().map(move |action| ActionEntry {
-                plugin: plugin.name.clone(),
-                action: action.name.clone(),
-                component: *plugin.component.digest(),
-                provider: provider(plugin),
-                summary: action.summary.clone(),
-                params: action.params.as_ref().map_or(serde_json::Value::Null, json),
-                output: action.output.as_ref().map_or(serde_json::Value::Null, json),
-                example: action.examples.first().map(json),
-            })
-        })
-    }
-}
-
-/// Returns a plugin in words: `fs 0.1.0 (built in)`.
-pub(crate) fn provider(plugin: &Plugin) -> String {
-    let version = plugin.version.as_deref().unwrap_or("without version");
-    match &plugin.source {
-        PluginSource::BuiltIn => format!("{} {version} (built in)", plugin.name),
-        PluginSource::File(file) => format!(
-            "{} {version} ({})",
-            plugin.name,
-            file.file_name().unwrap_or_default().to_string_lossy()
-        ),
+        self.registry.plugins().iter().filter(enabled).flat_map(entries)
     }
 }
 

@@ -29,6 +29,7 @@ use tokio::time::Instant;
 const MAX_REBUILDS: u32 = 3;
 
 /// What a run is driven with; shared by all runs of a host.
+#[derive(Clone)]
 pub(crate) struct Surroundings {
     pub(crate) log: Arc<dyn RunLog>,
     pub(crate) executor: Arc<dyn Executor>,

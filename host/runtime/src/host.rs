@@ -2,7 +2,7 @@
 
 use crate::clock;
 use crate::driver::{Control, DEFAULT_GRACE, DriveError, Driven, Driver, Surroundings};
-use crate::executor::Executor;
+use crate::executor::{Entry, Executed, Execution, Executor};
 use crate::mail::Mail;
 use crate::observer::Observer;
 use crate::permits::Permits;
@@ -81,24 +81,20 @@ impl Host {
         }
     }
 
+    /// Returns a host that carries nothing out by itself: runs only decide there, and [`Host::with_executor`] makes hosts
+    /// that share everything else.
+    pub fn deciding(log: Arc<dyn RunLog>, attempts: u32, guests: Handle) -> Self {
+        Self::new(log, Arc::new(Nobody), attempts, guests)
+    }
+
     /// Returns the host with another grace for guests that are to stop and can be noticed outside; others are stopped at
     /// once. For a host that drives nothing yet.
     #[must_use]
     pub fn with_grace(self, grace: Duration) -> Self {
-        let Surroundings {
-            log,
-            executor,
-            permits,
-            guests,
-            ..
-        } = &*self.surroundings;
         Self {
             surroundings: Arc::new(Surroundings {
-                log: Arc::clone(log),
-                executor: Arc::clone(executor),
-                permits: permits.clone(),
-                guests: guests.clone(),
                 grace,
+                ..(*self.surroundings).clone()
             }),
             mail: self.mail,
         }
@@ -107,20 +103,10 @@ impl Host {
     /// Returns the same host with another executor: log, permits and inbox are shared.
     #[must_use]
     pub fn with_executor(&self, executor: Arc<dyn Executor>) -> Self {
-        let Surroundings {
-            log,
-            permits,
-            guests,
-            grace,
-            ..
-        } = &*self.surroundings;
         Self {
             surroundings: Arc::new(Surroundings {
-                log: Arc::clone(log),
                 executor,
-                permits: permits.clone(),
-                guests: guests.clone(),
-                grace: *grace,
+                ..(*self.surroundings).clone()
             }),
             mail: self.mail.clone(),
         }
@@ -239,6 +225,17 @@ impl Host {
             control,
             task,
         })
+    }
+}
+
+/// Carries nothing out: for runs that only decide.
+struct Nobody;
+
+impl Executor for Nobody {
+    fn enter(&self, _: Entry) -> Execution {
+        Box::pin(std::future::ready(Executed::host_fault(
+            "this process carries nothing out",
+        )))
     }
 }
 

@@ -3,6 +3,8 @@
 mod clock;
 pub mod configuration;
 mod driver;
+mod embedded;
+mod equipment;
 mod executor;
 mod host;
 mod mail;
@@ -13,6 +15,8 @@ mod sandbox_executor;
 
 pub use clock::now;
 pub use driver::{DEFAULT_GRACE, DriveError, Driven};
+pub use embedded::{BuildError, Builder, Embedded, EmbeddedError, Unsound, Workflow};
+pub use equipment::{Equipment, MissingComponent, Piece, entries, origin, provider, used};
 pub use executor::{DurableProof, Entry, Executed, Execution, Executor};
 pub use host::{Controller, Driving, Host, Request, ResumeError};
 pub use observer::{Notice, Observer, Unobserved};

@@ -25,10 +25,23 @@ pub struct PreparedAction {
     pub limits: Limits,
 }
 
+/// An action, and the plugin that runs know it as one of.
+struct Known {
+    plugin: String,
+    prepared: PreparedAction,
+}
+
+impl Known {
+    fn is(&self, plugin: &str, action: &str) -> bool {
+        self.plugin == plugin && self.prepared.action.descriptor().name == action
+    }
+}
+
 /// Carries attempts out in the sandbox.
 #[derive(Default)]
 pub struct SandboxExecutor {
-    actions: BTreeMap<(String, Digest, String), PreparedAction>,
+    /// By component: few plugins are one component, and few of its actions are used.
+    actions: BTreeMap<Digest, Vec<Known>>,
 }
 
 impl SandboxExecutor {
@@ -40,8 +53,12 @@ impl SandboxExecutor {
     /// Makes an action known as one of `plugin`. Two plugins may be the same component and still be granted different things.
     pub fn add(&mut self, plugin: &str, prepared: PreparedAction) {
         let digest = *prepared.action.component().digest();
-        let name = prepared.action.descriptor().name.clone();
-        self.actions.insert((plugin.to_owned(), digest, name), prepared);
+        let known = self.actions.entry(digest).or_default();
+        known.retain(|known| !known.is(plugin, &prepared.action.descriptor().name));
+        known.push(Known {
+            plugin: plugin.to_owned(),
+            prepared,
+        });
     }
 
     fn prepared(&self, reference: &ActionReference) -> Option<&PreparedAction> {
@@ -50,7 +67,11 @@ impl SandboxExecutor {
             action,
             component,
         } = reference;
-        self.actions.get(&(plugin.clone(), *component, action.clone()))
+        let known = self.actions.get(component)?;
+        known
+            .iter()
+            .find(|known| known.is(plugin, action))
+            .map(|known| &known.prepared)
     }
 }
 

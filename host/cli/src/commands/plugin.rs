@@ -9,7 +9,7 @@ use super::among_guests;
 use crate::arguments::{Manner, PluginCheck, PluginRun};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::report::{Denial, Denied};
-use crate::station::{Station, json, provider};
+use crate::station::{Station, json};
 use crate::table::{print_table, table};
 use crate::talk::{GOOD, Sign, print, say, size};
 use cofferdam_engine::Data;
@@ -190,7 +190,7 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Plugin
                 say(format!(
                     "{sign} {}: {} can be used",
                     station.short(file),
-                    provider(&plugin)
+                    cofferdam_runtime::provider(&plugin)
                 ));
                 inspect::show_plugin(station, &plugin, None);
             }

@@ -12,9 +12,9 @@ use crate::watch::Watcher;
 use cofferdam_engine::event::Event;
 use cofferdam_engine::plan::Plan;
 use cofferdam_engine::{RunId, RunStatus};
-use cofferdam_runtime::{Driving, Entry, Executed, Execution, Executor, Host, SandboxExecutor, Unobserved};
+use cofferdam_runtime::{Driving, Executor, Host, SandboxExecutor, Unobserved};
 use cofferdam_store::{Claim, Definition, RunLog, RunSummary};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::runtime::Handle;
 
 /// A run that can be carried on here: its components are loaded and may touch what they need.
@@ -23,8 +23,7 @@ pub(super) struct Ready {
     plan: Arc<Plan>,
     definition: Definition,
     short: String,
-    /// What becomes the host's once the run is driven.
-    executor: Mutex<Option<SandboxExecutor>>,
+    executor: Arc<SandboxExecutor>,
 }
 
 /// Prepares to carry on `run`: everything that can refuse does so here, before the run is claimed.
@@ -47,7 +46,7 @@ pub(super) async fn ready(station: &Station, log: &Arc<dyn RunLog>, run: RunId, 
         plan,
         definition,
         short: short.to_owned(),
-        executor: Mutex::new(Some(executor)),
+        executor: Arc::new(executor),
     })
 }
 
@@ -57,10 +56,9 @@ impl Ready {
         &self.plan
     }
 
-    /// Returns what carries the run out, once.
-    pub(super) fn into_executor(self) -> SandboxExecutor {
-        let executor = self.executor.into_inner().unwrap_or_else(PoisonError::into_inner);
-        executor.unwrap_or_default()
+    /// Returns what carries the run out.
+    pub(super) fn executor(&self) -> Arc<dyn Executor> {
+        Arc::clone(&self.executor) as Arc<_>
     }
 
     /// Drives the run from `claim` on, with `note` behind its heading.
@@ -72,16 +70,10 @@ impl Ready {
         note: &str,
         guests: &Handle,
     ) -> Result<(Driving, Scene<'a>), Failure> {
-        let executor = self
-            .executor
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-            .unwrap_or_default();
         let mut progress = RunProgress::of(Arc::clone(&self.plan), &claim.events);
         progress.keep();
         let heading = heading(self.plan.name(), &self.short, note, &station.look);
-        let host = host_of(station, &self.log, guests).with_executor(Arc::new(executor));
+        let host = host_of(station, &self.log, guests).with_executor(self.executor());
         let watcher = Arc::new(Watcher::new(
             claim.run,
             self.short.clone(),
@@ -107,7 +99,7 @@ impl Ready {
 /// Returns a host on `log` as the configuration wants it, which carries nothing out by itself.
 pub(super) fn host_of(station: &Station, log: &Arc<dyn RunLog>, guests: &Handle) -> Host {
     let attempts = u32::try_from(station.configuration.attempts()).unwrap_or(u32::MAX);
-    Host::new(Arc::clone(log), Arc::new(Nobody), attempts, guests.clone())
+    Host::deciding(Arc::clone(log), attempts, guests.clone())
 }
 
 /// Returns what stands behind the heading of a run that is taken up, `summary` being how it was found.
@@ -133,22 +125,11 @@ pub(super) fn note(station: &Station, summary: Option<&RunSummary>, claim: &Clai
 
 /// Lets a run answer its messages and leaves it: nothing of it is entered.
 pub(super) async fn decided_here(log: &Arc<dyn RunLog>, claim: Claim, guests: &Handle) -> Result<(), Failure> {
-    let host = Host::new(Arc::clone(log), Arc::new(Nobody), 1, guests.clone());
+    let host = Host::deciding(Arc::clone(log), 1, guests.clone());
     let deciding = host.decide_only(claim, Arc::new(Unobserved));
     let deciding = deciding.map_err(|error| Failure::of(Exit::Invalid, error))?;
     match deciding.wait().await {
         Ok(_) => Ok(()),
         Err(error) => Err(Failure::of(Exit::Refused, error)),
-    }
-}
-
-/// Carries nothing out: for runs that only decide.
-struct Nobody;
-
-impl Executor for Nobody {
-    fn enter(&self, _: Entry) -> Execution {
-        Box::pin(std::future::ready(Executed::host_fault(
-            "this process carries nothing out",
-        )))
     }
 }

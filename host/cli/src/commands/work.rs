@@ -156,7 +156,7 @@ impl Shift<'_> {
             how,
             Arc::clone(&self.log),
         ));
-        let host = self.host.with_executor(Arc::new(ready.into_executor()));
+        let host = self.host.with_executor(ready.executor());
         let driving = host
             .take_up(claim, watcher)
             .map_err(|error| Failure::of(Exit::Invalid, error))?;

@@ -130,7 +130,7 @@ impl Guests {
         let Some(attempt) = attempt.filter(|attempt| self.class(attempt) == EffectClass::Quiet) else {
             return false;
         };
-        self.enter(run, attempt, None);
+        self.enter(run, attempt, EffectClass::Quiet, None);
         true
     }
 
@@ -157,7 +157,10 @@ impl Guests {
         }
         for (fence, proof) in std::mem::take(&mut self.delayed) {
             match run.effect(&self.plan, fence) {
-                Some(attempt) => self.enter(run, attempt, Some(proof)),
+                Some(attempt) => {
+                    let class = self.class(&attempt);
+                    self.enter(run, attempt, class, Some(proof));
+                }
                 // What was decided since has ended the attempt before it began.
                 None => drop(self.reserved.remove(&fence)),
             }
@@ -174,7 +177,7 @@ impl Guests {
         self.surroundings.executor.class(&attempt.action)
     }
 
-    fn enter(&mut self, run: &Run, attempt: Attempt, proof: Option<DurableProof>) {
+    fn enter(&mut self, run: &Run, attempt: Attempt, class: EffectClass, proof: Option<DurableProof>) {
         let fence = attempt.fence;
         let permit = self.reserved.remove(&fence);
         let cancel = CancelFlag::default();
@@ -182,7 +185,7 @@ impl Guests {
         let observer = Arc::clone(&self.observer);
         let at = attempt.at.clone();
         let generation = attempt.generation;
-        let effectful = self.class(&attempt) == EffectClass::Effectful;
+        let effectful = class == EffectClass::Effectful;
         let step_span =
             tracing::info_span!(parent: &self.span, "step", step = %at.step, iteration = ?at.occurrence.iterations());
         let call_span = tracing::info_span!(

@@ -2,5 +2,6 @@
 
 mod configuration;
 mod driving;
+mod embedding;
 mod power;
 mod spans;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 /// How many cuts are tried, and what they follow from; a campaign sets others.
 const CUTS: &str = "COFFERDAM_POWER_CUTS";
 const SEED: &str = "COFFERDAM_POWER_SEED";
-const USUALLY: usize = 200;
+const USUALLY: usize = 150;
 
 const RUNS: u32 = 4;
 
@@ -63,14 +63,14 @@ fn write() -> Story {
         facts.push((recording.position(), Fact::Recorded(run.id, 1)));
     }
     let mut versions = [1_u64; RUNS as usize];
-    for round in 0..60_u64 {
+    for round in 0..90_u64 {
         // Two results that nobody waits for, then one of another run that somebody does.
         let mut tickets: Vec<(RunId, u64, Ticket)> = Vec::new();
         for (offset, urgency) in [(0, Urgency::Later), (1, Urgency::Soon), (2, Urgency::Now)] {
             let number = u32::try_from((round + offset) % u64::from(RUNS)).unwrap();
             let run = new_run(number).id;
             let version = &mut versions[number as usize];
-            let size = if round % 7 == 0 { 12_000 } else { 3 };
+            let size = if round % 5 == 0 { 3_000 } else { 3 };
             let large = Data::list((0..size).map(|item| Data::Int(item + round as i64)));
             let events = vec![completed("small", Data::Int(1)), completed("large", large)];
             let append = append(run, 1, *version, RunStatus::Running, events);

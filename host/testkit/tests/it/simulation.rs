@@ -4,7 +4,7 @@ use cofferdam_testkit::sim::{Fault, Mutant, ORACLES, campaign, play_mutant};
 use std::panic::catch_unwind;
 
 /// Enough that every fault strikes many times; `cargo xtask sim` plays hundreds of thousands.
-const SCHEDULES: u64 = 2_000;
+const SCHEDULES: u64 = 4_000;
 
 /// Programs that have no place for a defect, and schedules that never come by it, are many.
 const ATTEMPTS_AT_A_MUTANT: u64 = 4_000;

@@ -4,7 +4,7 @@ use super::usage::Usage;
 use super::{from_file, plugin_json};
 use crate::arguments::{Manner, PluginInspect};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::station::{Plugins, Station, provider};
+use crate::station::{Plugins, Station};
 use crate::table::{print_table, table};
 use crate::talk::{DIM, STRONG, harmless, print, say, size};
 use cofferdam_engine::Data;
@@ -91,7 +91,7 @@ pub(super) fn show_plugin(station: &Station, plugin: &Plugin, usage: Option<&Usa
     let digest = plugin.component.digest().to_hex();
     print(format!(
         "{} {dot} cofferdam:plugin@0.1.0 {dot} sha256:{}…{} {dot} {}",
-        look.paint(STRONG, &provider(plugin)),
+        look.paint(STRONG, &cofferdam_runtime::provider(plugin)),
         &digest[..4],
         &digest[60..],
         size(plugin.component.size())

@@ -1,0 +1,183 @@
+//! What does a program say before it has a host inside of it?
+
+use super::Embedded;
+use crate::host::Host;
+use cofferdam_store::{Creation, Durability, HostId, LeaseTerms, OpenError, RunLog, SqliteLog, SqliteOptions};
+use cofferdam_wasm::{
+    Allowed, Builtin, Copies, Limits, Problem, Registry, Sandbox, SandboxError, SandboxOptions, Sources,
+};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
+
+/// How many attempts are under way at most, if nothing else is said.
+const ATTEMPTS: u32 = 64;
+
+/// What a host inside of a program is made from.
+#[derive(Default)]
+#[must_use = "a builder builds nothing before `build`"]
+pub struct Builder {
+    state: Option<PathBuf>,
+    log: Option<Arc<dyn RunLog>>,
+    copies: Option<PathBuf>,
+    code: Option<PathBuf>,
+    sources: Sources,
+    allowed: BTreeMap<String, Allowed>,
+    limits: Limits,
+    attempts: Option<u32>,
+    grace: Option<Duration>,
+}
+
+/// Why there is no host.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Nobody said where runs are recorded.
+    #[error("a host needs a state: `Builder::state` or `Builder::log`")]
+    NoState,
+    /// The state cannot be used.
+    #[error(transparent)]
+    State(#[from] OpenError),
+    /// The sandbox cannot be set up.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The threads of the guests cannot be started.
+    #[error("cannot start the threads of the guests")]
+    Threads(#[source] std::io::Error),
+    /// Plugins were found that cannot be used.
+    #[error("{} cannot be used: {}", .0.file.display(), .0.reason)]
+    Plugin(Box<Problem>),
+}
+
+impl Builder {
+    /// Records runs in a SQLite file, made if it is missing, and keeps their components beside it.
+    pub fn state(mut self, file: impl Into<PathBuf>) -> Self {
+        self.state = Some(file.into());
+        self
+    }
+
+    /// Records runs in a log of the program's own. Their components are kept if [`Builder::copies`] says where.
+    pub fn log(mut self, log: Arc<dyn RunLog>) -> Self {
+        self.log = Some(log);
+        self
+    }
+
+    /// Keeps the components of runs in this directory, so that runs outlive the plugins that they began with.
+    pub fn copies(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.copies = Some(directory.into());
+        self
+    }
+
+    /// Keeps compiled code in this directory, which must be this user's alone: plugins load at once the next time.
+    pub fn code(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.code = Some(directory.into());
+        self
+    }
+
+    /// Adds a plugin that is part of the program.
+    pub fn plugin(
+        mut self,
+        name: impl Into<String>,
+        version: impl Into<String>,
+        component: impl Into<Arc<[u8]>>,
+    ) -> Self {
+        self.sources.builtins.push(Builtin {
+            name: name.into(),
+            bytes: component.into(),
+            version: version.into(),
+        });
+        self
+    }
+
+    /// Adds the plugins `NAME.wasm` of a directory.
+    pub fn plugins(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.sources.directories.push(directory.into());
+        self
+    }
+
+    /// Allows something to a plugin. What nobody allows is not granted, whatever the plugin asks for.
+    pub fn allow(mut self, plugin: impl Into<String>, allowed: Allowed) -> Self {
+        self.allowed.insert(plugin.into(), allowed);
+        self
+    }
+
+    /// Sets what every attempt may use.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how many attempts are under way at most.
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = Some(attempts);
+        self
+    }
+
+    /// Sets how long a guest may go on that is to stop and can be noticed outside.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// Makes the host. Guests run on threads of its own, so that they never hold up the program's.
+    ///
+    /// # Errors
+    /// If the state, the sandbox or a plugin cannot be used.
+    pub async fn build(self) -> Result<Embedded, BuildError> {
+        let attempts = self.attempts.unwrap_or(ATTEMPTS).max(1);
+        let sandbox = Sandbox::new(&SandboxOptions {
+            slots: attempts,
+            vault: self.code,
+        })?;
+        let registry = Registry::discover(&sandbox, &self.sources).await;
+        if let Some(problem) = registry.problems().first() {
+            return Err(BuildError::Plugin(Box::new(problem.clone())));
+        }
+        let beside = self
+            .state
+            .as_ref()
+            .and_then(|file| file.parent().map(|directory| directory.join("components")));
+        let log = match (self.log, self.state) {
+            (Some(log), _) => log,
+            (None, Some(path)) => open(path)?,
+            (None, None) => return Err(BuildError::NoState),
+        };
+        let guests = guests().map_err(BuildError::Threads)?;
+        let host = Host::deciding(log, attempts, guests.handle().clone());
+        Ok(Embedded {
+            host: match self.grace {
+                Some(grace) => host.with_grace(grace),
+                None => host,
+            },
+            sandbox,
+            registry,
+            allowed: self.allowed,
+            limits: self.limits,
+            copies: self.copies.or(beside).map(Copies::at),
+            guests: Some(guests),
+        })
+    }
+}
+
+fn open(path: PathBuf) -> Result<Arc<dyn RunLog>, BuildError> {
+    // New for every process, and for every host of one.
+    let host = HostId::parse(&format!("host-{}", uuid::Uuid::now_v7()));
+    let log = SqliteLog::open(SqliteOptions {
+        path,
+        host: host.unwrap_or_else(|| unreachable!("letters, digits and dashes name a host")),
+        durability: Durability::Full,
+        creation: Creation::IfMissing,
+        lease: LeaseTerms::default(),
+    })?;
+    Ok(Arc::new(log))
+}
+
+fn guests() -> std::io::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    RuntimeBuilder::new_multi_thread()
+        .worker_threads(cores)
+        .thread_name("guests")
+        .enable_all()
+        .build()
+}
