@@ -37,7 +37,8 @@ cargo xtask sim [--schedules N] [--seed S]
 cargo xtask fuzz [--seconds N] [--seed S]
                                      throws random texts at the language
 cargo xtask chaos [--kills N] [--seed S]
-                                     kills hosts at random moments, and holds what a plugin saw against what is recorded
+                                     kills hosts at random moments and at each named point, and holds what a plugin saw
+                                     against what is recorded
 cargo xtask bench [NAME..]           prints the measurements
 cargo xtask dist                     builds the binary that is given away
 

@@ -4,7 +4,7 @@ use super::Embedded;
 use crate::host::Host;
 use cofferdam_store::{Creation, Durability, HostId, LeaseTerms, OpenError, RunLog, SqliteLog, SqliteOptions};
 use cofferdam_wasm::{
-    Allowed, Builtin, Copies, Limits, Problem, Registry, Sandbox, SandboxError, SandboxOptions, Sources,
+    Allowed, Builtin, Compiler, Copies, Limits, Problem, Registry, Sandbox, SandboxError, SandboxOptions, Sources,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,6 +23,7 @@ pub struct Builder {
     log: Option<Arc<dyn RunLog>>,
     copies: Option<PathBuf>,
     code: Option<PathBuf>,
+    compiler: Option<Compiler>,
     sources: Sources,
     allowed: BTreeMap<String, Allowed>,
     limits: Limits,
@@ -72,6 +73,12 @@ impl Builder {
     /// Keeps compiled code in this directory, which must be this user's alone: plugins load at once the next time.
     pub fn code(mut self, directory: impl Into<PathBuf>) -> Self {
         self.code = Some(directory.into());
+        self
+    }
+
+    /// Lets another process compile components; without this, the program itself does, behind the checks of the sandbox.
+    pub fn compiler(mut self, compiler: Compiler) -> Self {
+        self.compiler = Some(compiler);
         self
     }
 
@@ -129,6 +136,7 @@ impl Builder {
         let sandbox = Sandbox::new(&SandboxOptions {
             slots: attempts,
             vault: self.code,
+            compiler: self.compiler.unwrap_or(Compiler::InProcess),
         })?;
         let registry = Registry::discover(&sandbox, &self.sources).await;
         if let Some(problem) = registry.problems().first() {
