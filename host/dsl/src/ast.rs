@@ -184,6 +184,16 @@ pub enum InputProperty {
     },
 }
 
+impl InputProperty {
+    /// Returns where it stands.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Required(span) | Self::Boolean(span) => *span,
+            Self::Pair { key, value } => Span::new(key.span.range().start, value.span.range().end),
+        }
+    }
+}
+
 /// A step or a block of steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Node {

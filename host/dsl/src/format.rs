@@ -1,6 +1,8 @@
-//! How a tree is written: the one canonical form, which keeps comments, the author's marks and single empty lines.
+//! How a tree is written: the canonical form, which keeps comments, the author's marks, columns and single empty lines.
 
+mod align;
 mod flat;
+mod original;
 mod printer;
 mod value;
 
@@ -11,10 +13,13 @@ use crate::ast::{
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::parser::parse;
+use crate::source::Span;
+use align::StopKind;
+use original::Original;
 use printer::Printer;
 
 /// The widest line into which a list of attributes is put.
-pub const WIDTH: usize = 100;
+pub const WIDTH: usize = 120;
 
 /// Returns `text` in its canonical form.
 ///
@@ -29,12 +34,12 @@ pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
     {
         return Err(findings);
     }
-    Ok(print(&file))
+    Ok(print(&file, text))
 }
 
-/// Returns the canonical text of a tree without errors.
-pub fn print(file: &File) -> String {
-    let mut printer = Printer::default();
+/// Returns the canonical text of a tree without errors, which is that of `text`.
+fn print(file: &File, text: &str) -> String {
+    let mut printer = Printer::new(Original::new(text));
     printer.comments(&file.trivia.before, true);
     if file.trivia.blank_between {
         printer.blank_line();
@@ -61,7 +66,7 @@ pub fn print(file: &File) -> String {
     printer.finish()
 }
 
-impl Printer {
+impl Printer<'_> {
     fn item(&mut self, item: &Item, first: bool) {
         if let ItemKind::Node(node) = &item.kind {
             return self.node(node, first);
@@ -100,7 +105,8 @@ impl Printer {
             self.before(&input.trivia, index == 0);
             self.text(&input.name.text);
             for (index, property) in input.properties.iter().enumerate() {
-                self.text(if index == 0 { " " } else { "  " });
+                let kind = if index == 0 { StopKind::Property } else { StopKind::Cell };
+                self.stop(kind, self.original.blanks_before(property.span()));
                 self.property(property);
             }
             self.after(&input.trivia);
@@ -252,19 +258,26 @@ impl Printer {
         self.text(&attribute.key.text);
         match &attribute.value {
             AttributeValue::Handler(block) => {
-                self.text(" ");
+                self.after_key(attribute.key.span, false);
                 self.block(block);
             }
             AttributeValue::Value { value, .. } => {
-                self.text(if flat::prints_equals(attribute, calls_workflow) {
-                    " = "
-                } else {
-                    " "
-                });
+                self.after_key(attribute.key.span, flat::prints_equals(attribute, calls_workflow));
                 self.value(value);
             }
         }
         self.after(&attribute.trivia);
         self.new_line();
+    }
+
+    /// Writes what stands between a key on a line of its own and its value.
+    fn after_key(&mut self, key: Span, equals: bool) {
+        let written = self.original.blanks_after(key);
+        if equals {
+            self.stop(StopKind::Equals, written);
+            self.text("= ");
+        } else {
+            self.stop(StopKind::Brace, written);
+        }
     }
 }

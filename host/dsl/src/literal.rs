@@ -93,14 +93,31 @@ pub struct Text {
     pub written: String,
     /// Where it stands, delimiters included.
     pub span: Span,
+    /// Whether its closing delimiter is there; the text goes to the end of the file if not.
+    #[serde(skip)]
+    pub closed: bool,
 }
 
 impl Text {
+    /// Returns where the characters between the delimiters stand.
+    pub fn inner_span(&self) -> Span {
+        let delimiter = if self.form == TextForm::Block { 3 } else { 1 };
+        let range = self.span.range();
+        let start = (range.start + delimiter).min(range.end);
+        let end = range.end - if self.closed { delimiter } else { 0 };
+        Span::new(start, end.max(start))
+    }
+
+    /// Returns whether each of its bytes stands for itself, at its own place in the file.
+    pub fn is_verbatim(&self) -> bool {
+        self.plain == self.written && self.inner_span().range().len() == self.written.len()
+    }
+
     /// Returns whether this is a text between triple quotes on one line.
     pub fn is_inline_block(&self) -> bool {
         self.form == TextForm::Block
             && !self.written.contains('\n')
-            && self.span.range().len() == self.written.len() + 6
+            && self.inner_span().range().len() == self.written.len()
     }
 }
 
@@ -400,7 +417,7 @@ impl ExpressionScan {
 }
 
 /// Returns the text between single quotes.
-pub(crate) fn raw_text(inner: &str, span: Span) -> Text {
+pub(crate) fn raw_text(inner: &str, span: Span, closed: bool) -> Text {
     let plain = collect(&characters(inner, 0));
     Text {
         form: TextForm::Raw,
@@ -408,20 +425,27 @@ pub(crate) fn raw_text(inner: &str, span: Span) -> Text {
         written: plain.clone(),
         plain,
         span,
+        closed,
     }
 }
 
 /// Returns the text between double quotes; `inner` begins one byte after the beginning of `span`.
-pub(crate) fn quoted_text(inner: &str, span: Span) -> Text {
-    text(TextForm::Quoted, &characters(inner, span.start as usize + 1), span)
+pub(crate) fn quoted_text(inner: &str, span: Span, closed: bool) -> Text {
+    text(
+        TextForm::Quoted,
+        &characters(inner, span.start as usize + 1),
+        span,
+        closed,
+    )
 }
 
 /// Returns the text between triple quotes; `inner` begins three bytes after the beginning of `span`.
-pub(crate) fn block_text(inner: &str, span: Span) -> Text {
+pub(crate) fn block_text(inner: &str, span: Span, closed: bool) -> Text {
     text(
         TextForm::Block,
         &dedent(&characters(inner, span.start as usize + 3)),
         span,
+        closed,
     )
 }
 
@@ -465,7 +489,7 @@ fn dedent(characters: &[(usize, char)]) -> Characters {
 }
 
 /// Undoes the escapes of a string and finds its placeholders (rules R6 and R7).
-fn text(form: TextForm, characters: &[(usize, char)], span: Span) -> Text {
+fn text(form: TextForm, characters: &[(usize, char)], span: Span, closed: bool) -> Text {
     let mut parts = Vec::new();
     let mut pending = String::new();
     let mut at = 0;
@@ -504,6 +528,7 @@ fn text(form: TextForm, characters: &[(usize, char)], span: Span) -> Text {
         parts,
         written: collect(characters),
         span,
+        closed,
     }
 }
 

@@ -1,14 +1,19 @@
 //! Constructs on one line: possible if the author wrote them on one line and they fit.
 
+use super::align::{Stop, StopKind};
+use super::original::Original;
 use crate::ast::{
     Attribute, AttributeValue, Attributes, Block, CallTarget, Condition, InputProperty, Inputs, List, Map, Node,
     NodeKind, Path, Sense, Test, Value, ValueKind,
 };
 use crate::literal::{Fragment, Text, TextForm};
+use crate::source::Span;
 
 /// A line that grows up to a width. Each writing function returns false once it is clear that it will not do.
-pub(super) struct Flat {
+pub(super) struct Flat<'a> {
     out: String,
+    original: Original<'a>,
+    stops: Vec<Stop>,
     width: usize,
 }
 
@@ -47,16 +52,29 @@ pub(super) fn key_text(key: &str) -> String {
     text
 }
 
-impl Flat {
-    pub(super) fn new(width: usize) -> Self {
+impl<'a> Flat<'a> {
+    pub(super) fn new(width: usize, original: Original<'a>) -> Self {
         Self {
             out: String::new(),
+            original,
+            stops: Vec::new(),
             width,
         }
     }
 
-    pub(super) fn as_str(&self) -> &str {
-        &self.out
+    /// Returns the line and the places in it where columns can meet.
+    pub(super) fn into_parts(self) -> (String, Vec<Stop>) {
+        (self.out, self.stops)
+    }
+
+    /// Writes the blanks of a place where columns can meet and the author wrote `written` ones.
+    fn stop(&mut self, kind: StopKind, written: usize) -> bool {
+        self.stops.push(Stop {
+            at: self.out.len(),
+            written,
+            kind,
+        });
+        self.text(&"  "[..kind.blanks()])
     }
 
     pub(super) fn fits(&self) -> bool {
@@ -70,11 +88,19 @@ impl Flat {
     }
 
     /// Writes brackets around entries with two blanks between them.
-    fn braces<T>(&mut self, entries: impl Iterator<Item = T>, mut write: impl FnMut(&mut Self, T) -> bool) -> bool {
+    fn braces<T>(
+        &mut self,
+        entries: impl Iterator<Item = (Span, T)>,
+        mut write: impl FnMut(&mut Self, T) -> bool,
+    ) -> bool {
         let start = self.out.len();
         self.out.push('{');
-        for (index, entry) in entries.enumerate() {
-            self.out.push_str(if index == 0 { " " } else { "  " });
+        for (index, (span, entry)) in entries.enumerate() {
+            if index == 0 {
+                self.out.push(' ');
+            } else {
+                self.stop(StopKind::Cell, self.original.blanks_before(span));
+            }
             if !write(self, entry) {
                 return false;
             }
@@ -84,7 +110,7 @@ impl Flat {
     }
 
     pub(super) fn inputs(&mut self, inputs: &Inputs) -> bool {
-        self.braces(inputs.entries.iter(), |flat, input| {
+        self.braces(inputs.entries.iter().map(|input| (input.span, input)), |flat, input| {
             input.trivia.is_empty()
                 && flat.text(&input.name.text)
                 && input
@@ -108,24 +134,23 @@ impl Flat {
             Attribute(&'a Attribute),
             Node(&'a Node),
         }
-        let attributes = block.attributes.iter().map(Part::Attribute);
+        let attributes = block.attributes.iter().map(|it| (it.span, Part::Attribute(it)));
+        let nodes = block.nodes.iter().map(|it| (it.span, Part::Node(it)));
         block.one_line
             && block.tail.is_empty()
-            && self.braces(
-                attributes.chain(block.nodes.iter().map(Part::Node)),
-                |flat, part| match part {
-                    Part::Attribute(attribute) => flat.attribute(attribute, false),
-                    Part::Node(node) => node.trivia.is_empty() && flat.node(node),
-                },
-            )
+            && self.braces(attributes.chain(nodes), |flat, part| match part {
+                Part::Attribute(attribute) => flat.attribute(attribute, false),
+                Part::Node(node) => node.trivia.is_empty() && flat.node(node),
+            })
     }
 
     pub(super) fn attributes(&mut self, attributes: &Attributes, calls_workflow: bool) -> bool {
         attributes.one_line
             && attributes.tail.is_empty()
-            && self.braces(attributes.entries.iter(), |flat, entry| {
-                flat.attribute(entry, calls_workflow)
-            })
+            && self.braces(
+                attributes.entries.iter().map(|entry| (entry.span, entry)),
+                |flat, entry| flat.attribute(entry, calls_workflow),
+            )
     }
 
     fn attribute(&mut self, attribute: &Attribute, calls_workflow: bool) -> bool {
@@ -150,7 +175,9 @@ impl Flat {
                 let attributes = call.attributes.as_ref();
                 self.text("call ")
                     && self.target(&call.target)
-                    && attributes.is_none_or(|attributes| self.text(" ") && self.attributes(attributes, calls_workflow))
+                    && attributes.is_none_or(|attributes| {
+                        self.step_brace(attributes) && self.attributes(attributes, calls_workflow)
+                    })
             }
             NodeKind::If(branches) => {
                 branches.arms.iter().enumerate().all(|(index, arm)| {
@@ -179,15 +206,26 @@ impl Flat {
             }
             NodeKind::Gate(gate) => {
                 self.text("gate ")
-                    && self.head(&gate.gate_kind.text, gate.name.as_ref().map(|name| name.text.as_str()))
+                    && self.text(&gate.gate_kind.text)
+                    && gate
+                        .name
+                        .as_ref()
+                        .is_none_or(|name| self.text(" ") && self.text(&name.text))
+                    && self.step_brace(&gate.attributes)
                     && self.attributes(&gate.attributes, false)
             }
             NodeKind::Always(block) => self.text("always ") && self.block(block),
             NodeKind::Script(script) => {
-                self.head("script", Some(&script.name.text)) && self.attributes(&script.attributes, false)
+                self.text("script ")
+                    && self.text(&script.name.text)
+                    && self.step_brace(&script.attributes)
+                    && self.attributes(&script.attributes, false)
             }
             NodeKind::Wait(wait) => {
-                self.head("wait", Some(&wait.name.text)) && self.attributes(&wait.attributes, false)
+                self.text("wait ")
+                    && self.text(&wait.name.text)
+                    && self.step_brace(&wait.attributes)
+                    && self.attributes(&wait.attributes, false)
             }
             NodeKind::Foreach(foreach) => self.head("foreach", Some(&foreach.name.text)) && self.block(&foreach.block),
             NodeKind::Set(map) => self.text("set ") && self.map(map),
@@ -197,6 +235,11 @@ impl Flat {
 
     fn head(&mut self, keyword: &str, name: Option<&str>) -> bool {
         self.text(keyword) && self.text(" ") && name.is_none_or(|name| self.text(name) && self.text(" "))
+    }
+
+    /// Writes the blanks before the brace of a step.
+    fn step_brace(&mut self, attributes: &Attributes) -> bool {
+        self.stop(StopKind::Step, self.original.blanks_before(attributes.span))
     }
 
     fn target(&mut self, target: &CallTarget) -> bool {
@@ -263,7 +306,7 @@ impl Flat {
     pub(super) fn map(&mut self, map: &Map) -> bool {
         map.one_line
             && map.tail.is_empty()
-            && self.braces(map.entries.iter(), |flat, entry| {
+            && self.braces(map.entries.iter().map(|entry| (entry.span, entry)), |flat, entry| {
                 entry.trivia.is_empty()
                     && flat.text(&key_text(&entry.key.text))
                     && flat.text(if entry.equals { " = " } else { " " })

@@ -1,13 +1,19 @@
 //! Text with indentation: lines, brackets, comments and empty lines.
 
 use super::WIDTH;
+use super::align::{Stop, StopKind, aligned};
 use super::flat::Flat;
+use super::original::Original;
 use crate::ast::{Comment, Trivia};
 
 /// A text that grows line by line.
-#[derive(Default)]
-pub(super) struct Printer {
+pub(super) struct Printer<'a> {
     out: String,
+    /// What the author wrote.
+    pub(super) original: Original<'a>,
+    stops: Vec<Stop>,
+    /// The beginnings of lines that hold nothing but a comment.
+    asides: Vec<usize>,
     /// Where the present line begins.
     line: usize,
     indentation: usize,
@@ -15,15 +21,37 @@ pub(super) struct Printer {
     in_literal: bool,
 }
 
-impl Printer {
+impl<'a> Printer<'a> {
+    pub(super) fn new(original: Original<'a>) -> Self {
+        Self {
+            out: String::new(),
+            original,
+            stops: Vec::new(),
+            asides: Vec::new(),
+            line: 0,
+            indentation: 0,
+            in_literal: false,
+        }
+    }
+
     pub(super) fn finish(self) -> String {
-        self.out
+        aligned(&self.out, &self.stops, &self.asides)
+    }
+
+    /// Writes the blanks of a place where columns can meet and the author wrote `written` ones.
+    pub(super) fn stop(&mut self, kind: StopKind, written: usize) {
+        self.stops.push(Stop {
+            at: self.out.len(),
+            written,
+            kind,
+        });
+        self.text(&"  "[..kind.blanks()]);
     }
 
     /// Writes text without line breaks.
     pub(super) fn text(&mut self, text: &str) {
-        if self.out.len() == self.line && !text.is_empty() && !self.in_literal {
-            self.indent(0);
+        if !text.is_empty() {
+            self.begin_line();
         }
         self.in_literal &= text.is_empty();
         self.out.push_str(text);
@@ -45,6 +73,13 @@ impl Printer {
         if !text.is_empty() {
             self.indent(levels);
             self.out.push_str(text);
+        }
+    }
+
+    /// Writes the indentation if nothing stands on the present line yet.
+    fn begin_line(&mut self) {
+        if self.out.len() == self.line && !self.in_literal {
+            self.indent(0);
         }
     }
 
@@ -94,6 +129,7 @@ impl Printer {
             if comment.blank_before && !(first && index == 0) {
                 self.blank_line();
             }
+            self.asides.push(self.out.len());
             self.text(&comment.text);
             self.new_line();
         }
@@ -102,7 +138,7 @@ impl Printer {
     /// Writes the comment after a construct on its last line.
     pub(super) fn after(&mut self, trivia: &Trivia) {
         if let Some(comment) = &trivia.after {
-            self.text("  ");
+            self.stop(StopKind::Comment, self.original.blanks_before(comment.span));
             self.text(&comment.text);
         }
     }
@@ -114,10 +150,17 @@ impl Printer {
         } else {
             self.out[self.line..].chars().count()
         };
-        let mut flat = Flat::new(WIDTH.saturating_sub(used));
+        let mut flat = Flat::new(WIDTH.saturating_sub(used), self.original);
         let fits = write(&mut flat) && flat.fits();
         if fits {
-            self.text(flat.as_str());
+            let (text, stops) = flat.into_parts();
+            self.begin_line();
+            let start = self.out.len();
+            self.stops.extend(stops.into_iter().map(|stop| Stop {
+                at: start + stop.at,
+                ..stop
+            }));
+            self.text(&text);
         }
         fits
     }

@@ -5,7 +5,7 @@ use super::printer::Printer;
 use crate::ast::{Condition, InputProperty, List, Map, Test, Value, ValueKind};
 use crate::literal::{CodeBlock, Fragment, Text, TextForm};
 
-impl Printer {
+impl Printer<'_> {
     pub(super) fn property(&mut self, property: &InputProperty) {
         match property {
             InputProperty::Required(_) => self.text("required"),
@@ -119,7 +119,7 @@ impl Printer {
         for (index, entry) in map.entries.iter().enumerate() {
             self.before(&entry.trivia, index == 0);
             self.text(&key_text(&entry.key.text));
-            self.text(if entry.equals { " = " } else { " " });
+            self.after_key(entry.key.span, entry.equals);
             self.value(&entry.value);
             self.after(&entry.trivia);
             self.new_line();

@@ -6,8 +6,8 @@ use crate::ast::{Condition, List, ListItem, Path, Test, Value, ValueKind, Word};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::literal::{
-    DurationLiteral, Fragment, Text, TextForm, block_text, code_block, expression, parse_duration, parse_number,
-    quoted_text, raw_text,
+    DurationLiteral, Fragment, Text, block_text, code_block, expression, parse_duration, parse_number, quoted_text,
+    raw_text,
 };
 use crate::source::Span;
 use crate::token::{Token, TokenKind};
@@ -108,9 +108,9 @@ impl Parser<'_> {
         let end = text.len().saturating_sub(if token.closed { delimiter } else { 0 });
         let inner = text.get(delimiter..end).unwrap_or_default();
         match token.kind {
-            TokenKind::Block => block_text(inner, token.span),
-            TokenKind::Raw => raw_text(inner, token.span),
-            _ => quoted_text(inner, token.span),
+            TokenKind::Block => block_text(inner, token.span, token.closed),
+            TokenKind::Raw => raw_text(inner, token.span, token.closed),
+            _ => quoted_text(inner, token.span, token.closed),
         }
     }
 
@@ -325,32 +325,26 @@ fn condition_in_text(text: &Text) -> Test {
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
     };
     let old_form = parts.len() <= 3 && parts.iter().all(name);
-    let delimiter = if text.form == TextForm::Block { 3 } else { 1 };
-    let start = text.span.start as usize + delimiter;
-    // A text that is never closed ends with the file, not before a delimiter.
-    let closing = if text.span.range().len() >= text.written.len() + 2 * delimiter {
-        delimiter
-    } else {
-        0
-    };
-    let end = (text.span.end as usize).saturating_sub(closing).max(start);
+    let span = text.inner_span();
     if old_form && !(CONDITION_ROOTS.contains(&parts[0]) && parts.len() > 1) {
-        let mut at = start;
+        let mut at = span.start as usize;
         let segments = parts.iter().map(|part| {
-            let span = Span::new(at, at + part.len());
+            let place = match text.is_verbatim() {
+                true => Span::new(at, at + part.len()),
+                false => span,
+            };
             at += part.len() + 1;
             Word {
                 text: (*part).to_owned(),
-                span,
+                span: place,
             }
         });
         return Test::Path(Path {
             segments: segments.collect(),
-            span: Span::new(start, end),
+            span,
         });
     }
-    let span = Span::new(start, end);
-    Test::Expression(if text.plain == text.written {
+    Test::Expression(if text.is_verbatim() {
         Fragment::verbatim(&text.plain, span)
     } else {
         Fragment::escaped(&text.plain, span)
