@@ -67,6 +67,19 @@ pub struct ActionEntry {
     pub output: Value,
     /// Parameters that work.
     pub example: Option<Value>,
+    /// Whether it may be entered again.
+    pub repetition: Repetition,
+}
+
+/// Whether an action may be entered again when an attempt at it did not end well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Repetition {
+    /// Always: entering it twice does no harm, or nothing is said about it.
+    #[default]
+    Free,
+    /// Only after a failure that it reported itself: of an attempt that was cut off nobody knows what it had done, and
+    /// doing it twice does harm.
+    AfterReports,
 }
 
 impl ActionEntry {
@@ -82,6 +95,7 @@ impl ActionEntry {
             params: Value::Null,
             output: Value::Null,
             example: None,
+            repetition: Repetition::Free,
         }
     }
 

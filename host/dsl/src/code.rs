@@ -123,6 +123,7 @@ codes! {
     UnknownIdentity = "CF0335", "an identity that is not configured";
     AlwaysNull = "CF0336", "an output that is always null";
     UnchangingLoop = "CF0337", "a loop whose condition nothing in it changes";
+    UnsafeRetry = "CF0338", "a retry of an action that must not be done twice";
 
     // CF05xx: plugins and components.
     CoreModule = "CF0502", "a core module instead of a component";

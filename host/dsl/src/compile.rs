@@ -114,6 +114,7 @@ pub(crate) fn examine(source: &Source, parsed: &Parsed, catalog: &dyn Catalog, o
     let mut not_carried_out = not_carried_out(tree);
     diagnostics.extend(name_is_not_file(tree, source.name()));
     let checked = check(tree, source, catalog, options);
+    let is_wrong = diagnostics.iter().any(Diagnostic::is_error);
     let blamed: BTreeSet<Span> = diagnostics
         .iter()
         .filter(|diagnostic| diagnostic.is_error())
@@ -122,7 +123,9 @@ pub(crate) fn examine(source: &Source, parsed: &Parsed, catalog: &dyn Catalog, o
         .collect();
     let is_new = |diagnostic: &Diagnostic| {
         // What could not be read may have declared the names that are missed now, or used them: one cause, one finding.
-        let follows = (lost && needs_declarations(diagnostic.code)) || (syntax_error && needs_uses(diagnostic.code));
+        let follows = (lost && needs_declarations(diagnostic.code))
+            || (syntax_error && needs_uses(diagnostic.code))
+            || (is_wrong && is_unused(diagnostic.code));
         !follows && !blamed.contains(&diagnostic.primary.span)
     };
     let (later, found): (Vec<_>, Vec<_>) = checked.diagnostics.into_iter().partition(is_for_later);
@@ -212,6 +215,11 @@ fn needs_declarations(code: Code) -> bool {
             | Code::UnknownName
             | Code::MissingInput
     )
+}
+
+/// Returns whether a finding may come from a name that stands elsewhere in the wrong place, or in wrong letters.
+fn is_unused(code: Code) -> bool {
+    matches!(code, Code::UnusedVariable | Code::UnusedInput)
 }
 
 /// Returns whether a finding may come from a use that was lost to a syntax error.

@@ -27,6 +27,9 @@ use std::time::{Duration, Instant};
 /// No text of a campaign has a reason to take longer, on the slowest machine.
 const SLOW: Duration = Duration::from_secs(5);
 
+/// How many times in a row a text is slow before that is held against it: a busy machine stands still now and then.
+const SLOW_TIMES: usize = 4;
+
 /// How many of a text's parts are tried to be left out when it fails.
 const TRIES: usize = 2_000;
 
@@ -117,17 +120,23 @@ fn corpus() -> std::io::Result<Vec<(String, String)>> {
 
 /// Returns what is wrong if the claim does not hold for the text.
 fn violation(claim: &claims::Claim, text: &str) -> Option<String> {
-    let begin = Instant::now();
-    let outcome = panic::catch_unwind(AssertUnwindSafe(|| (claim.holds)(text)));
-    match outcome {
-        Ok(Ok(())) if begin.elapsed() > SLOW => Some(format!("it took {} ms", begin.elapsed().as_millis())),
-        Ok(result) => result.err(),
-        Err(cause) => {
-            let text = cause.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| cause.downcast_ref::<&str>().copied());
-            Some(format!("panic: {}", text.unwrap_or("without words")))
+    let mut least = Duration::MAX;
+    for _ in 0..SLOW_TIMES {
+        let begin = Instant::now();
+        match panic::catch_unwind(AssertUnwindSafe(|| (claim.holds)(text))) {
+            Ok(Ok(())) => least = least.min(begin.elapsed()),
+            Ok(Err(reason)) => return Some(reason),
+            Err(cause) => {
+                let text = cause.downcast_ref::<String>().map(String::as_str);
+                let text = text.or_else(|| cause.downcast_ref::<&str>().copied());
+                return Some(format!("panic: {}", text.unwrap_or("without words")));
+            }
+        }
+        if least <= SLOW {
+            return None;
         }
     }
+    Some(format!("it took {} ms", least.as_millis()))
 }
 
 /// Makes a failing text smaller, prints it and saves it.

@@ -65,6 +65,9 @@ impl<'a> Checker<'a> {
         });
         let params = params.and_then(|params| self.with_called(params, called, place));
         let retry = self.retry(attributes);
+        if let (Some(entry), Some(policy)) = (entry, &retry) {
+            self.unsafe_retry(attributes, policy, entry);
+        }
         let timeout = self.timeout(attributes, "timeout");
         let timeout_total = self.timeout(attributes, "timeout_total");
         self.order_of_timeouts(attributes, timeout, timeout_total);

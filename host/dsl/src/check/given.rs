@@ -27,6 +27,8 @@ enum Given {
     Template,
     /// That it is the name of a secret, from an input of this workflow.
     SecretName,
+    /// That such a name is a part of it.
+    SecretInside,
     /// That it is the value of a secret.
     Secret,
     Nothing,
@@ -167,7 +169,11 @@ impl<'a> Checker<'a> {
                 let is_template = text.form != TextForm::Raw
                     && text.parts.iter().any(|part| matches!(part, TextPart::Placeholder(_)));
                 if is_template {
-                    return Given::Template;
+                    return match (self.holds_secret(value), text.parts.as_slice()) {
+                        (false, _) => Given::Template,
+                        (true, [TextPart::Placeholder(_)]) => Given::SecretName,
+                        (true, _) => Given::SecretInside,
+                    };
                 }
                 let plain = text.parts.iter().map(|part| match part {
                     TextPart::Plain(text) => text.as_str(),
@@ -196,16 +202,13 @@ impl<'a> Checker<'a> {
                 {
                     return Given::Secret;
                 }
-                let is_name = |reference: &cofferdam_engine::expr::Reference| {
-                    let name = reference.path.first().map(|segment| &*segment.name);
-                    &*reference.root == "inputs" && name.is_some_and(|name| self.is_secret_input(name))
-                };
-                if references(&expression).iter().any(is_name) {
+                if self.holds_secret(value) {
                     return Given::SecretName;
                 }
                 self.kind_of(expression.tree(), scope)
                     .map_or(Given::Nothing, Given::Kind)
             }
+            ValueKind::List(_) | ValueKind::Map(_) if self.holds_secret(value) => Given::SecretInside,
             ValueKind::List(list) => {
                 let items: Option<Vec<Data>> = list.items.iter().map(|item| self.data_of(&item.value, scope)).collect();
                 items.map_or(Given::Kind(Kind::List), |items| Given::Value(Data::list(items)))
@@ -222,10 +225,37 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Returns whether a secret input of this workflow is asked for in a value.
+    fn holds_secret(&self, value: &Value) -> bool {
+        let in_code = |code: &str| {
+            Expression::parse(code.trim()).is_ok_and(|expression| {
+                references(&expression).iter().any(|reference| {
+                    let name = reference.path.first().map(|segment| &*segment.name);
+                    &*reference.root == "inputs" && name.is_some_and(|name| self.is_secret_input(name))
+                })
+            })
+        };
+        match &value.kind {
+            ValueKind::Expression(fragment) => in_code(&fragment.code),
+            ValueKind::Text(text) => text.parts.iter().any(|part| match part {
+                TextPart::Placeholder(fragment) => in_code(&fragment.code),
+                TextPart::Plain(_) => false,
+            }),
+            ValueKind::List(list) => list.items.iter().any(|item| self.holds_secret(&item.value)),
+            ValueKind::Map(map) => map.entries.iter().any(|entry| self.holds_secret(&entry.value)),
+            _ => false,
+        }
+    }
+
     fn data_of(&self, value: &'a Value, scope: &Scope<'a>) -> Option<Data> {
         match self.known_of(value, scope) {
             Given::Value(data) => Some(data),
-            Given::Kind(_) | Given::Template | Given::SecretName | Given::Secret | Given::Nothing => None,
+            Given::Kind(_)
+            | Given::Template
+            | Given::SecretName
+            | Given::SecretInside
+            | Given::Secret
+            | Given::Nothing => None,
         }
     }
 
@@ -239,7 +269,7 @@ impl<'a> Checker<'a> {
                 .map(|(message, help)| error(message).help(help));
         }
         let (kind, data) = match given {
-            Given::SecretName => return Some(self.given_secret(value.span)),
+            Given::SecretName | Given::SecretInside => return Some(self.given_secret(value.span)),
             Given::Nothing | Given::Secret => return None,
             Given::Value(Data::Null) => {
                 let needed = asked.declaration.required && asked.declaration.default.is_none();
@@ -314,7 +344,12 @@ impl<'a> Checker<'a> {
                 let mended = doubtful().suggest(value.span, quoted.clone());
                 Some(mended.help(format!("write `{quoted}`")))
             }
-            Given::Value(_) | Given::Kind(_) | Given::SecretName | Given::Secret | Given::Nothing => Some(error),
+            Given::Value(_)
+            | Given::Kind(_)
+            | Given::SecretName
+            | Given::SecretInside
+            | Given::Secret
+            | Given::Nothing => Some(error),
         }
     }
 
@@ -344,6 +379,10 @@ impl<'a> Checker<'a> {
             Given::Kind(kind) if *kind != Kind::Text => Some((
                 format!("{rule}, this is {}", kind.phrase()),
                 "write the name of the secret",
+            )),
+            Given::SecretInside => Some((
+                format!("{rule}, this is more than one"),
+                "give it the name alone: `(inputs.NAME)`",
             )),
             Given::Kind(_) | Given::Template | Given::SecretName | Given::Nothing => None,
         }

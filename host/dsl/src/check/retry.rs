@@ -2,12 +2,16 @@
 
 use super::Checker;
 use super::attribute::{value, word, words};
-use crate::ast::{Attribute, Map, ValueKind};
+use crate::ast::{Attribute, Map, ValueKind, find_attribute};
+use crate::catalog::{ActionEntry, Repetition};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use cofferdam_engine::FailureClass;
 use cofferdam_engine::plan::RetryPolicy;
+
+/// The classes of attempts that were cut off: what they had done by then nobody knows.
+const CUT_OFF: [FailureClass; 3] = [FailureClass::Timeout, FailureClass::Trap, FailureClass::Limit];
 
 impl<'a> Checker<'a> {
     /// Returns the policy of a step.
@@ -94,6 +98,43 @@ impl<'a> Checker<'a> {
             self.not_yet(span, "`on_exhausted = pause`");
         }
         Some(RetryPolicy { max, ..policy })
+    }
+
+    /// Reports a policy that repeats an action which must not be done twice although nobody knows what it had done.
+    pub(super) fn unsafe_retry(&mut self, attributes: &[Attribute], policy: &RetryPolicy, entry: &ActionEntry) {
+        if entry.repetition == Repetition::Free || policy.attempts < 2 {
+            return;
+        }
+        let is_retried = |class: &FailureClass| {
+            let asked = policy.on.as_ref().is_none_or(|on| on.contains(class));
+            asked && !policy.never.contains(class)
+        };
+        let classes: Vec<String> = CUT_OFF
+            .iter()
+            .filter(|class| is_retried(class))
+            .map(|class| format!("`{class}`"))
+            .collect();
+        let place = ["retry", "retries"]
+            .iter()
+            .find_map(|key| find_attribute(attributes, key));
+        let (Some(place), false) = (place, classes.is_empty()) else {
+            return;
+        };
+        let name = entry.name();
+        let message = format!(
+            "`{name}` must not be done twice, and this repeats it after {}",
+            classes.join(" and ")
+        );
+        let attempts = policy.attempts;
+        self.report(
+            Diagnostic::warning(Code::UnsafeRetry, place.key.span, message)
+                .help(format!(
+                    "repeat it after failures that it reports: `retry {{ attempts = {attempts}  on = [transient] }}`"
+                ))
+                .note(format!(
+                    "`{name}` says of itself that a lost attempt is not repeated (`on-lost` in its descriptor)"
+                )),
+        );
     }
 
     fn classes(&mut self, map: &Map, key: &str) -> Option<Vec<FailureClass>> {

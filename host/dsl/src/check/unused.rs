@@ -45,7 +45,7 @@ impl<'a> Checker<'a> {
                 self.unread_variables(map, &mut seen);
             }
         });
-        if self.options.strict {
+        if self.is_modern() {
             self.unused_inputs(file);
         }
     }

@@ -95,6 +95,11 @@ pub(super) fn page(code: Code) -> Option<Words> {
             "inputs { full boolean }  while full { max_iterations = 3  call fs.list { params { root = \".\" } } }",
             "while (steps.list.output.files == null) { max_iterations = 3  call fs.list { params { root = \".\" } } }",
         ),
+        Code::UnsafeRetry => (
+            "A plugin can say of an action that an attempt whose end nobody knows is not repeated: a mail would go out twice. A failure that the action reports itself is known, and may be followed by another attempt; after a timeout, a trap or a limit it is not.",
+            "call mail.post { retries = 2 }",
+            "call mail.post { retry { attempts = 3  on = [transient] } }",
+        ),
         _ => return None,
     })
 }

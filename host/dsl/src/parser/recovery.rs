@@ -109,7 +109,9 @@ impl Parser<'_> {
             return true;
         }
         let diagnostic = self.expectation_after(what).help(help);
-        let is_known = self.is_reported();
+        // An expression without its end has swallowed the brace, too.
+        let swallowed = self.at > 0 && !self.lexed.tokens[self.at - 1].closed;
+        let is_known = self.is_reported() || swallowed;
         let found = self.skip_to_brace();
         self.lost |= !found;
         if !is_known {

@@ -1,6 +1,6 @@
 //! The actions that the workflows of these tests call.
 
-use cofferdam_dsl::{ActionEntry, Actions, Catalog as _, Lookup};
+use cofferdam_dsl::{ActionEntry, Actions, Catalog as _, Lookup, Repetition};
 use cofferdam_engine::Digest;
 use serde_json::{Value, json};
 
@@ -123,6 +123,10 @@ pub(crate) fn actions() -> Actions {
             action("note.keep", &[("text", text()), ("value", any())], &[], &[]),
             action("state.read", &[("key", text())], &["key"], &["value"]),
             action("test.fail", &[], &[], &[]),
+            ActionEntry {
+                repetition: Repetition::AfterReports,
+                ..action("mail.post", &[], &[], &[])
+            },
         ]
         .into_iter()
         .chain(OPEN.iter().map(|name| {

@@ -1,8 +1,11 @@
 //! The pages about codes: their examples show what they say.
 
+use crate::check::shown;
 use crate::project::{catalog, catalog_with, files as project_files};
 use crate::workflows::Texts;
-use cofferdam_dsl::{ActionEntry, Actions, Code, Compiled, FileKind, Library, Options, Source, compile, explain};
+use cofferdam_dsl::{
+    ActionEntry, Actions, Code, Compiled, Diagnostic, FileKind, Library, Options, Source, compile, explain,
+};
 use cofferdam_engine::Digest;
 use std::collections::BTreeSet;
 
@@ -56,8 +59,16 @@ fn files(example: &str) -> Option<Vec<(&str, &str)>> {
     Some(files)
 }
 
-/// Returns what is found in an example of the page about `code`.
+/// Returns the codes of what is found in an example of the page about `code`.
 fn found(code: Code, example: &str) -> Vec<Code> {
+    match compiled(code, example) {
+        Err(refused) => vec![refused.code],
+        Ok(compiled) => compiled.diagnostics.iter().map(|finding| finding.code).collect(),
+    }
+}
+
+/// Checks an example of the page about `code`, or says why it is no text.
+fn compiled(code: Code, example: &str) -> Result<Compiled, Box<Diagnostic>> {
     // The examples of one page are not workflows but schemas of a plugin.
     let (text, actions) = if matches!(code, Code::BadSchemaFile | Code::BadMarker) {
         let files = project_files().with_file(FileKind::Schema, "own", example);
@@ -76,18 +87,13 @@ fn found(code: Code, example: &str) -> Vec<Code> {
     } else {
         (file(example), catalog())
     };
-    match Source::from_bytes("audit.wf", &written_out(&text)) {
-        Err(refused) => vec![refused.code],
-        Ok(source) => {
-            let options = Options {
-                strict: matches!(code, Code::UnusedInput | Code::NoDeadline),
-                targets: ["worktree", "pull-request"].map(str::to_owned).to_vec(),
-                ..Options::default()
-            };
-            let Compiled { diagnostics, .. } = compile(source.text(), "audit.wf", &actions, &options);
-            diagnostics.iter().map(|finding| finding.code).collect()
-        }
-    }
+    let source = Source::from_bytes("audit.wf", &written_out(&text))?;
+    let options = Options {
+        strict: matches!(code, Code::NoDeadline),
+        targets: ["worktree", "pull-request"].map(str::to_owned).to_vec(),
+        ..Options::default()
+    };
+    Ok(compile(source.text(), "audit.wf", &actions, &options))
 }
 
 // row A19
@@ -110,12 +116,61 @@ fn wrong_examples_give_the_code_and_right_ones_do_not() {
         }
         let right = found(code, page.right);
         // Examples call actions that only stand for some.
-        let others = |found: &&Code| !matches!(found, Code::UnknownAction | Code::NotCarriedOut | Code::UnusedVariable);
+        let others = |found: &&Code| {
+            !matches!(
+                found,
+                Code::UnknownAction | Code::NotCarriedOut | Code::UnusedVariable | Code::UnusedInput
+            )
+        };
         if right.contains(&code) || right.iter().find(others).is_some() {
             complain(&format!("is explained with `{}` as right: {right:?}", page.right));
         }
     }
     assert!(complaints.is_empty(), "{complaints}");
+}
+
+/// Returns what is told about an example of the page about `code`, in full.
+fn told(code: Code) -> String {
+    let page = explain(code.number()).expect("every code has a page");
+    let mut lines = vec![page.wrong.to_owned(), "----".to_owned()];
+    match compiled(code, page.wrong) {
+        Err(refused) => lines.push(format!("error[{}]: {}", refused.code, refused.message)),
+        Ok(compiled) => lines.extend(
+            compiled
+                .diagnostics
+                .iter()
+                .filter(|found| found.code == code)
+                .map(|found| shown(&compiled, found)),
+        ),
+    }
+    // The examples of what is too large are large.
+    let mut text = lines.join("\n");
+    for line in text.clone().lines().filter(|line| line.chars().count() > 400) {
+        let short: String = line.chars().take(400).collect();
+        text = text.replace(line, &format!("{short}…"));
+    }
+    text
+}
+
+#[test]
+fn every_code_of_the_language_has_a_golden_file() {
+    insta::with_settings!({ snapshot_path => "../snapshots/codes", prepend_module_to_snapshot => false, omit_expression => true }, {
+        for code in of_the_language() {
+            insta::assert_snapshot!(code.number(), told(code));
+        }
+    });
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/codes");
+    let files = std::fs::read_dir(directory).expect("the golden files");
+    let kept: BTreeSet<String> = files
+        .map(|file| file.expect("a file").file_name().to_string_lossy().into_owned())
+        .collect();
+    let wanted = of_the_language()
+        .map(|code| format!("{}.snap", code.number()))
+        .collect();
+    assert_eq!(
+        kept, wanted,
+        "a golden file for every code, and none for codes that are no more"
+    );
 }
 
 #[test]

@@ -322,9 +322,9 @@ fn written((_, lines): &Mistake) -> (String, u32) {
     (text, wanted)
 }
 
-/// Returns whether a finding is about more than what this version carries out.
+/// Returns whether a finding is about more than what this version carries out, and what all mistakes are preceded by.
 fn is_about_the_text(found: &Diagnostic) -> bool {
-    found.code != Code::NotCarriedOut
+    !matches!(found.code, Code::NotCarriedOut | Code::UnusedInput)
 }
 
 fn compiled(text: &str) -> Compiled {
@@ -405,7 +405,11 @@ fn typical_mistakes() {
         let (text, wanted) = written(mistake);
         let compiled = compiled(&text);
         let _ = writeln!(out, "## {}\n", mistake.0);
-        for found in &compiled.diagnostics {
+        for found in compiled
+            .diagnostics
+            .iter()
+            .filter(|found| found.code != Code::UnusedInput)
+        {
             let _ = writeln!(out, "{}", shown(&compiled, found));
         }
         let findings: Vec<&Diagnostic> = compiled
