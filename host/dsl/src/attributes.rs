@@ -170,6 +170,9 @@ impl Check {
                 .suggest(pair.key.span, meant),
             None => diagnostic.help(format!("there are {}", known().collect::<Vec<_>>().join(", "))),
         };
+        if site.construct == Construct::Call && did_you_mean(name, known()).is_none() {
+            diagnostic = diagnostic.help(format!("parameters of the action stand in `params {{ {name} = … }}`"));
+        }
         self.found.push(diagnostic);
     }
 
@@ -182,7 +185,8 @@ impl Check {
                 self.found.push(
                     diagnostic
                         .label("the last one counts")
-                        .also(first.span, "set before here"),
+                        .also(first.span, "set before here")
+                        .help("keep one of them"),
                 );
             }
         }
@@ -213,7 +217,8 @@ impl Check {
                 self.found.push(
                     diagnostic
                         .label("the last one counts")
-                        .also(first.span, "set before here"),
+                        .also(first.span, "set before here")
+                        .help("keep one of them"),
                 );
             }
         }

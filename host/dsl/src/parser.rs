@@ -72,6 +72,8 @@ struct Parser<'t> {
     pending: Vec<Comment>,
     diagnostics: Vec<Diagnostic>,
     has_edition: bool,
+    /// Whether a finding has shown the brace that comes next, so that it need not be missed.
+    has_said_brace: bool,
     depth: usize,
     nodes: usize,
     values: usize,
@@ -102,6 +104,7 @@ impl<'t> Parser<'t> {
             pending: Vec::new(),
             diagnostics,
             has_edition: false,
+            has_said_brace: false,
             depth: 0,
             nodes: 0,
             values: 0,

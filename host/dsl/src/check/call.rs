@@ -53,7 +53,16 @@ impl<'a> Checker<'a> {
         }
         let (name, place) = action_name(&call.target, attributes)?;
         self.two_actions(&call.target, &name, place);
-        let action = if name.is_empty() {
+        // A slip in `use` is told; that the name of the step is no action would be the same again.
+        let meant_use = |attribute: &Attribute| {
+            let key = attribute.key.text.as_str();
+            key.len() >= 3 && did_you_mean(key, ["use"]).is_some()
+        };
+        let slipped = self.is_modern()
+            && value(attributes, "use").is_none()
+            && matches!(call.target, CallTarget::Name(_))
+            && attributes.iter().any(meant_use);
+        let action = if name.is_empty() || slipped {
             None
         } else {
             self.action(&name, place)

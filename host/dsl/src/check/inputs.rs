@@ -114,9 +114,14 @@ impl<'a> Checker<'a> {
             let problems = resolve(std::slice::from_ref(&declaration), given)
                 .err()
                 .unwrap_or_default();
-            if let Some(problem) = problems.first() {
+            // Nothing fits bounds that exclude each other.
+            let possible = !matches!((declaration.min, declaration.max), (Some(min), Some(max)) if min > max);
+            if let (Some(problem), true) = (problems.first(), possible) {
                 let message = format!("the default does not fit: {problem}");
-                self.error(Code::WrongDefault, value.span, message);
+                self.report(
+                    Diagnostic::error(Code::WrongDefault, value.span, message)
+                        .help("give it a default that it can be, or change its declaration"),
+                );
             }
         }
         InputDeclaration { default, ..declaration }
@@ -286,7 +291,8 @@ impl<'a> Checker<'a> {
             && min > max
         {
             let message = format!("nothing is at least {min} and at most {max}");
-            self.error(Code::WrongValue, value.span, message);
+            let diagnostic = Diagnostic::error(Code::WrongValue, value.span, message);
+            self.report(diagnostic.help("make `min` smaller than `max`"));
         }
         let bare = InputDeclaration {
             choices: Vec::new(),

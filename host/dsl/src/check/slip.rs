@@ -37,6 +37,13 @@ pub(super) fn mend(code: &str, at: usize) -> Option<Mend> {
             }),
         });
     }
+    if code.get(at..).is_some_and(|rest| rest.starts_with("=>")) {
+        let left = before.trim_end().len();
+        return Some(Mend {
+            help: "there are no functions `x => …`: write the name and the expression, `X.map(x, …)`".to_owned(),
+            replacement: Some((left..at + 2, ",".to_owned())),
+        });
+    }
     let is_word_end =
         |text: &str| !text.ends_with(|last: char| last.is_ascii_alphanumeric() || last == '_' || last == '-');
     if let Some(rest) = before.trim_end().strip_suffix("not").filter(|rest| is_word_end(rest)) {

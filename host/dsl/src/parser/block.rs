@@ -127,6 +127,10 @@ impl Parser<'_> {
             return None;
         }
         let key = self.take_word();
+        if self.took_indented_pairs(&key) {
+            self.keep_comments(trivia);
+            return None;
+        }
         let value = self.attribute_value(&key);
         let span = self.span_from(key.span.start);
         self.eat(TokenKind::Comma);
@@ -172,6 +176,29 @@ impl Parser<'_> {
             value: self.full_value(),
             equals: true,
         })
+    }
+
+    /// Takes `.NAME =` after the key `vars`, and reports it: variables are set by their names alone.
+    fn took_variable_root(&mut self, key: &Word) -> bool {
+        let (name, equals) = (self.ahead(1), self.ahead(2));
+        let is_variable = key.text == "vars"
+            && self.kind() == TokenKind::Dot
+            && name.kind == TokenKind::Word
+            && equals.kind == TokenKind::Equals;
+        if !is_variable {
+            return false;
+        }
+        let name_text = self.token_text(name).to_owned();
+        self.drop_tokens(3);
+        self.lost = true;
+        let span = key.span.to(name.span);
+        let diagnostic = Diagnostic::error(Code::UnexpectedToken, span, "a variable is set by its name alone");
+        self.report(
+            diagnostic
+                .help(format!("write `{name_text} = …`"))
+                .suggest(span, name_text),
+        );
+        true
     }
 
     fn handler(&mut self, key: &Word) -> Option<AttributeValue> {
@@ -412,7 +439,7 @@ impl Parser<'_> {
         let value = if changed {
             Some(invalid(key.span))
         } else {
-            let found = has_braces || equals || self.missing_equals(&key);
+            let found = has_braces || equals || self.took_variable_root(&key) || self.missing_equals(&key);
             found.then(|| self.full_value())
         };
         let span = self.span_from(key.span.start);

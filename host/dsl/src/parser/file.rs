@@ -93,13 +93,17 @@ impl Parser<'_> {
         if known.is_some() {
             diagnostic = diagnostic.label("did you mean `workflow`?").suggest(place, "workflow");
         }
-        self.report_at_token(diagnostic.help("a file begins with `workflow NAME edition 1 {`"));
+        let diagnostic = diagnostic.help("a file begins with `workflow NAME edition 1 {`");
         // `workflw x {` is still worth reading; a picture or a page of prose is not.
         let plausible = self.kind() == TokenKind::Word && self.next_kind() == TokenKind::Word;
         if known.is_some() && plausible {
+            self.report_at_token(diagnostic);
             self.bump();
             return true;
         }
+        // What is no workflow is not looked at any further, not even for its characters.
+        self.diagnostics.clear();
+        self.report(diagnostic);
         self.stop();
         false
     }

@@ -325,6 +325,9 @@ impl Parser<'_> {
 
     /// Takes the rest of a text that holds quotes, whose first piece has just been taken; returns whether it was one.
     pub(super) fn took_nested_quotes(&mut self, first: Token) -> bool {
+        if self.took_quotes_in_placeholder(first) {
+            return true;
+        }
         let mut count = 0;
         let mut quotes = Vec::new();
         let mut last = first;
@@ -370,6 +373,88 @@ impl Parser<'_> {
         };
         let diagnostic = Diagnostic::error(Code::UnexpectedCharacter, place, message);
         self.report(diagnostic.help("write `\\\"` within a text").suggest(span, mended));
+        true
+    }
+
+    /// Takes the rest of a text in whose placeholder double quotes stand; returns whether it was one.
+    fn took_quotes_in_placeholder(&mut self, first: Token) -> bool {
+        let written = self.token_text(first);
+        let Some((_, tail)) = written.rsplit_once("{{").filter(|(_, tail)| !tail.contains("}}")) else {
+            return false;
+        };
+        // Where the first piece ends within the brackets of an expression, it is not `{{` as a text.
+        let touches = first.span.end == self.token().span.start;
+        if !touches && !tail.contains('(') {
+            return false;
+        }
+        let mut count = 0;
+        loop {
+            let token = self.ahead(count);
+            if token.begins_line || token.kind == TokenKind::End || count > MAX_TOKENS || !token.closed {
+                return false;
+            }
+            if token.kind == TokenKind::Quoted && self.token_text(token).contains("}}") {
+                break;
+            }
+            count += 1;
+        }
+        self.drop_tokens(count + 1);
+        let span = self.span_from(first.span.start);
+        self.withdraw(span);
+        let inner = &span.of(self.text)[1..span.range().len() - 1];
+        let quote = if inner.contains('\'') { "\\\"" } else { "'" };
+        let mended = format!("\"{}\"", inner.replace('"', quote));
+        let place = Span {
+            start: first.span.end - 1,
+            end: first.span.end,
+        };
+        let diagnostic = Diagnostic::error(Code::UnexpectedCharacter, place, "a quote within a text ends it");
+        self.report(
+            diagnostic
+                .help("within `{{ … }}` write texts as `'…'`")
+                .suggest(span, mended),
+        );
+        true
+    }
+
+    /// Takes the pairs below `NAME:` as in YAML, where `name` stands within braces; returns whether they were there.
+    pub(super) fn took_indented_pairs(&mut self, name: &Word) -> bool {
+        let (colon, next) = (self.token(), self.ahead(1));
+        let deeper = self.indentation(next.span.start) > self.indentation(name.span.start);
+        let is_pair = next.kind == TokenKind::Word && self.ahead(2).kind == TokenKind::Colon;
+        if colon.kind != TokenKind::Colon || !next.begins_line || !deeper || !is_pair {
+            return false;
+        }
+        self.yaml_attributes(name.span, &format!("`{}`", name.text));
+        true
+    }
+
+    /// Takes `: CONDITION` up to the end of its line, as other languages write it; returns whether it was there.
+    pub(super) fn took_condition_after_colon(&mut self) -> bool {
+        let colon = self.token();
+        if colon.kind != TokenKind::Colon || colon.begins_line {
+            return false;
+        }
+        let mut count = 1;
+        while !self.ahead(count).begins_line
+            && !matches!(self.ahead(count).kind, TokenKind::OpenBrace | TokenKind::End)
+            && count < MAX_TOKENS
+        {
+            count += 1;
+        }
+        self.drop_tokens(count);
+        let span = self.span_from(colon.span.start);
+        self.withdraw(span);
+        self.lost = true;
+        let condition = span.of(self.text)[1..].trim().trim_end_matches(':').trim_end();
+        let condition = condition.trim_start_matches("${{").trim_end_matches("}}").trim();
+        let diagnostic = Diagnostic::error(Code::UnexpectedToken, colon.span, "no colon stands before a condition");
+        self.report(if condition.is_empty() {
+            diagnostic.help("write `if (…) { … }`")
+        } else {
+            diagnostic.help(format!("write `({condition}) {{ … }}`"))
+        });
+        self.has_said_brace = true;
         true
     }
 

@@ -106,12 +106,13 @@ impl Parser<'_> {
     /// line, what is before it is skipped.
     pub(super) fn at_brace(&mut self, what: &str, help: &str) -> bool {
         if self.kind() == TokenKind::OpenBrace {
+            self.has_said_brace = false;
             return true;
         }
         let diagnostic = self.expectation_after(what).help(help);
         // An expression without its end has swallowed the brace, too.
         let swallowed = self.at > 0 && !self.lexed.tokens[self.at - 1].closed;
-        let is_known = self.is_reported() || swallowed;
+        let is_known = self.is_reported() || swallowed || std::mem::take(&mut self.has_said_brace);
         let found = self.skip_to_brace();
         self.lost |= !found;
         if !is_known {

@@ -157,10 +157,16 @@ impl Parser<'_> {
 
     /// Takes the items of a list as YAML writes it; the lexer has reported its first dash.
     fn rest_of_dashes(&mut self) {
+        let first = self.end_of_last();
         let is_dash = |parser: &Self| parser.kind() == TokenKind::Unknown && parser.token_text(parser.token()) == "-";
         while is_dash(self) || (self.begins_value() && !self.token().begins_line) {
             self.bump();
         }
+        let rest = Span {
+            start: first,
+            end: self.end_of_last().max(first),
+        };
+        self.withdraw(rest);
     }
 
     fn path(&mut self) -> Path {
@@ -219,7 +225,7 @@ impl Parser<'_> {
 
     pub(super) fn condition(&mut self) -> Condition {
         let token = self.token();
-        if self.took_bare_expression(Place::Condition) {
+        if self.took_condition_after_colon() || self.took_bare_expression(Place::Condition) {
             return Condition {
                 test: Test::Invalid,
                 quoted: None,

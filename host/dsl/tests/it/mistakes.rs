@@ -20,6 +20,38 @@ const HEAD: &str = "workflow w edition 1 {
 
 const MISTAKES: &[Mistake] = &[
     (
+        "double quotes within a placeholder",
+        ">  fail \"{{ steps.list.output.files.map(f, f.path).join(\", \") }}\"",
+    ),
+    (
+        "pairs as in YAML below a key within braces",
+        "  call fs.read {\n>    params:\n      path: \"a\"\n  }",
+    ),
+    (
+        "a list of several items as in YAML",
+        "  call fs.list {\n    params {\n      root = \".\"\n      include =\n>        - \"*.md\"\n        - \"*.rs\"\n    }\n  }",
+    ),
+    (
+        "a condition after a colon, and no braces",
+        ">  if: inputs.dir == \"x\"\n    fail \"x\"",
+    ),
+    (
+        "a typing mistake in `use`",
+        "  call listing {\n>    uses = test.fail\n  }",
+    ),
+    (
+        "a function of JavaScript",
+        ">  fail \"{{ [1, 2].map(x => x + 1).size() }}\"",
+    ),
+    (
+        "a variable set with its root",
+        ">  set { vars.n = 1 }\n  fail \"{{vars.n}}\"",
+    ),
+    (
+        "a parameter beside the attributes",
+        "  call fs.read {\n>    path = \"a\"\n    params { path = \"a\" }\n  }",
+    ),
+    (
         "a typing mistake in the name of an attribute",
         "  call test.fail {\n>    retires = 3\n  }",
     ),
@@ -329,6 +361,30 @@ fn is_about_the_text(found: &Diagnostic) -> bool {
 
 fn compiled(text: &str) -> Compiled {
     compile(text, "w.wf", &actions(), &Options::default())
+}
+
+#[test]
+fn a_file_of_another_language_is_one_finding() {
+    let text = "name: build\non: push\njobs:\n  a:\n    steps:\n      - run: ‘x’\n";
+    let found = compiled(text).diagnostics;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].code, Code::MissingHeader);
+}
+
+#[test]
+fn bounds_that_exclude_each_other_are_one_finding() {
+    let text =
+        "workflow w edition 1 { inputs { n type = number  min = 5  max = 1  default = 3 } fail \"{{inputs.n}}\" }";
+    let found = compiled(text).diagnostics;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].code, Code::WrongValue);
+}
+
+#[test]
+fn an_expression_that_swallows_its_line_is_one_finding() {
+    let text = format!("workflow w edition 1 {{\n  if {}\n}}\n", "(".repeat(100_000));
+    let found: Vec<Code> = compiled(&text).diagnostics.iter().map(|found| found.code).collect();
+    assert_eq!(found, [Code::UnclosedExpression]);
 }
 
 #[test]

@@ -438,6 +438,36 @@ fn a_secret_input_takes_a_name() {
     ]));
 }
 
+// row B04
+#[test]
+fn a_secret_does_not_leak_into_another_workflow() {
+    let plain = (
+        "child",
+        "workflow child edition 1 { inputs { note required  list type = array default = [] } fail \"{{note}} {{list}}\" }",
+    );
+    let secret = (
+        "child",
+        "workflow child edition 1 { inputs { token type = secret required } }",
+    );
+    let head = "workflow w edition 1 { inputs { key type = secret default = \"crm\" } call workflow child { inputs {";
+    let caller = |inputs: &str| format!("{head} {inputs} }} }} }}");
+    let cases = [
+        (caller("note = ⟦\"{{inputs.key}}\"⟧"), plain),
+        (caller("note = ⟦\"Bearer {{inputs.key}}\"⟧"), plain),
+        (caller("note = ⟦(inputs.key)⟧"), plain),
+        (caller("note = \"x\"  list = ⟦[(inputs.key)]⟧"), plain),
+        (caller("token = ⟦\"Bearer {{inputs.key}}\"⟧"), secret),
+        (caller("token = (inputs.key)"), secret),
+        (caller("token = \"{{inputs.key}}\""), secret),
+    ];
+    let cases: Vec<[(&str, &str); 2]> = cases
+        .iter()
+        .map(|(text, child)| [("w", text.as_str()), *child])
+        .collect();
+    let cases: Vec<&[(&str, &str)]> = cases.iter().map(|case| case.as_slice()).collect();
+    insta::assert_snapshot!(findings(&cases));
+}
+
 #[test]
 fn outputs_of_workflows_have_kinds() {
     insta::assert_snapshot!(findings(&[
