@@ -576,6 +576,30 @@ fn inputs_that_nothing_uses_are_told() {
     assert!(unused("outputs { all = (inputs) }").is_empty());
 }
 
+// row B12
+#[test]
+fn what_happens_within_an_item_stays_there() {
+    insta::assert_snapshot!(findings(&[
+        "workflow w edition 1 { foreach f { over = [1] each = x call fs.list { params { root = \".\" } } } fail \"{{steps.⟦list⟧.output.files}}\" }",
+        "workflow w edition 1 { foreach f { over = [1] each = x call fs.list { params { root = \".\" } } } if ⟦list⟧.done { fail \"x\" } }",
+        "workflow w edition 1 { foreach f { over = [1] each = x call test.fail } fail \"{{⟦x⟧}}\" }",
+        "workflow w edition 1 { foreach f { over = [1] each = x foreach g { over = [2] each = y call test.fail } fail \"{{x}}{{⟦y⟧}}\" } }",
+    ]));
+    // What stands around an item is known in it, and loops are no scopes (R40).
+    for right in [
+        "call fs.list { params { root = \".\" } } foreach f { over = [1] each = x fail \"{{x}} {{steps.list.output.files}}\" }",
+        "set { n = 0 } while (vars.n < 2) { max_iterations = 2 call fs.list { params { root = \".\" } } set { n = (vars.n + 1) } } fail \"{{steps.list.output.files}}\"",
+        "foreach f { over = [1] each = x call fs.list { params { root = (x) } } } fail \"{{steps.f.output.items[0].output}}\"",
+    ] {
+        let text = format!("workflow w edition 1 {{ {right} }}");
+        let found = compiled(&text).diagnostics;
+        assert!(
+            found.iter().all(|found| found.code == Code::NotCarriedOut),
+            "{text}\n{found:?}"
+        );
+    }
+}
+
 // rows A04 D10
 #[test]
 fn a_variable_has_one_kind() {
