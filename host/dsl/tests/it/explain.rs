@@ -153,6 +153,7 @@ fn told(code: Code) -> String {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test of files reads files")]
 fn every_code_of_the_language_has_a_golden_file() {
     insta::with_settings!({ snapshot_path => "../snapshots/codes", prepend_module_to_snapshot => false, omit_expression => true }, {
         for code in of_the_language() {

@@ -464,7 +464,7 @@ fn a_secret_does_not_leak_into_another_workflow() {
         .iter()
         .map(|(text, child)| [("w", text.as_str()), *child])
         .collect();
-    let cases: Vec<&[(&str, &str)]> = cases.iter().map(|case| case.as_slice()).collect();
+    let cases: Vec<&[(&str, &str)]> = cases.iter().map(<[(&str, &str); 2]>::as_slice).collect();
     insta::assert_snapshot!(findings(&cases));
 }
 
