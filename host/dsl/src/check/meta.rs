@@ -97,7 +97,12 @@ impl<'a> Checker<'a> {
         if !schedule::is_timezone(&text.plain) {
             let message = format!("`{}` is no time zone", text.plain);
             let diagnostic = Diagnostic::error(Code::WrongValue, text.span, message);
-            self.report(diagnostic.help("write the name of the IANA list, such as `\"Europe/Zurich\"` or `\"UTC\"`"));
+            self.report(match schedule::timezone_like(&text.plain) {
+                Some(meant) => diagnostic
+                    .label(format!("did you mean `{meant}`?"))
+                    .suggest(text.span, format!("\"{meant}\"")),
+                None => diagnostic.help("write the name of the IANA list, such as `\"Europe/Zurich\"` or `\"UTC\"`"),
+            });
         }
     }
 

@@ -20,7 +20,16 @@ impl Checker<'_> {
     ) -> Option<Mismatch> {
         let right = self.known(&link.operand, names).kind();
         let symbol = link.operator.symbol();
+        let is_null = |node: &Node| matches!(node.kind, NodeKind::Literal(Data::Null));
         let (message, help) = match link.operator {
+            Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide | Operator::Remainder
+                if is_null(before) || is_null(&link.operand) =>
+            {
+                (
+                    format!("`{symbol}` cannot calculate with null"),
+                    "null is no number: write the number that is meant, such as `0`",
+                )
+            }
             Operator::Add => {
                 let adds = |kind: Kind| matches!(kind, Kind::Number | Kind::Text | Kind::List);
                 match (left, right) {

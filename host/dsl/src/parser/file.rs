@@ -193,6 +193,8 @@ impl Parser<'_> {
         let token = self.token();
         if token.kind != TokenKind::End {
             let span = Span::new(token.span.start as usize, self.text.trim_end().len());
+            let end = self.end_of_last() as usize;
+            let before = Span::new(end - 1, end);
             let diagnostic = if self.is_word("workflow") {
                 let message = "a second workflow in one file";
                 Diagnostic::doubtful(Code::TextAfterEnd, self.has_edition, token.span, message)
@@ -208,6 +210,7 @@ impl Parser<'_> {
                     span,
                     "text after the last brace of the workflow",
                 )
+                .also(before, "this brace ends the workflow")
                 .help("remove it, or look for a brace too many before it")
             };
             self.report(diagnostic);

@@ -142,22 +142,45 @@ impl Parser<'_> {
         }
         self.bump();
         self.lost = true;
+        let has_braces = self.kind() == TokenKind::OpenBrace && !self.token().begins_line;
+        if has_braces {
+            // Whatever is wrong between the braces is told once the parentheses are mended.
+            self.skip_braces();
+        }
         if token.kind == TokenKind::Expression {
             let inner = text[1..text.len() - 1].trim();
-            let mended = if inner.is_empty() {
-                "{ }".to_owned()
-            } else {
-                format!("{{ {inner} }}")
+            let mended = match inner {
+                _ if has_braces && inner.is_empty() => String::new(),
+                "" => "{ }".to_owned(),
+                inner => format!("{{ {inner} }}"),
             };
             let message = format!("the attributes of {owner} stand in braces");
-            let diagnostic = Diagnostic::error(Code::UnexpectedToken, token.span, message);
-            self.report(
+            let diagnostic = Diagnostic::error(Code::UnexpectedToken, token.span, message)
+                .help(format!("write `{} {{ … }}`", target.of(self.text)));
+            self.report(if has_braces && !inner.is_empty() {
                 diagnostic
-                    .help(format!("write `{} {{ … }}`", target.of(self.text)))
-                    .suggest(token.span, mended),
-            );
+            } else {
+                diagnostic.suggest(token.span, mended)
+            });
         }
         true
+    }
+
+    /// Takes a pair of braces and whatever stands in them.
+    fn skip_braces(&mut self) {
+        let mut open = 0_usize;
+        loop {
+            match self.kind() {
+                TokenKind::End => return,
+                TokenKind::OpenBrace => open += 1,
+                TokenKind::CloseBrace => open -= 1,
+                _ => {}
+            }
+            self.bump();
+            if open == 0 {
+                return;
+            }
+        }
     }
 
     /// Takes `:` and the lines after it that are indented more than the line of `target`.
