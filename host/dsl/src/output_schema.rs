@@ -10,13 +10,14 @@ mod read;
 mod typing;
 
 use crate::source::Span;
-use cofferdam_engine::Expression;
+use cofferdam_engine::{Data, Expression};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 pub use judge::{FailedMarker, Judgement, Violation};
 
 /// The form of an output.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutputSchema {
     /// The name by which workflows know it.
     pub name: String,
@@ -27,7 +28,7 @@ pub struct OutputSchema {
 }
 
 /// A member of a map.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// Its name.
     pub name: String,
@@ -42,7 +43,8 @@ pub struct Field {
 }
 
 /// What a field is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FieldKind {
     /// A text.
     Text,
@@ -59,7 +61,7 @@ pub enum FieldKind {
 }
 
 /// A word that a step sets if an expression over its output is true.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Marker {
     /// The word.
     pub name: String,
@@ -104,6 +106,22 @@ impl OutputSchema {
             Some(markers) => markers.iter().map(|marker| marker.name.as_str()).collect(),
             None => UNNAMED_MARKERS.to_vec(),
         }
+    }
+
+    /// Returns it as plans keep it.
+    pub fn to_data(&self) -> Data {
+        // Of names, texts and lists, all of which a value can be.
+        serde_json::to_value(self)
+            .and_then(serde_json::from_value)
+            .unwrap_or_default()
+    }
+
+    /// Returns the schema that [`Self::to_data`] gave.
+    ///
+    /// # Errors
+    /// What is not the form of a schema: it was written by another version.
+    pub fn from_data(data: &Data) -> Result<Self, serde_json::Error> {
+        serde_json::to_value(data).and_then(serde_json::from_value)
     }
 
     /// Returns the same as JSON Schema, which models and validators understand.

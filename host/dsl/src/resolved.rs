@@ -1,9 +1,11 @@
 //! What a workflow means: names bound to actions, values understood, still nested as its author wrote it.
 
+use cofferdam_engine::Data;
 use cofferdam_engine::expr::{Template, ValueSource};
 use cofferdam_engine::plan::{
     ActionReference, Condition, Gate, InputDeclaration, Join, LoopOrder, OnLimit, Place, RetryPolicy, StepKey, Wait,
 };
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A workflow without errors.
@@ -25,6 +27,8 @@ pub struct Resolved {
     pub always: Vec<Cleanup>,
     /// At most this many attempts at the same time.
     pub max_parallel: Option<u32>,
+    /// The schemas that its calls name, by name, as [`crate::OutputSchema::to_data`] gives them.
+    pub schemas: BTreeMap<String, Data>,
 }
 
 /// A top-level `always` block.

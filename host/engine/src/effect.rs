@@ -34,6 +34,8 @@ pub struct Attempt {
     pub previous: Option<Failure>,
     /// The name of the schema that the output must fit.
     pub output: Option<String>,
+    /// What that schema says, from [`Parts::schemas`](crate::plan::Parts::schemas).
+    pub schema: Option<Data>,
     /// The names of the snippets that go with the prompt, in order.
     pub with: Vec<String>,
     /// Whether nothing may leave the host.

@@ -58,6 +58,10 @@ pub struct Parts {
     /// At most this many attempts of the run at the same time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_parallel: Option<u32>,
+    /// The schemas that calls name for their outputs, by name, in the form of whoever judges outputs: here they are only
+    /// kept, so that a run is judged by those it started with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub schemas: BTreeMap<String, Data>,
 }
 
 /// One input of a workflow.
@@ -504,6 +508,11 @@ impl Plan {
     /// Returns all steps in the order of the text.
     pub fn nodes(&self) -> &[Node] {
         &self.parts.nodes
+    }
+
+    /// Returns the schemas that calls name for their outputs, by name.
+    pub fn schemas(&self) -> &BTreeMap<String, Data> {
+        &self.parts.schemas
     }
 
     /// Returns the step at `index`, which must come from this plan.

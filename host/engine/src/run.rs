@@ -226,6 +226,7 @@ impl Run {
             retries_left: call.retry.attempts.saturating_sub(state.failed + 1),
             previous: state.previous.clone(),
             output: call.output.clone(),
+            schema: call.output.as_ref().and_then(|name| plan.schemas().get(name)).cloned(),
             with: call.with.clone(),
             dry_run: self.dry_run,
         })

@@ -1,5 +1,6 @@
 //! What keeps one run going: it decides on inputs, hands over, and performs what has become durable.
 
+mod form;
 mod guests;
 mod pace;
 

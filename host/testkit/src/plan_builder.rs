@@ -663,6 +663,7 @@ impl Workflow {
             body,
             always,
             max_parallel: self.max_parallel,
+            schemas: BTreeMap::new(),
         }
     }
 

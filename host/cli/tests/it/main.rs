@@ -13,4 +13,5 @@ mod interrupt;
 mod plugins;
 mod project;
 mod run;
+mod schemas;
 mod workflows;

@@ -13,6 +13,7 @@ use crate::output_schema::OutputSchema;
 use crate::source::{Source, Span};
 use crate::surroundings::{FileKind, FoundFile, Surroundings};
 use crate::yaml;
+use cofferdam_engine::Data;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -140,6 +141,17 @@ impl<'a> Checker<'a> {
             }
         }
         None
+    }
+
+    /// Returns what the schemas say that the calls of the file name, for its plan.
+    pub(super) fn schemas_for_plan(&self) -> BTreeMap<String, Data> {
+        let used: BTreeSet<&String> = self.files.schema_of.values().collect();
+        used.into_iter()
+            .filter_map(|name| {
+                let schema = self.files.schemas.get(name)?.as_ref()?;
+                Some((name.clone(), schema.schema.to_data()))
+            })
+            .collect()
     }
 
     fn schema_file(&mut self, name: &str, place: Span) {

@@ -240,3 +240,13 @@ fn a_marker_that_cannot_be_evaluated_is_told() {
     assert_eq!(judgement.failed.len(), 1, "{judgement:?}");
     assert_eq!(schema.judge(&data(r#"{"a": 2}"#)).markers, ["big"]);
 }
+
+#[test]
+fn a_schema_is_kept_in_plans_and_read_again() {
+    let schema = read(REVIEW);
+    assert_eq!(
+        OutputSchema::from_data(&schema.to_data()).expect("what was written"),
+        schema
+    );
+    assert!(OutputSchema::from_data(&Data::from("no schema")).is_err());
+}

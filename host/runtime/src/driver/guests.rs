@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::Surroundings;
+use super::form::Form;
 
 /// A guest at work.
 struct Flight {
@@ -205,10 +206,14 @@ impl Guests {
             observer: Arc::clone(&observer),
         };
         Failpoint::BeforeDispatch.reached();
+        let form = Form::of(&entry.attempt);
         let execution = self.surroundings.executor.enter(entry).instrument(call_span);
         let abort = self.tasks.spawn_on(
             async move {
-                let executed = execution.await;
+                let mut executed = execution.await;
+                if let Some(form) = form {
+                    executed.outcome = form.judged(executed.outcome);
+                }
                 Failpoint::GuestEnded.reached();
                 observer.notice(Notice::Ended {
                     at: &at,
