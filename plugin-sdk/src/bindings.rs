@@ -142,8 +142,9 @@ pub mod cofferdam {
                 /// - `params`: JSON Schema (2020-12, no remote references) of the parameters; absent: anything goes.
                 /// - `output`: JSON Schema of the output.
                 /// - `needs`: a list of what is asked for: `{"kind": KIND, "reason": TEXT?, ..}`. Kinds and their further keys:
-                ///   `read` and `write` (`path`: guest path, absent: any), `network` (`url`, `methods`), `secret` (`name`),
-                ///   `env` (`name`), `context` (`keys`). What is not asked for is refused even where it is allowed.
+                ///   `read` and `write` (`path`: guest path, absent: any), `network` (`url`, `methods`, absent: any), `secret` (`name`,
+                ///   absent: any), `reveal` (`name`), `env` (`name`), `context` (`keys`). What is not asked for is refused even where it
+                ///   is allowed. `"optional": true`: the action does without it, so that a run starts where it is not granted.
                 /// - `retry`: what may be tried again by default: `never` (default) or `transient`.
                 /// - `dry-run`: `skip` (default: not entered in a dry run) or `aware` (entered, and asks `attempt.dry-run`).
                 /// - `on-lost`: when a host died while the attempt ran: `redeliver` (default), `fail` or `ask`.

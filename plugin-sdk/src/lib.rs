@@ -76,6 +76,8 @@ mod data;
 mod durable;
 mod encode;
 mod failure;
+#[cfg(any(feature = "http", test))]
+pub mod http;
 mod outcome;
 mod plugin;
 mod specification;

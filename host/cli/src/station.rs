@@ -8,13 +8,14 @@ use crate::talk::{Look, harmless, say};
 use cofferdam_dsl::{ActionEntry, Actions, Options};
 use cofferdam_engine::Data;
 use cofferdam_runtime::configuration::{
-    ActionGrants, Configuration, Durability, Overrides, Problems, Project, TrustError, TrustStore, user_state_directory,
+    ActionGrants, Configuration, Durability, Overrides, Problem, ProblemCode, Problems, Project, TrustError,
+    TrustStore, user_state_directory,
 };
 use cofferdam_runtime::{PreparedAction, ProjectFiles, entries, origin};
 use cofferdam_store::{Creation, Durability as Flush, HostId, LeaseTerms, RunLog, SqliteLog, SqliteOptions};
 use cofferdam_wasm::{
-    Action, CompileLimits, Compiler, Copies, Origin, Plugin, PluginSource, Registry, Sandbox, SandboxOptions, Sources,
-    effective,
+    Action, CompileLimits, Compiler, Copies, Origin, Plugin, PluginSource, Registry, Resolver, Sandbox, SandboxOptions,
+    Sources, effective,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,7 @@ impl Station {
             slots,
             vault: code_directory(),
             compiler: compiler(self.configuration.compile_limits()),
+            resolver: Resolver::system(),
         };
         Sandbox::new(&options).map_err(|error| Failure::of(Exit::Internal, error))
     }
@@ -345,8 +347,15 @@ pub(crate) fn shortened(path: &Path, here: &Path) -> String {
 
 /// Says everything that is wrong with a configuration.
 pub(crate) fn show_problems(problems: &Problems, look: &Look) -> Failure {
+    let secret = |problem: &&Problem| problem.code == ProblemCode::SecretValue;
     for problem in problems.as_slice() {
-        say(draw_problem(problem, &excerpt(&problem.file), look));
+        let mut text = excerpt(&problem.file);
+        for covered in problems.as_slice().iter().filter(secret) {
+            if covered.file == problem.file {
+                text = without_value(&text, covered.line);
+            }
+        }
+        say(draw_problem(problem, &text, look));
         say("");
     }
     let count = problems.as_slice().len() as u64;
@@ -366,6 +375,20 @@ fn excerpt(file: &Path) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// Covers what is assigned in a line: the value of a secret is not shown a second time, on top of standing in the file.
+fn without_value(text: &str, line: usize) -> String {
+    let cover = |(at, content): (usize, &str)| match content.split_once('=') {
+        Some((name, value)) if at + 1 == line => {
+            let stars = value
+                .chars()
+                .map(|character| if character.is_whitespace() { character } else { '*' });
+            format!("{name}={}", stars.collect::<String>())
+        }
+        _ => content.to_owned(),
+    };
+    text.split('\n').enumerate().map(cover).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns where compiled code is kept: in the user's cache, never in a project.

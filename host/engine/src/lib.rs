@@ -16,6 +16,7 @@ pub mod inputs;
 pub mod plan;
 pub mod result;
 pub mod run;
+pub mod secret;
 pub mod time;
 pub mod transitions;
 pub mod value;
@@ -34,6 +35,7 @@ pub use input::{AttemptOutcome, Input, Parking, Rejected, Report, Situation, Sta
 pub use plan::Plan;
 pub use result::{StepResult, StepStatus};
 pub use run::{Adoption, Decision, FormerOwner, Orphan, Run, Staged, Waiting};
+pub use secret::{SECRET_MARK, secret_placeholder};
 pub use time::Timestamp;
 pub use transitions::{RequestKind, Standing};
 pub use value::{Blob, Value};

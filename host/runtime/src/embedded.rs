@@ -251,7 +251,11 @@ impl Embedded {
             let allowed = self.allowed.get(&piece.plugin).unwrap_or(&nothing);
             let grants = effective(&action.descriptor().needs, allowed)
                 .map_err(|source| EmbeddedError::Grant { action: name(), source })?;
-            if let Some(reason) = grants.decisions().iter().find_map(|decision| decision.refused.clone()) {
+            let mut needed = grants
+                .decisions()
+                .iter()
+                .filter(|decision| !decision.need.is_optional());
+            if let Some(reason) = needed.find_map(|decision| decision.refused.clone()) {
                 return Err(EmbeddedError::NotAllowed { action: name(), reason });
             }
             Ok(PreparedAction {

@@ -18,6 +18,7 @@ pub struct ProjectFiles {
     schemas: Vec<PathBuf>,
     agents: Vec<PathBuf>,
     snippets: Vec<PathBuf>,
+    secrets: BTreeSet<String>,
     gate_kinds: BTreeSet<String>,
 }
 
@@ -29,6 +30,7 @@ impl ProjectFiles {
             schemas: configuration.schema_directories().map(Path::to_owned).collect(),
             agents: configuration.agent_directories().map(Path::to_owned).collect(),
             snippets: configuration.snippet_directories().map(Path::to_owned).collect(),
+            secrets: configuration.secrets().keys().cloned().collect(),
             gate_kinds: configuration.gate_kinds().map(str::to_owned).collect(),
         }
     }
@@ -133,6 +135,10 @@ impl Surroundings for ProjectFiles {
             Ok(_) => FoundScript::Fine,
             Err(_) => FoundScript::Missing,
         }
+    }
+
+    fn secrets(&self) -> Option<BTreeSet<String>> {
+        Some(self.secrets.clone())
     }
 
     fn gate_kinds(&self) -> Option<BTreeSet<String>> {
@@ -290,6 +296,15 @@ mod tests {
     fn kinds_of_gates_come_from_the_configuration() {
         let (_place, files) = Place::new("[gates]\npr_checks = \"human\"\n");
         assert_eq!(files.gate_kinds(), Some(["pr_checks".to_owned()].into()));
-        assert_eq!(files.secrets(), None, "what is not configurable is not known");
+    }
+
+    // row J16
+    #[test]
+    fn secrets_come_from_the_configuration() {
+        let (_place, files) = Place::new("");
+        assert_eq!(files.secrets(), Some([].into()));
+        let (_place, files) = Place::new("[secrets.github]\nenv = \"T\"\nto = []\n");
+        assert_eq!(files.secrets(), Some(["github".to_owned()].into()));
+        assert_eq!(files.identities(), None, "what is not configurable is not known");
     }
 }

@@ -11,11 +11,13 @@ use crate::host::attempt::AttemptFacts;
 use crate::host::denials::Denials;
 use crate::host::details;
 use crate::host::filesystem::Directories;
+use crate::host::http::{Outgoing, OutgoingTerms};
 use crate::host::progress::ProgressBook;
 use crate::host::settings::SettingBook;
 use crate::limits::{LimitName, Limits};
 use crate::log::{LogBook, LogLine, Progress, printable};
 use crate::report::{ExceededLimit, Lingering, LogTotals, Outcome, Report, Timeout, Trap, TrapKind, Usage, Verdict};
+use crate::secret::{Released, SecretBook};
 use crate::store::Parts;
 use cofferdam_engine::{Data, Failure, FailureClass};
 use std::collections::BTreeMap;
@@ -187,14 +189,30 @@ impl Action {
             return Report::of(Verdict::HostFault("the sandbox is closed".to_owned()));
         };
         let (wall, timeout) = deadline(&call.limits, call.attempt.remaining);
-        let log = LogBook::new(Arc::clone(&call.observer), &call.limits);
+        let secrets = SecretBook::new(&call.attempt.run, call.grants.secrets());
+        let released = secrets.released();
+        let log = LogBook::new(Arc::clone(&call.observer), &call.limits, released.clone());
         let denials = Denials::default();
+        let deadline = Instant::now() + wall;
+        let outgoing = Outgoing::new(
+            sandbox.wire(),
+            OutgoingTerms {
+                granted: call.grants.network(),
+                secrets: secrets.clone(),
+                authority: call.authority.clone(),
+                denials: denials.clone(),
+                deadline,
+            },
+            &call.limits,
+        );
         let saved = call.attempt.saved.clone();
         let parts = Parts {
-            attempt: AttemptFacts::of(call.attempt, Instant::now() + wall, call.cancel.clone()),
-            progress: ProgressBook::new(call.observer, saved),
+            attempt: AttemptFacts::of(call.attempt, deadline, call.cancel.clone()),
+            progress: ProgressBook::new(call.observer, saved, released.clone()),
             settings: SettingBook(call.settings),
             directories: Directories::new(&call.grants, &call.limits, call.authority.clone()),
+            outgoing,
+            secrets,
             authority: call.authority,
             denials,
             log,
@@ -204,7 +222,7 @@ impl Action {
             params,
         };
         let remains = enter(sandbox, guest, errand, &call.limits, wall, call.cancel.stopped(), parts).await;
-        report(&name, &call.limits, timeout, remains)
+        report(&name, &call.limits, timeout, remains).without(&released)
     }
 }
 
@@ -218,6 +236,39 @@ impl fmt::Debug for Action {
 }
 
 impl Report {
+    /// Returns the report with values of secrets covered that the guest was told.
+    fn without(mut self, released: &Released) -> Self {
+        if released.is_empty() {
+            return self;
+        }
+        let data = |data: &mut Data| *data = released.cover_data(data);
+        match &mut self.verdict {
+            Verdict::Completed(outcome) => {
+                data(&mut outcome.output);
+                data(&mut outcome.details);
+                for text in outcome.markers.iter_mut().chain(&mut outcome.context) {
+                    *text = released.cover(std::mem::take(text));
+                }
+            }
+            Verdict::GuestFailed(failure) => {
+                data(&mut failure.details);
+                for text in std::iter::once(&mut failure.message).chain(&mut failure.code) {
+                    *text = released.cover(std::mem::take(text));
+                }
+            }
+            Verdict::Trapped(trap) => trap.message = released.cover(std::mem::take(&mut trap.message)),
+            Verdict::LimitExceeded(_) | Verdict::TimedOut(_) | Verdict::Cancelled | Verdict::HostFault(_) => {}
+        }
+        for call in &mut self.denied {
+            call.target = released.cover(std::mem::take(&mut call.target));
+        }
+        self.saved = self.saved.map(|saved| released.cover_data(&saved));
+        self.metrics
+            .iter_mut()
+            .for_each(|(name, _)| *name = released.cover(std::mem::take(name)));
+        self
+    }
+
     fn of(verdict: Verdict) -> Self {
         Self {
             verdict,

@@ -10,6 +10,7 @@ use crate::fault::Wreck;
 use crate::host::attempt::AttemptFacts;
 use crate::host::denials::Denials;
 use crate::host::filesystem::Directories;
+use crate::host::http::Outgoing;
 use crate::host::progress::ProgressBook;
 use crate::host::settings::SettingBook;
 use crate::interface::{self, Interfaces};
@@ -18,6 +19,7 @@ use crate::log::{LogBook, printable};
 use crate::precheck::{Survey, Unfit, survey};
 use crate::report::Verdict;
 use crate::sandbox::Sandbox;
+use crate::secret::{Released, SecretBook};
 use crate::store::Parts;
 use crate::vault::Kept;
 use cofferdam_engine::Digest;
@@ -220,10 +222,12 @@ async fn describe(sandbox: &Sandbox, guest: &Guest) -> Result<Vec<RawDescriptor>
     };
     let parts = Parts {
         attempt: AttemptFacts::none(),
-        log: LogBook::new(Arc::new(Silent), &limits),
-        progress: ProgressBook::new(Arc::new(Silent), None),
+        log: LogBook::new(Arc::new(Silent), &limits, Released::default()),
+        progress: ProgressBook::new(Arc::new(Silent), None, Released::default()),
         settings: SettingBook::default(),
         directories: Directories::none(&limits),
+        outgoing: Outgoing::none(sandbox.wire(), &limits),
+        secrets: SecretBook::none(),
         authority: Authority::unlimited(),
         denials: Denials::default(),
     };

@@ -4,7 +4,7 @@ mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "plugin",
-        imports: { default: trappable },
+        imports: { "cofferdam:plugin/secrets.reveal": async | trappable, default: trappable },
         exports: { default: async },
         require_store_data_send: true,
     });

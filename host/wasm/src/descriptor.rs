@@ -56,6 +56,13 @@ pub struct Need {
     pub data: Data,
 }
 
+impl Need {
+    /// Returns whether the action does without it: then a call that needs it is denied, and not the run.
+    pub fn is_optional(&self) -> bool {
+        self.data.get("optional") == Some(&Data::Bool(true))
+    }
+}
+
 /// One action of a plugin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActionDescriptor {

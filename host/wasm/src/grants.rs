@@ -2,6 +2,9 @@
 
 use crate::descriptor::Need;
 use crate::directory::{HiddenDirectory, ancestry, ancestry_of, hidden, open_granted};
+use crate::network::{NetworkAccess, NetworkRule};
+use crate::secret::SecretGrant;
+use cofferdam_engine::Data;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +38,10 @@ pub struct Allowed {
     pub hidden: Vec<PathBuf>,
     /// The directories.
     pub directories: Vec<DirectoryGrant>,
+    /// Where requests may go.
+    pub network: Vec<NetworkRule>,
+    /// The secrets that may be used, and which of them may be told.
+    pub secrets: Vec<SecretGrant>,
 }
 
 /// Whether anything outside can notice that an attempt ran.
@@ -72,6 +79,8 @@ pub struct OpenDirectory {
 pub struct Effective {
     directories: Vec<OpenDirectory>,
     hidden: Arc<[HiddenDirectory]>,
+    network: Arc<[NetworkAccess]>,
+    secrets: Arc<[SecretGrant]>,
     decisions: Vec<Decision>,
 }
 
@@ -118,7 +127,15 @@ pub enum GrantError {
 pub fn effective(needs: &[Need], allowed: &Allowed) -> Result<Effective, GrantError> {
     let hidden: Arc<[HiddenDirectory]> = hidden(&allowed.hidden).map_err(GrantError::Hidden)?.into();
     let mut granted: Vec<(usize, Access)> = Vec::new();
-    let decisions = needs.iter().map(|need| decide(need, allowed, &mut granted)).collect();
+    let (mut network, mut secrets) = (Vec::new(), Vec::new());
+    let decisions = needs
+        .iter()
+        .map(|need| match need.kind.as_str() {
+            "network" => decide_network(need, allowed, &mut network),
+            "secret" | "reveal" => decide_secret(need, allowed, &mut secrets),
+            _ => decide(need, allowed, &mut granted),
+        })
+        .collect();
     let mut directories: Vec<OpenDirectory> = Vec::new();
     for (index, access) in granted {
         let grant = &allowed.directories[index];
@@ -138,6 +155,8 @@ pub fn effective(needs: &[Need], allowed: &Allowed) -> Result<Effective, GrantEr
     Ok(Effective {
         directories,
         hidden,
+        network: network.into(),
+        secrets: secrets.into(),
         decisions,
     })
 }
@@ -160,15 +179,25 @@ impl Effective {
 
     /// Returns whether anything outside can notice that an attempt ran.
     pub fn class(&self) -> EffectClass {
-        if self
+        let writes = self
             .directories
             .iter()
-            .any(|directory| directory.access == Access::Write)
-        {
+            .any(|directory| directory.access == Access::Write);
+        // A secret that is told can leave by any way that nobody thought of.
+        let reveals = self.secrets.iter().any(|secret| secret.reveal);
+        if writes || reveals || !self.network.is_empty() {
             EffectClass::Effectful
         } else {
             EffectClass::Quiet
         }
+    }
+
+    pub(crate) fn network(&self) -> Arc<[NetworkAccess]> {
+        Arc::clone(&self.network)
+    }
+
+    pub(crate) fn secrets(&self) -> Arc<[SecretGrant]> {
+        Arc::clone(&self.secrets)
     }
 
     pub(crate) fn hidden(&self) -> Arc<[HiddenDirectory]> {
@@ -211,6 +240,60 @@ fn decide(need: &Need, allowed: &Allowed, granted: &mut Vec<(usize, Access)>) ->
             "no directory is granted for it: dirs = [{{ guest = \"{guest}\", host = \"..\", access = \"{}\" }}]",
             word(access)
         )
+    });
+    Decision {
+        need: need.clone(),
+        granted: given,
+        refused,
+    }
+}
+
+/// Says what becomes of a need for the network, and adds what it grants.
+fn decide_network(need: &Need, allowed: &Allowed, granted: &mut Vec<NetworkAccess>) -> Decision {
+    let (given, refused) = match NetworkRule::of_need(need) {
+        Err(error) => (Vec::new(), Some(error.to_string())),
+        Ok(asked) => {
+            let fits = |rule: &&NetworkRule| asked.as_ref().is_none_or(|asked| rule.overlaps(asked));
+            let rules: Vec<&NetworkRule> = allowed.network.iter().filter(fits).collect();
+            granted.extend(
+                rules
+                    .iter()
+                    .map(|rule| NetworkAccess::new((*rule).clone(), asked.clone())),
+            );
+            let given: Vec<String> = rules.iter().map(ToString::to_string).collect();
+            let refused = given.is_empty().then(|| {
+                let url = asked.map_or("https://..".to_owned(), |asked| asked.url());
+                format!("no address is granted for it: network = [{{ url = \"{url}\" }}]")
+            });
+            (given, refused)
+        }
+    };
+    Decision {
+        need: need.clone(),
+        granted: given,
+        refused,
+    }
+}
+
+/// Says what becomes of a need for secrets, and adds what it grants: to use one is one thing, to be told it another.
+fn decide_secret(need: &Need, allowed: &Allowed, granted: &mut Vec<SecretGrant>) -> Decision {
+    let name = need.data.get("name").and_then(Data::as_text);
+    let reveal = need.kind == "reveal";
+    let fits = |secret: &&SecretGrant| name.is_none_or(|name| name == secret.name) && (secret.reveal || !reveal);
+    let mut given = Vec::new();
+    for secret in allowed.secrets.iter().filter(fits) {
+        given.push(secret.name.clone());
+        match granted.iter_mut().find(|other| other.name == secret.name) {
+            Some(other) => other.reveal |= reveal,
+            None => granted.push(SecretGrant {
+                reveal,
+                ..secret.clone()
+            }),
+        }
+    }
+    let refused = given.is_empty().then(|| {
+        let (key, name) = (if reveal { "reveal" } else { "secrets" }, name.unwrap_or(".."));
+        format!("no secret is granted for it: {key} = [\"{name}\"]")
     });
     Decision {
         need: need.clone(),

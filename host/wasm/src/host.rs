@@ -4,6 +4,7 @@ pub(crate) mod attempt;
 pub(crate) mod denials;
 pub(crate) mod details;
 pub(crate) mod filesystem;
+pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod metrics;
 pub(crate) mod network;

@@ -48,11 +48,12 @@ const KINDS: [(&str, Kind); 5] = [
     ("event-sinks", Kind::EventSinks),
 ];
 
-const WASI_PACKAGES: [&str; 6] = [
+const WASI_PACKAGES: [&str; 7] = [
     "wasi:io",
     "wasi:cli",
     "wasi:clocks",
     "wasi:filesystem",
+    "wasi:http",
     "wasi:random",
     "wasi:sockets",
 ];
@@ -137,8 +138,6 @@ fn import_mismatches(name: &str, functions: &[String], mismatches: &mut Vec<Stri
                 "imports `{name}`; this host speaks WASI 0.2: build it for wasm32-wasip2"
             ));
         }
-    } else if package == "wasi:http" {
-        mismatches.push(format!("imports `{name}`, which this host does not offer yet"));
     } else {
         mismatches.push(format!("imports `{name}`, which is no interface of this host"));
     }

@@ -13,6 +13,7 @@ mod contract;
 mod copies;
 mod descriptor;
 mod directory;
+mod egress;
 mod entry;
 mod fault;
 mod grants;
@@ -22,10 +23,12 @@ mod limiter;
 mod limits;
 mod log;
 mod meter;
+mod network;
 mod precheck;
 mod registry;
 mod report;
 mod sandbox;
+mod secret;
 mod store;
 mod trace;
 mod vault;
@@ -36,15 +39,18 @@ pub use compile::{CompileLimits, Compiler, compile_for_parent};
 pub use component::{Component, LoadError};
 pub use copies::{Copies, CopyError, KeptComponent, Origin};
 pub use descriptor::{ActionDescriptor, Kind, Need, OnLost, RetryDefault};
+pub use egress::Resolver;
 pub use grants::{
     Access, Allowed, Decision, DirectoryGrant, EffectClass, Effective, GrantError, OpenDirectory, effective,
 };
 pub use limits::{InvalidLimit, LIMITS, LimitName, LimitRow, LimitUnit, Limits};
 pub use log::{LogLevel, LogLine, LogSource, Progress};
+pub use network::{InvalidRule, NetworkRule};
 pub use precheck::Unfit;
 pub use registry::{Builtin, Plugin, PluginSource, Problem, Registry, Resolution, Sources};
 pub use report::{
     DeniedCall, ExceededLimit, Lingering, LogTotals, Outcome, Report, Timeout, Trap, TrapKind, Usage, Verdict,
 };
 pub use sandbox::{Occupancy, Sandbox, SandboxError, SandboxOptions};
+pub use secret::{SecretError, SecretGrant, SecretPlace, SecretSource};
 pub use vault::VaultError;

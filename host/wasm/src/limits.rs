@@ -31,6 +31,10 @@ pub enum LimitName {
     Disk,
     /// Files, directories and links made in directories.
     NewFiles,
+    /// Length of one HTTP body, in either direction.
+    HttpBody,
+    /// HTTP requests under way at the same time.
+    HttpCalls,
 }
 
 /// What the number of a limit counts.
@@ -70,7 +74,7 @@ const HOUR: u64 = 3600 * SECOND;
 ///
 /// The memory of Python components starts at 13 MB, so that nothing below 32 MiB is of use; the largest table seen in
 /// honest components has 7 687 elements.
-pub static LIMITS: [LimitRow; 13] = [
+pub static LIMITS: [LimitRow; 15] = [
     row(
         LimitName::Wall,
         "wall",
@@ -174,6 +178,22 @@ pub static LIMITS: [LimitRow; 13] = [
         10_000,
         1_000_000,
         "files and directories made",
+    ),
+    row(
+        LimitName::HttpBody,
+        "http_body",
+        LimitUnit::Bytes,
+        10 * MIB,
+        1024 * MIB,
+        "size of an HTTP body, each way",
+    ),
+    row(
+        LimitName::HttpCalls,
+        "http_calls",
+        LimitUnit::Count,
+        16,
+        256,
+        "HTTP requests at the same time",
     ),
 ];
 

@@ -3,6 +3,7 @@
 use crate::action::Observer;
 use crate::limits::{LimitName, Limits};
 use crate::report::LogTotals;
+use crate::secret::Released;
 use cofferdam_engine::Data;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,23 +73,31 @@ struct Pages {
     max_bytes: u64,
     max_lines: u64,
     stderr: VecDeque<u8>,
+    released: Released,
 }
 
 impl LogBook {
-    pub(crate) fn new(observer: Arc<dyn Observer>, limits: &Limits) -> Self {
+    pub(crate) fn new(observer: Arc<dyn Observer>, limits: &Limits, released: Released) -> Self {
         Self(Arc::new(Mutex::new(Pages {
             observer,
             totals: LogTotals::default(),
             max_bytes: limits.get(LimitName::Log),
             max_lines: limits.get(LimitName::LogLines),
             stderr: VecDeque::new(),
+            released,
         })))
     }
 
     /// Passes a line on, or drops and counts it when the log is full.
     pub(crate) fn write(&self, level: LogLevel, source: LogSource, message: &str, fields: Vec<(String, Data)>) {
         let mut pages = self.pages();
-        let message = printable(message, MAX_LINE);
+        let (message, fields) = if pages.released.is_empty() {
+            (printable(message, MAX_LINE), fields)
+        } else {
+            let cover = |(name, value): (String, Data)| (pages.released.cover(name), pages.released.cover_data(&value));
+            let message = pages.released.cover(message.to_owned());
+            (printable(&message, MAX_LINE), fields.into_iter().map(cover).collect())
+        };
         let size = message.len()
             + fields
                 .iter()
@@ -123,10 +132,17 @@ impl LogBook {
     /// Returns the end of the standard error stream, lines kept, other control characters removed.
     pub(crate) fn stderr_tail(&self) -> String {
         let bytes: Vec<u8> = self.pages().stderr.iter().copied().collect();
-        String::from_utf8_lossy(&bytes)
-            .chars()
-            .filter(|c| *c == '\n' || !is_control(*c))
-            .collect()
+        let text = self
+            .pages()
+            .released
+            .cover(String::from_utf8_lossy(&bytes).into_owned());
+        // What was cut may have been the beginning of a value, which is not recognised without it.
+        let text = if bytes.len() == STDERR_TAIL && !self.pages().released.is_empty() {
+            text.split_once('\n').map_or("", |(_, rest)| rest)
+        } else {
+            &text
+        };
+        text.chars().filter(|c| *c == '\n' || !is_control(*c)).collect()
     }
 
     pub(crate) fn totals(&self) -> LogTotals {

@@ -1,6 +1,7 @@
 //! What all instances share: the engine, the linked host interfaces, the slots, and the clock that stops guests.
 
 use crate::compile::Compiler;
+use crate::egress::{Resolver, Wire};
 use crate::host;
 use crate::limits::LimitName;
 use crate::store::State;
@@ -30,6 +31,8 @@ pub struct SandboxOptions {
     pub vault: Option<PathBuf>,
     /// Which process compiles.
     pub compiler: Compiler,
+    /// Who says which addresses a name has.
+    pub resolver: Resolver,
 }
 
 impl Default for SandboxOptions {
@@ -38,6 +41,7 @@ impl Default for SandboxOptions {
             slots: 64,
             vault: None,
             compiler: Compiler::InProcess,
+            resolver: Resolver::system(),
         }
     }
 }
@@ -84,6 +88,7 @@ struct Shared {
     compiler: Compiler,
     /// Held by each compilation: what one costs is bounded, many at the same time would not be.
     compiling: Arc<Semaphore>,
+    wire: Arc<Wire>,
     pooled: bool,
 }
 
@@ -109,6 +114,7 @@ impl Sandbox {
             vault,
             compiler: options.compiler.clone(),
             compiling: Arc::new(Semaphore::new(COMPILATIONS)),
+            wire: Arc::new(Wire::new(options.resolver.clone())),
             pooled,
         })))
     }
@@ -149,6 +155,10 @@ impl Sandbox {
 
     pub(crate) fn compiling(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.compiling)
+    }
+
+    pub(crate) fn wire(&self) -> Arc<Wire> {
+        Arc::clone(&self.0.wire)
     }
 
     pub(crate) fn slots(&self) -> Arc<Semaphore> {
@@ -226,6 +236,7 @@ fn maximum(limit: LimitName) -> usize {
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     host::wasi::add_to_linker(&mut linker)?;
+    host::http::add_to_linker(&mut linker)?;
     host::attempt::add_to_linker(&mut linker)?;
     host::log::add_to_linker(&mut linker)?;
     host::progress::add_to_linker(&mut linker)?;

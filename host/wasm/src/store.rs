@@ -4,6 +4,7 @@ use crate::authority::Authority;
 use crate::host::attempt::AttemptFacts;
 use crate::host::denials::Denials;
 use crate::host::filesystem::Directories;
+use crate::host::http::Outgoing;
 use crate::host::metrics::MetricBook;
 use crate::host::network::refuse_network;
 use crate::host::progress::ProgressBook;
@@ -13,11 +14,13 @@ use crate::limiter::Limiter;
 use crate::limits::{LimitName, Limits};
 use crate::log::LogBook;
 use crate::meter::Meter;
+use crate::secret::SecretBook;
 use std::fmt;
 use std::time::Duration;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// Everything that the host interfaces need, each its own part.
 pub(crate) struct State {
@@ -27,11 +30,15 @@ pub(crate) struct State {
     pub(crate) metrics: MetricBook,
     pub(crate) settings: SettingBook,
     pub(crate) directories: Directories,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) secrets: SecretBook,
+    pub(crate) authority: Authority,
     pub(crate) denials: Denials,
     pub(crate) limiter: Limiter,
     pub(crate) stdout: LogStream,
     pub(crate) stderr: LogStream,
     pub(crate) wasi: WasiCtx,
+    pub(crate) http: WasiHttpCtx,
     pub(crate) table: ResourceTable,
 }
 
@@ -42,6 +49,8 @@ pub(crate) struct Parts {
     pub(crate) progress: ProgressBook,
     pub(crate) settings: SettingBook,
     pub(crate) directories: Directories,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) secrets: SecretBook,
     pub(crate) denials: Denials,
     pub(crate) authority: Authority,
 }
@@ -58,6 +67,8 @@ pub(crate) enum Stopped {
 /// The results of a call are copied with a little around them.
 const OUTPUT_SLACK: usize = 64 * 1024;
 const MAX_RANDOM: u64 = 1024 * 1024;
+/// All headers of a request together.
+const MAX_FIELDS: usize = 64 * 1024;
 
 /// Returns a store with limits and deadline set, before anything of the guest has run.
 pub(crate) fn new_store(engine: &Engine, limits: &Limits, meter: &Meter, parts: Parts) -> Store<State> {
@@ -68,6 +79,8 @@ pub(crate) fn new_store(engine: &Engine, limits: &Limits, meter: &Meter, parts: 
         .stderr(stderr.clone())
         .max_random_size(MAX_RANDOM);
     refuse_network(&mut wasi, &parts.denials);
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(MAX_FIELDS);
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.size(LimitName::Handles));
     let state = State {
@@ -77,11 +90,15 @@ pub(crate) fn new_store(engine: &Engine, limits: &Limits, meter: &Meter, parts: 
         metrics: MetricBook::default(),
         settings: parts.settings,
         directories: parts.directories,
+        outgoing: parts.outgoing,
+        secrets: parts.secrets,
+        authority: parts.authority.clone(),
         denials: parts.denials,
         limiter: Limiter::new(limits),
         stdout,
         stderr,
         wasi: wasi.build(),
+        http,
         table,
     };
     let mut store = Store::new(engine, state);
@@ -114,6 +131,16 @@ impl WasiView for State {
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.outgoing,
+            table: &mut self.table,
+            ctx: &mut self.http,
         }
     }
 }

@@ -41,7 +41,9 @@ pub fn data(options: TokenStream, item: TokenStream) -> TokenStream {
 /// `plugin! { actions: [count, sort], needs: [read, secret("github")] }`.
 ///
 /// An action that has `needs` of its own asks for those instead. Kinds: `read`, `write` (both also with a guest path),
-/// `network(url, [methods])`, `secret(name)`, `env(name)`, `context(keys..)`, each with `because "reason"` if wanted.
+/// `network(url, [methods])`, `secret(name)`, `reveal(name)`, `env(name)`, `context(keys..)`, each with `because "reason"` if
+/// wanted, and with `optional` before it where the action can do without. `network` and `secret` alone ask for whatever
+/// the operator allows.
 #[proc_macro]
 pub fn plugin(input: TokenStream) -> TokenStream {
     plugin::expand(input.into())

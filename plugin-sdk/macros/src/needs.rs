@@ -8,6 +8,7 @@ use syn::{Ident, LitStr, Token, bracketed, parenthesized};
 
 mod keyword {
     syn::custom_keyword!(because);
+    syn::custom_keyword!(optional);
 }
 
 /// One thing that is asked for, such as `network("https://example.org", ["GET"]) because "asks for prices"`.
@@ -15,6 +16,7 @@ pub(crate) struct Need {
     kind: Ident,
     texts: Vec<LitStr>,
     list: Option<Vec<LitStr>>,
+    optional: bool,
     reason: Option<LitStr>,
 }
 
@@ -35,6 +37,8 @@ impl Parse for Needs {
 
 impl Parse for Need {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        // `optional` may be the word before a kind; there is no kind of that name.
+        let optional = input.parse::<Option<keyword::optional>>()?.is_some();
         let kind: Ident = input.parse()?;
         let (mut texts, mut list) = (Vec::new(), None);
         if input.peek(syn::token::Paren) {
@@ -65,6 +69,7 @@ impl Parse for Need {
             kind,
             texts,
             list,
+            optional,
             reason,
         };
         need.check()?;
@@ -77,13 +82,17 @@ impl Need {
         let shape = (self.texts.len(), self.list.is_some());
         let (fits, form) = match self.kind.to_string().as_str() {
             "read" | "write" => (shape.0 <= 1 && !shape.1, "read, write, read(\"/src\"), write(\"/out\")"),
-            "network" => (shape.0 == 1, "network(\"https://example.org\", [\"GET\"])"),
-            "secret" => (shape == (1, false), "secret(\"name\")"),
+            "network" => (
+                shape.0 == 1 || shape == (0, false),
+                "network, network(\"https://example.org\", [\"GET\"])",
+            ),
+            "secret" => (shape.0 <= 1 && !shape.1, "secret, secret(\"name\")"),
+            "reveal" => (shape == (1, false), "reveal(\"name\")"),
             "env" => (shape == (1, false), "env(\"NAME\")"),
             "context" => (shape.0 >= 1 && !shape.1, "context(\"key\", \"prefix.*\")"),
             other => {
                 let message = format!(
-                    "there is nothing called `{other}` to ask for: read, write, network(..), secret(..), env(..), context(..)"
+                    "there is nothing called `{other}` to ask for: read, write, network(..), secret(..), reveal(..), env(..), context(..)"
                 );
                 return Err(syn::Error::new(self.kind.span(), message));
             }
@@ -104,16 +113,17 @@ impl ToTokens for Need {
         let facts = match kind.as_str() {
             "network" => {
                 let methods = self.list.as_ref().map(|methods| quote!(, "methods": [#(#methods),*]));
-                quote!("url": #first #methods)
+                first.map(|url| quote!("url": #url #methods)).unwrap_or_default()
             }
-            "secret" | "env" => quote!("name": #first),
+            "secret" | "reveal" | "env" => first.map(|name| quote!("name": #name)).unwrap_or_default(),
             "context" => quote!("keys": [#(#texts),*]),
             _ => first.map(|path| quote!("path": #path)).unwrap_or_default(),
         };
         let separator = (!facts.is_empty()).then(|| quote!(,));
+        let optional = self.optional.then(|| quote!(, "optional": true));
         let reason = self.reason.as_ref().map(|reason| quote!(, "reason": #reason));
         tokens.extend(quote! {
-            specification.need(::cofferdam_plugin::__private::serde_json::json!({ "kind": #kind #separator #facts #reason }));
+            specification.need(::cofferdam_plugin::__private::serde_json::json!({ "kind": #kind #separator #facts #optional #reason }));
         });
     }
 }

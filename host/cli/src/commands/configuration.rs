@@ -149,7 +149,7 @@ pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grant
             let granted: Vec<String> = need
                 .granted
                 .iter()
-                .map(|granted| format!("{} {}", granted.guest, station.short(&granted.host)))
+                .map(|granted| granted.thing.shown(|path| station.short(path)))
                 .collect();
             let mut places: Vec<String> = need.granted.iter().map(|granted| granted.source.to_string()).collect();
             places.dedup();

@@ -1,5 +1,7 @@
 //! What was a guest denied, what is granted instead, and which line of the configuration would grant it?
 
+mod network;
+
 use crate::builtin;
 use crate::station::Station;
 use crate::talk::harmless;
@@ -78,6 +80,9 @@ impl<'a> Denied<'a> {
 impl Denial {
     /// Returns what to say of `denied` to an action of `plugin`; `again` is the command that goes on afterwards.
     pub(crate) fn of(station: &Station, plugin: &str, denied: Denied<'_>, again: &str) -> Self {
+        if let Some(denial) = network::denial(station, plugin, denied, again) {
+            return denial;
+        }
         let target = harmless(denied.target);
         if !denied.is_of_files() {
             return Self {

@@ -9,6 +9,7 @@ mod gates;
 mod grants;
 mod history;
 mod hostile;
+mod http;
 mod interrupt;
 mod plugins;
 mod project;

@@ -48,6 +48,11 @@ impl Project {
         self.directory.path().join(path)
     }
 
+    /// Returns the home of the user.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.home.path().to_owned()
+    }
+
     /// Writes a file.
     pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         let path = self.path(path);

@@ -11,6 +11,7 @@ use crate::expr::{
 use crate::failure::{Failure, FailureClass};
 use crate::plan::{Condition, Plan, Test};
 use crate::result::StepResult;
+use crate::secret::secret_placeholder;
 use crate::time::Timestamp;
 use std::sync::Arc;
 
@@ -199,6 +200,7 @@ struct Scene<'a> {
     variables: Variables<'a>,
     run: RunFacts<'a>,
     prior: Prior<'a>,
+    secrets: Secrets<'a>,
 }
 
 impl<'a> Scene<'a> {
@@ -209,6 +211,7 @@ impl<'a> Scene<'a> {
             variables: Variables(view),
             run: RunFacts(view),
             prior: Prior(view),
+            secrets: Secrets(view),
         }
     }
 }
@@ -221,6 +224,7 @@ impl Names for Scene<'_> {
             "vars" => Some(Root::Members(&self.variables)),
             "run" => Some(Root::Members(&self.run)),
             "prior" => Some(Root::Members(&self.prior)),
+            "secrets" => Some(Root::Members(&self.secrets)),
             "error" => self
                 .view
                 .handled()
@@ -230,9 +234,22 @@ impl Names for Scene<'_> {
     }
 
     fn roots(&self) -> Vec<String> {
-        ["inputs", "steps", "vars", "run", "prior", "error"]
+        ["inputs", "steps", "vars", "run", "prior", "secrets", "error"]
             .map(str::to_owned)
             .to_vec()
+    }
+}
+
+/// What stands for secrets. Their values are nowhere in a run; which there are is known where they are put in.
+struct Secrets<'a>(View<'a>);
+
+impl Members for Secrets<'_> {
+    fn member(&self, name: &str) -> Option<Data> {
+        Some(Data::from(secret_placeholder(&self.0.run.id.to_string(), name)))
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
     }
 }
 

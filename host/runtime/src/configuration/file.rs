@@ -4,9 +4,11 @@ use super::document::{Document, Placed, get, integer, printable};
 use super::gates;
 use super::grants::{AllowedDirectory, Frame};
 use super::names::{self, Names};
+use super::network::{self, AllowedAddress};
 use super::paths;
 use super::problem::{Problem, ProblemCode, Problems};
 use super::project::{Overrides, Project};
+use super::secrets::{self, SecretNames, SecretSection};
 use super::section::{self, DirectoryLine, LimitValues};
 use super::source::Source;
 use super::variables::{is_variable, plain};
@@ -47,6 +49,10 @@ pub struct PluginSection {
     pub limits: Limits,
     /// What it may touch, if it asks for it.
     pub directories: Vec<AllowedDirectory>,
+    /// Where its requests may go, if it asks for it.
+    pub network: Vec<AllowedAddress>,
+    pub(super) secrets: SecretNames,
+    pub(super) reveal: SecretNames,
     /// Where the section begins.
     pub source: Source,
     pub(super) limit_values: LimitValues,
@@ -75,6 +81,7 @@ pub struct Configuration {
     pub(super) limit_values: LimitValues,
     pub(super) plugin_directories: Vec<(PathBuf, Source)>,
     pub(super) plugins: BTreeMap<String, PluginSection>,
+    pub(super) secrets: BTreeMap<String, SecretSection>,
     pub(super) names: Names,
     pub(super) variables: BTreeMap<String, (Data, Source)>,
     pub(super) frame: Option<Frame>,
@@ -112,6 +119,9 @@ impl Configuration {
                 }
             }
             configuration.registry_section(&mut document, &root);
+            if let Some(table) = document.table(&root, "secrets") {
+                configuration.secrets = secrets::sections(&mut document, project.root(), table);
+            }
             lines = configuration.plugin_sections(&mut document, &root);
             if let Some(table) = document.table(&root, "actions") {
                 configuration.names = names::names(&mut document, table);
@@ -164,6 +174,7 @@ impl Configuration {
             limit_values: LimitValues::new(),
             plugin_directories: vec![(root.join("plugins"), Source::BuiltIn)],
             plugins: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             names: Names::default(),
             variables: BTreeMap::new(),
             frame: None,
@@ -179,6 +190,7 @@ impl Configuration {
             "limits",
             "registry",
             "plugins",
+            "secrets",
             "actions",
             "gates",
             "variables",
@@ -331,13 +343,23 @@ impl Configuration {
                 continue;
             };
             let section = format!("plugins.{shown}");
-            document.check_keys(&section, "plugins", table, &["enabled", "limits", "dirs"]);
+            document.check_keys(
+                &section,
+                "plugins",
+                table,
+                &["enabled", "limits", "dirs", "network", "secrets", "reveal"],
+            );
             let enabled = document.switch(table, "enabled").is_none_or(|enabled| enabled.value);
             let limit_values = match document.table(table, "limits") {
                 Some(limits) => section::limits(document, &format!("{section}.limits"), limits, &self.limits),
                 None => LimitValues::new(),
             };
             lines.insert(name.clone(), section::directories(document, &section, table));
+            let network = network::addresses(document, &section, self.project.root(), table);
+            let secrets = secrets::names(document, table, "secrets");
+            let secrets = self.known_secrets(document, secrets);
+            let reveal = secrets::names(document, table, "reveal");
+            let reveal = self.known_secrets(document, reveal);
             let unknown = document.problem(
                 ProblemCode::UnknownPlugin,
                 key.span(),
@@ -349,6 +371,9 @@ impl Configuration {
                 enabled,
                 limits,
                 directories: Vec::new(),
+                network,
+                secrets,
+                reveal,
                 source,
                 limit_values,
                 unknown,

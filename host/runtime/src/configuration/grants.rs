@@ -1,13 +1,15 @@
 //! What may an action touch, who says so, and what would grant the rest?
 
 use super::file::Configuration;
+use super::network::{self, AllowedAddress};
 use super::paths;
 use super::project::Project;
 use super::source::Source;
-use cofferdam_wasm::{Access, Allowed, DirectoryGrant, Need};
+use cofferdam_engine::Data;
+use cofferdam_wasm::{Access, Allowed, DirectoryGrant, Need, NetworkRule, SecretGrant};
 use serde::{Serialize, Serializer};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A directory that a plugin may be granted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -49,6 +51,10 @@ pub struct ActionGrants {
     pub needs: Vec<NeedDecision>,
     /// What the action may touch: asked by it *and* allowed.
     pub directories: Vec<AllowedDirectory>,
+    /// Where its requests may go.
+    pub network: Vec<AllowedAddress>,
+    #[serde(skip)]
+    secrets: Vec<SecretGrant>,
     #[serde(skip)]
     root: PathBuf,
     #[serde(skip)]
@@ -68,6 +74,9 @@ pub struct NeedDecision {
     /// Why, in the words of the plugin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether the action does without it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
     /// What of it is granted.
     pub granted: Vec<Granted>,
     /// Why nothing of it is granted.
@@ -75,18 +84,48 @@ pub struct NeedDecision {
     pub refused: Option<Refusal>,
 }
 
-/// One directory that is granted.
+/// One thing that is granted.
 #[derive(Clone, Debug, Serialize)]
 pub struct Granted {
-    /// Where the guest sees it.
-    pub guest: String,
-    /// Where it is.
-    pub host: PathBuf,
-    /// What may be done in it.
-    #[serde(serialize_with = "access_word")]
-    pub access: Access,
+    /// What.
+    #[serde(flatten)]
+    pub thing: GrantedThing,
     /// Who allows it.
     pub source: Source,
+}
+
+/// What can be granted.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum GrantedThing {
+    /// A directory.
+    Directory {
+        /// Where the guest sees it.
+        guest: String,
+        /// Where it is.
+        host: PathBuf,
+        /// What may be done in it.
+        #[serde(serialize_with = "access_word")]
+        access: Access,
+    },
+    /// An address.
+    Address {
+        /// Scheme, host, port and path.
+        url: String,
+        /// What may be sent; nothing is everything.
+        methods: Vec<String>,
+        /// Whether it may be one of this network.
+        private: bool,
+    },
+    /// A secret.
+    Secret {
+        /// Its name.
+        secret: String,
+        /// Where it may go.
+        to: Vec<String>,
+        /// Where in a request it may stand.
+        only: Vec<String>,
+    },
 }
 
 /// Why something is not granted, and what would grant it.
@@ -154,10 +193,15 @@ impl Configuration {
     /// of those inside the binary.
     pub fn grants_for(&self, plugin: &str, first_party: bool, needs: &[Need]) -> ActionGrants {
         let allowed = self.allowed(plugin, first_party);
+        let secrets = self.secrets_of(plugin);
         let mut directories: Vec<AllowedDirectory> = Vec::new();
         let decisions = needs
             .iter()
-            .map(|need| self.decide(plugin, need, &allowed, &mut directories))
+            .map(|need| match need.kind.as_str() {
+                "network" => self.decide_network(plugin, need),
+                "secret" | "reveal" => self.decide_secret(plugin, need, &secrets),
+                _ => self.decide(plugin, need, &allowed, &mut directories),
+            })
             .collect();
         // Reading needs no directory that a later write would make.
         directories
@@ -165,6 +209,8 @@ impl Configuration {
         ActionGrants {
             needs: decisions,
             directories,
+            network: self.addresses_of(plugin).to_vec(),
+            secrets: secrets.into_iter().map(|(secret, _)| secret).collect(),
             root: self.project().root().to_owned(),
             hidden: self.hidden(),
             state: self.state_directory(),
@@ -205,9 +251,7 @@ impl Configuration {
                 guest, host, source, ..
             } = directory.clone();
             given.push(Granted {
-                guest,
-                host,
-                access,
+                thing: GrantedThing::Directory { guest, host, access },
                 source,
             });
             match granted.iter_mut().find(|other| other.guest == directory.guest) {
@@ -219,19 +263,120 @@ impl Configuration {
             }
         }
         let refused = given.is_empty().then(|| self.refusal(plugin, need, access));
-        NeedDecision {
-            kind: need.kind.clone(),
-            path: need.path.clone(),
-            reason: need.reason.clone(),
-            granted: given,
-            refused,
+        decision(need, given, refused)
+    }
+
+    fn addresses_of(&self, plugin: &str) -> &[AllowedAddress] {
+        self.plugins().get(plugin).map_or(&[], |section| &section.network)
+    }
+
+    fn decide_network(&self, plugin: &str, need: &Need) -> NeedDecision {
+        let asked = match NetworkRule::of_need(need) {
+            Ok(asked) => asked,
+            Err(error) => {
+                let refusal = Refusal {
+                    message: format!("`{plugin}` asks for what cannot be granted: {error}"),
+                    place: None,
+                    line: None,
+                };
+                return decision(need, Vec::new(), Some(refusal));
+            }
+        };
+        let fits = |address: &&AllowedAddress| asked.as_ref().is_none_or(|asked| address.rule.overlaps(asked));
+        let addresses = self.addresses_of(plugin);
+        let given: Vec<Granted> = addresses
+            .iter()
+            .filter(fits)
+            .map(|address| Granted {
+                thing: GrantedThing::Address {
+                    url: address.rule.url(),
+                    methods: address.rule.methods().to_vec(),
+                    private: address.rule.is_private(),
+                },
+                source: address.source.clone(),
+            })
+            .collect();
+        let refused = given.is_empty().then(|| {
+            let (message, entry) = match &asked {
+                Some(asked) => (
+                    format!("`{plugin}` may not send requests to {}", asked.url()),
+                    network::entry(&asked.url(), asked.methods(), false),
+                ),
+                None => (
+                    format!("`{plugin}` may not send requests to any address"),
+                    network::entry("https://api.example.org", &["GET".to_owned()], false),
+                ),
+            };
+            let (place, line) = self.network_line(plugin, &entry);
+            Refusal {
+                message,
+                place: Some(place),
+                line: Some(line),
+            }
+        });
+        decision(need, given, refused)
+    }
+
+    /// Returns where an entry of `network` is to be written, and the line with it.
+    pub fn network_line(&self, plugin: &str, entry: &str) -> (String, String) {
+        match self.addresses_of(plugin).first() {
+            Some(first) => (
+                format!("network of [plugins.{}], {}", key(plugin), first.source),
+                format!("{entry},"),
+            ),
+            None => (self.section_of(plugin), format!("network = [{entry}]")),
+        }
+    }
+
+    fn decide_secret(&self, plugin: &str, need: &Need, secrets: &[(SecretGrant, Source)]) -> NeedDecision {
+        let name = need.data.get("name").and_then(Data::as_text);
+        let reveal = need.kind == "reveal";
+        let fits = |secret: &SecretGrant| name.is_none_or(|name| name == secret.name) && (secret.reveal || !reveal);
+        let given: Vec<Granted> = secrets
+            .iter()
+            .filter(|(secret, _)| fits(secret))
+            .map(|(secret, source)| Granted {
+                thing: GrantedThing::Secret {
+                    secret: secret.name.clone(),
+                    to: secret.to.iter().map(NetworkRule::url).collect(),
+                    only: secret.places.iter().map(ToString::to_string).collect(),
+                },
+                source: source.clone(),
+            })
+            .collect();
+        let refused = given.is_empty().then(|| {
+            let verb = if reveal { "be told" } else { "use" };
+            let which = name.map_or("any secret".to_owned(), |name| {
+                format!("the secret `{}`", super::document::printable(name))
+            });
+            let list = if reveal { "reveal" } else { "secrets" };
+            Refusal {
+                message: format!("`{plugin}` may not {verb} {which}"),
+                place: Some(self.section_of(plugin)),
+                line: Some(format!("{list} = [{}]", quoted(name.unwrap_or("NAME")))),
+            }
+        });
+        decision(need, given, refused)
+    }
+
+    /// Returns where the section of a plugin is, or would be.
+    pub fn section_of(&self, plugin: &str) -> String {
+        match self.plugins().get(plugin) {
+            Some(section) => format!("[plugins.{}], {}", key(plugin), section.source),
+            None => {
+                let file = match self.project().file() {
+                    Some(file) => self.project().short(file),
+                    None => "cofferdam.toml (cofferdam init makes one)".to_owned(),
+                };
+                format!("[plugins.{}] in {file}", key(plugin))
+            }
         }
     }
 
     fn refusal(&self, plugin: &str, need: &Need, access: Option<Access>) -> Refusal {
         let Some(access) = access else {
             let message = match need.kind.as_str() {
-                "network" | "secret" | "env" | "context" => {
+                "env" | "context" => {
                     format!("`{}` is understood but not granted in this release", need.kind)
                 }
                 other => format!(
@@ -271,20 +416,7 @@ impl Configuration {
                     format!("{entry},"),
                 )
             }
-            Some(section) => (
-                format!("[plugins.{}], {}", key(plugin), section.source),
-                format!("dirs = [{entry}]"),
-            ),
-            None => {
-                let file = match self.project().file() {
-                    Some(file) => self.project().short(file),
-                    None => "cofferdam.toml (cofferdam init makes one)".to_owned(),
-                };
-                (
-                    format!("[plugins.{}] in {file}", key(plugin)),
-                    format!("dirs = [{entry}]"),
-                )
-            }
+            Some(_) | None => (self.section_of(plugin), format!("dirs = [{entry}]")),
         };
         Refusal {
             message,
@@ -295,9 +427,9 @@ impl Configuration {
 }
 
 impl ActionGrants {
-    /// Returns whether everything that is asked for is granted.
+    /// Returns whether everything that the action cannot do without is granted.
     pub fn is_complete(&self) -> bool {
-        self.needs.iter().all(|need| need.refused.is_none())
+        self.refusals().next().is_none()
     }
 
     /// Returns how many of the needs are granted.
@@ -305,9 +437,10 @@ impl ActionGrants {
         self.needs.iter().filter(|need| need.refused.is_none()).count()
     }
 
-    /// Returns what is refused.
+    /// Returns what is refused of what the action cannot do without.
     pub fn refusals(&self) -> impl Iterator<Item = &Refusal> {
-        self.needs.iter().filter_map(|need| need.refused.as_ref())
+        let needed = self.needs.iter().filter(|need| !need.optional);
+        needed.filter_map(|need| need.refused.as_ref())
     }
 
     /// Returns the product for the sandbox, which opens the directories.
@@ -321,6 +454,8 @@ impl ActionGrants {
             root: self.root.clone(),
             hidden: self.hidden.clone(),
             directories: self.directories.iter().map(directory).collect(),
+            network: self.network.iter().map(|address| address.rule.clone()).collect(),
+            secrets: self.secrets.clone(),
         }
     }
 
@@ -346,6 +481,31 @@ impl ActionGrants {
     }
 }
 
+impl GrantedThing {
+    /// Returns it in a few words; `short` names a path as people do.
+    pub fn shown(&self, short: impl Fn(&Path) -> String) -> String {
+        match self {
+            Self::Directory { guest, host, .. } => format!("{guest} {}", short(host)),
+            Self::Address { url, methods, private } => {
+                let private = if *private { " (private address)" } else { "" };
+                if methods.is_empty() {
+                    format!("{url}{private}")
+                } else {
+                    format!("{} {url}{private}", methods.join("/"))
+                }
+            }
+            Self::Secret { secret, to, only } => {
+                let to = if to.is_empty() {
+                    "nowhere".to_owned()
+                } else {
+                    to.join(" ")
+                };
+                format!("{secret} to {to} in {}", only.join(" "))
+            }
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
@@ -353,6 +513,17 @@ impl fmt::Display for Refusal {
             write!(f, "; to grant it, add to {place}: {line}")?;
         }
         Ok(())
+    }
+}
+
+fn decision(need: &Need, granted: Vec<Granted>, refused: Option<Refusal>) -> NeedDecision {
+    NeedDecision {
+        kind: need.kind.clone(),
+        path: need.path.clone(),
+        reason: need.reason.clone(),
+        optional: need.is_optional(),
+        granted,
+        refused,
     }
 }
 

@@ -64,6 +64,10 @@ codes! {
         "The file exists but could not be read; nothing is done with defaults in its place.";
     WrongAction = "CF0642", "a name for an action that leads nowhere",
         "`alias` lets a name stand for an action, `fallback` names the one action that takes the names of agents. Both mean an action by its full name, `plugin.action`, that is there; neither hides an action, for the name of an action always means it.";
+    BadAddress = "CF0643", "an address that means too much or nothing",
+        "An address is a scheme, a host and, if they differ from the usual, a port and the beginning of a path: `https://api.example.org/v1`. A star stands for the first parts of a name, `https://*.example.org`, and never for a whole one. A secret goes to https:// only.";
+    SecretValue = "CF0644", "the value of a secret in the file",
+        "A value never stands in a file that is shared, kept or shown. `[secrets.NAME]` says where it comes from: a variable of the environment, a file that only you can read, or a program that prints it.";
     NotTrusted = "CF0620", "a project that is not trusted",
         "A project file may let plugins read the project's own tree and write one directory inside it. For more it must be looked at once: `cofferdam trust` shows what it asks for and remembers this very file; a changed file is asked about again.";
 }

@@ -87,12 +87,35 @@ impl Configuration {
                 let value = format!("{{ guest = {guest}, host = {host}, access = \"{access}\"{create} }}");
                 settings.push(plain(&title, "dirs", value, directory.source.clone()));
             }
+            for address in &section.network {
+                let rule = &address.rule;
+                let value = super::network::entry(&rule.url(), rule.methods(), rule.is_private());
+                settings.push(plain(&title, "network", value, address.source.clone()));
+            }
+            for (key, names) in [("secrets", &section.secrets), ("reveal", &section.reveal)] {
+                for (name, source) in names {
+                    settings.push(plain(&title, key, quoted(name), source.clone()));
+                }
+            }
             settings.extend(limits(
                 &format!("{title}.limits"),
                 &section.limits,
                 &section.limit_values,
                 true,
             ));
+        }
+        for (name, secret) in &self.secrets {
+            let title = format!("secrets.{name}");
+            let to: Vec<String> = secret.to.iter().map(|rule| quoted(&rule.url())).collect();
+            let only: Vec<String> = secret.only.iter().map(|place| quoted(&place.to_string())).collect();
+            let from = quoted(&secret.from.to_string());
+            for (key, value) in [
+                ("from", from),
+                ("to", format!("[{}]", to.join(", "))),
+                ("only", format!("[{}]", only.join(", "))),
+            ] {
+                settings.push(plain(&title, key, value, secret.source.clone()));
+            }
         }
         if let Some(fallback) = &self.names.fallback {
             settings.push(plain(

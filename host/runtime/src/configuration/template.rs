@@ -60,6 +60,18 @@ dirs = [{ guest = "/out", host = "out", access = "write", create = true }]
 # dirs    = [{ guest = "/src", host = "data", access = "read" }]
 # limits  = { wall = "2m", memory = "64 MiB" }
 
+# Where requests may go. Addresses of this network also need `private`, set to true.
+# [plugins.http]
+# network = [{ url = "https://api.example.org/v1", methods = ["GET"] }]
+# secrets = ["example"]                      # may be used; the plugin never sees the value
+
+# A value never stands here: it comes from a variable (`env`), a file that is yours alone (`file`)
+# or what a program prints (`command`).
+# [secrets.example]
+# env  = "EXAMPLE_TOKEN"
+# to   = ["https://api.example.org"]         # where it may go
+# only = ["header:authorization"]            # header, header:NAME, query or body
+
 # Kinds of gates that people decide, beside human_review and human_approval.
 # [gates]
 # pr_checks = "human"

@@ -2,8 +2,9 @@
 
 use super::file::Configuration;
 use super::grants::word;
+use super::network::AllowedAddress;
 use super::source::Source;
-use cofferdam_wasm::Access;
+use cofferdam_wasm::{Access, SecretSource};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -138,6 +139,23 @@ impl Configuration {
                 }
             }
         }
+        for (name, section) in self.plugins() {
+            for address in &section.network {
+                ask(format!("`{name}` sends {}", requests(address)), &address.source);
+            }
+            for (secret, source) in &section.secrets {
+                ask(format!("`{name}` uses the secret `{secret}`"), source);
+            }
+            for (secret, source) in &section.reveal {
+                ask(format!("`{name}` is told the secret `{secret}`"), source);
+            }
+        }
+        for (name, secret) in self.secrets() {
+            ask(
+                format!("takes the secret `{name}` from {}", taken(&secret.from)),
+                &secret.source,
+            );
+        }
         let places = [
             ("loads plugins from", &self.plugin_directories),
             ("takes workflows from", &self.workflows),
@@ -157,6 +175,29 @@ impl Configuration {
             ask(format!("keeps its state in `{}`", state.display()), source);
         }
         asks
+    }
+}
+
+fn requests(address: &AllowedAddress) -> String {
+    let methods = address.rule.methods();
+    let methods = if methods.is_empty() {
+        "any request".to_owned()
+    } else {
+        methods.join(", ")
+    };
+    let private = if address.rule.is_private() {
+        " (private address)"
+    } else {
+        ""
+    };
+    format!("{methods} to {}{private}", address.rule.url())
+}
+
+/// All words of a command: the arguments say what it does.
+fn taken(from: &SecretSource) -> String {
+    match from {
+        SecretSource::Environment(_) | SecretSource::File(_) => from.to_string(),
+        SecretSource::Command(words) => format!("what `{}` prints", super::document::printable(&words.join(" "))),
     }
 }
 

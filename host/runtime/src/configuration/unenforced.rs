@@ -2,7 +2,6 @@
 
 /// Sections as a whole, with what they will do.
 const SECTIONS: &[(&str, &str)] = &[
-    ("secrets", "secrets"),
     ("identities", "identities"),
     ("scripts", "scripts"),
     ("schedules", "schedules"),
@@ -17,14 +16,15 @@ const KEYS: &[(&str, &[&str])] = &[
     ("project", &["scripts", "env_prefix"]),
     ("state", &["url_env", "retain"]),
     ("host", &["runs", "shutdown_grace", "cancel_grace"]),
-    ("limits", &["http_body", "http_calls", "component", "attempts"]),
+    ("limits", &["component", "attempts"]),
     ("registry", &["trust"]),
     ("plugins", &["digest", "settings"]),
+    ("secrets", &["native"]),
     ("dirs", &["quota", "files", "sync"]),
 ];
 
 /// Permissions of plugins that cannot be given yet.
-const PERMISSIONS: &[&str] = &["network", "secrets", "env", "context"];
+const PERMISSIONS: &[&str] = &["env", "context"];
 
 /// Returns what to say of `key` in `section` if a later release will know it.
 pub(super) fn message(section: &str, key: &str) -> Option<String> {

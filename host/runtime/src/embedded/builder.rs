@@ -4,7 +4,8 @@ use super::Embedded;
 use crate::host::Host;
 use cofferdam_store::{Creation, Durability, HostId, LeaseTerms, OpenError, RunLog, SqliteLog, SqliteOptions};
 use cofferdam_wasm::{
-    Allowed, Builtin, Compiler, Copies, Limits, Problem, Registry, Sandbox, SandboxError, SandboxOptions, Sources,
+    Allowed, Builtin, Compiler, Copies, Limits, Problem, Registry, Resolver, Sandbox, SandboxError, SandboxOptions,
+    Sources,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -137,6 +138,7 @@ impl Builder {
             slots: attempts,
             vault: self.code,
             compiler: self.compiler.unwrap_or(Compiler::InProcess),
+            resolver: Resolver::system(),
         })?;
         let registry = Registry::discover(&sandbox, &self.sources).await;
         if let Some(problem) = registry.problems().first() {

@@ -89,10 +89,10 @@ open_files = "many"
 [state]
 durability = "off"
 [plugins.http]
-network = [{ url = "https://api.github.com" }]
+env = ["JIRA_PROJECT"]
 dirs = [{ guest = "out", host = "data", access = "write" }]
-[secrets.github]
-env = "GITHUB_TOKEN"
+[identities.github]
+env = { A = "secret:x" }
 [sever]
 "#;
     let expected = r#"cofferdam.toml:3:1: `[limits]` has no key `memroy` (CF0631)
@@ -103,11 +103,11 @@ cofferdam.toml:6:10: `memory` is 2048 MiB, its largest value is 1024 MiB (CF0634
 cofferdam.toml:7:10: `output` cannot be unlimited; its largest value is "64 MiB" (CF0634)
 cofferdam.toml:8:14: `open_files` must be a plain number such as 64 (CF0633)
 cofferdam.toml:10:14: `durability` must be "full" or "process"; it cannot be off (CF0633)
-cofferdam.toml:12:1: `network` is understood but not granted in this release (CF0632)
+cofferdam.toml:12:1: `env` is understood but not granted in this release (CF0632)
 cofferdam.toml:13:19: `out` is no guest path: it must start with `/`, and hold neither `..` nor `//` (CF0633)
-cofferdam.toml:14:2: `[secrets]` is understood but not enforced in this release: secrets will come (CF0632)
+cofferdam.toml:14:2: `[identities]` is understood but not enforced in this release: identities will come (CF0632)
 cofferdam.toml:16:2: this file has no key `sever` (CF0631)
-  = help: known here: config, project, state, host, limits, registry, plugins, actions, gates, variables"#;
+  = help: known here: config, project, state, host, limits, registry, plugins, secrets, actions, gates, variables"#;
     assert_eq!(refused(text), expected);
 }
 
@@ -137,7 +137,6 @@ fn what_is_no_toml_is_refused_with_its_place() {
 fn every_planned_key_has_a_message_of_its_own() {
     for (section, key) in [
         ("host", "runs = 256"),
-        ("limits", "http_body = \"10 MiB\""),
         ("limits", "component = \"64 MiB\""),
         ("registry", "trust = \"lock\""),
         ("plugins.jira", "digest = \"sha256:00\""),
@@ -382,9 +381,93 @@ fn the_frame_shows_the_project_and_lets_out_be_written() {
         refusals,
         [
             "`stranger` may not read any directory; to grant it, add to [plugins.stranger] in cofferdam.toml (cofferdam init makes one): dirs = [{ guest = \"/\", host = \".\", access = \"read\" }]",
-            "`network` is understood but not granted in this release",
+            "`stranger` may not send requests to any address; to grant it, add to [plugins.stranger] in cofferdam.toml (cofferdam init makes one): network = [{ url = \"https://api.example.org\", methods = [\"GET\"] }]",
         ]
     );
+}
+
+fn need_of(kind: &str, facts: &[(&'static str, Data)]) -> Need {
+    Need {
+        data: Data::map(facts.iter().map(|(name, value)| (*name, value.clone()))),
+        ..need(kind)
+    }
+}
+
+// row E10
+#[test]
+fn addresses_are_granted_as_far_as_they_are_asked_for() {
+    let place = Place::new(Some(&format!(
+        "{HEAD}[plugins.http]\nnetwork = [{{ url = \"https://*.example.org\", methods = [\"GET\"] }}]\n"
+    )));
+    let configuration = place.load().unwrap();
+    let asks = configuration.asks();
+    assert_eq!(asks[0].what, "`http` sends GET to https://*.example.org");
+    let any = configuration.grants_for("http", true, &[need("network")]);
+    assert!(any.is_complete());
+    let opened = cofferdam_wasm::effective(&[need("network")], &any.allowed()).unwrap();
+    assert_eq!(opened.class(), cofferdam_wasm::EffectClass::Effectful);
+    let unasked = cofferdam_wasm::effective(&[], &any.allowed()).unwrap();
+    assert_eq!(
+        unasked.class(),
+        cofferdam_wasm::EffectClass::Quiet,
+        "what is not asked for is not granted"
+    );
+    let elsewhere = need_of("network", &[("url", Data::text("https://other.org/v1"))]);
+    let refused = configuration.grants_for("http", true, &[elsewhere]);
+    assert_eq!(
+        refused.refusals().next().unwrap().to_string(),
+        "`http` may not send requests to https://other.org/v1; to grant it, add to network of [plugins.http], cofferdam.toml:3: { url = \"https://other.org/v1\" },"
+    );
+    let optional = need_of(
+        "network",
+        &[("url", Data::text("https://other.org")), ("optional", Data::Bool(true))],
+    );
+    let without = configuration.grants_for("http", true, &[optional]);
+    assert!(
+        without.is_complete() && without.granted() == 0,
+        "the action does without"
+    );
+}
+
+// row J16
+#[test]
+fn to_use_a_secret_is_one_grant_and_to_be_told_it_another() {
+    let place = Place::new(Some(&format!(
+        "{HEAD}[plugins.a]\nsecrets = [\"one\"]\n[plugins.b]\nreveal = [\"one\"]\n[secrets.one]\nenv = \"ONE\"\nto = [\"https://a.b\"]\n"
+    )));
+    let configuration = place.load().unwrap();
+    let (using, told) = (need("secret"), need_of("reveal", &[("name", Data::text("one"))]));
+    let a = configuration.grants_for("a", false, &[using.clone(), told.clone()]);
+    assert_eq!((a.granted(), a.is_complete()), (1, false));
+    let refused = a.refusals().next().unwrap().to_string();
+    assert!(
+        refused.ends_with("[plugins.a], cofferdam.toml:2: reveal = [\"one\"]"),
+        "{refused}"
+    );
+    let b = configuration.grants_for("b", false, &[told.clone()]);
+    assert!(b.is_complete());
+    let opened = cofferdam_wasm::effective(&[told], &b.allowed()).unwrap();
+    assert_eq!(
+        opened.class(),
+        cofferdam_wasm::EffectClass::Effectful,
+        "a value that is told can leave"
+    );
+    let opened = cofferdam_wasm::effective(&[using], &a.allowed()).unwrap();
+    assert_eq!(
+        opened.class(),
+        cofferdam_wasm::EffectClass::Quiet,
+        "a placeholder is no value"
+    );
+    let asks: Vec<String> = configuration.asks().into_iter().map(|ask| ask.what).collect();
+    assert_eq!(
+        asks,
+        [
+            "`a` uses the secret `one`",
+            "`b` is told the secret `one`",
+            "takes the secret `one` from variable ONE"
+        ]
+    );
+    assert!(configuration.grants_for("c", true, &[need("secret")]).granted() == 0);
 }
 
 // row E14

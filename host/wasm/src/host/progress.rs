@@ -3,6 +3,7 @@
 use crate::action::Observer;
 use crate::contract::{progress, types};
 use crate::log::{Progress, printable};
+use crate::secret::Released;
 use crate::store::State;
 use cofferdam_engine::Data;
 use std::sync::Arc;
@@ -14,18 +15,20 @@ pub(crate) struct ProgressBook {
     last: Option<Progress>,
     previous: Option<Data>,
     saved: Option<Data>,
+    released: Released,
 }
 
 const MAX_MESSAGE: usize = 1024;
 const MAX_DETAIL: usize = 64 * 1024;
 
 impl ProgressBook {
-    pub(crate) fn new(observer: Arc<dyn Observer>, previous: Option<Data>) -> Self {
+    pub(crate) fn new(observer: Arc<dyn Observer>, previous: Option<Data>, released: Released) -> Self {
         Self {
             observer,
             last: None,
             previous,
             saved: None,
+            released,
         }
     }
 
@@ -43,7 +46,7 @@ impl progress::Host for ProgressBook {
         let progress = Progress {
             done,
             total,
-            message: printable(&message, MAX_MESSAGE),
+            message: printable(&self.released.cover(message), MAX_MESSAGE),
         };
         self.observer.progress(&progress);
         self.last = Some(progress);

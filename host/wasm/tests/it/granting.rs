@@ -1,10 +1,10 @@
 //! What a guest can reach: what its action asked for and the operator allowed, and nothing beside it.
 
-use crate::guests::{Guest, call, limits, output, sandbox};
+use crate::guests::{Ear, Guest, call, limits, output, sandbox};
 use cofferdam_engine::Data;
 use cofferdam_wasm::{
-    Access, Allowed, AttemptCall, DirectoryGrant, EffectClass, Effective, GrantError, LimitName, Need, Report, Verdict,
-    effective,
+    Access, Allowed, AttemptCall, DirectoryGrant, EffectClass, Effective, GrantError, LimitName, Need, NetworkRule,
+    Report, SecretGrant, SecretPlace, SecretSource, Verdict, effective,
 };
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -113,6 +113,7 @@ fn allowed(root: &Path, directories: &[(&str, &str, Access)]) -> Allowed {
                 access: *access,
             })
             .collect(),
+        ..Allowed::default()
     }
 }
 
@@ -356,7 +357,7 @@ fn a_grant_is_what_is_asked_for_and_allowed() {
     };
     assert_eq!(granted(&[only]).0, [("/src".to_owned(), Access::Read)]);
     let (directories, decisions) = granted(&[
-        need("network"),
+        need("env"),
         Need {
             path: Some("/x".to_owned()),
             ..need("write")
@@ -365,7 +366,7 @@ fn a_grant_is_what_is_asked_for_and_allowed() {
     assert_eq!(directories, []);
     assert_eq!(
         decisions[0].refused.as_deref(),
-        Some("`network` cannot be granted by this host yet")
+        Some("`env` cannot be granted by this host yet")
     );
     assert_eq!(
         decisions[1].refused.as_deref(),
@@ -410,4 +411,173 @@ fn what_must_not_be_granted_is_refused() {
         effective(&[need("read")], &twice),
         Err(GrantError::SameGuestPath(_))
     ));
+}
+
+/// Tries the ways around `wasi:http` to the port on loopback, and answers with a letter for each: that of the error code
+/// after `a`, or a blank if it led somewhere.
+fn beside_http(port: u16) -> Guest {
+    let imports = r#"
+        (import "wasi:io/poll@0.2.6" "[method]pollable.block" (func $block (param i32)))
+        (import "wasi:sockets/instance-network@0.2.6" "instance-network" (func $network (result i32)))
+        (import "wasi:sockets/tcp-create-socket@0.2.6" "create-tcp-socket" (func $tcp (param i32 i32)))
+        (import "wasi:sockets/tcp@0.2.6" "[method]tcp-socket.start-connect" (func $connect
+            (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+        (import "wasi:sockets/tcp@0.2.6" "[method]tcp-socket.subscribe" (func $subscribe (param i32) (result i32)))
+        (import "wasi:sockets/tcp@0.2.6" "[method]tcp-socket.finish-connect" (func $connected (param i32 i32)))
+        (import "wasi:sockets/udp-create-socket@0.2.6" "create-udp-socket" (func $udp (param i32 i32)))
+        (import "wasi:sockets/udp@0.2.6" "[method]udp-socket.start-bind" (func $bind
+            (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+        (import "wasi:sockets/ip-name-lookup@0.2.6" "resolve-addresses" (func $lookup (param i32 i32 i32 i32)))"#;
+    let address = format!(
+        "(call $network) (i32.const 0) (i32.const {port}) (i32.const 127) (i32.const 0) (i32.const 0) (i32.const 1)
+        (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)"
+    );
+    let letter = |at: u32, result: u32, code: u32| {
+        format!(
+            "(i32.store8 (i32.const {at}) (i32.add (i32.const 32) (i32.mul (i32.load8_u (i32.const {result}))
+                (i32.add (i32.const 65) (i32.load8_u (i32.const {code}))))))"
+        )
+    };
+    let run = format!(
+        "(call $tcp (i32.const 0) (i32.const 300))
+        (call $connect (i32.load (i32.const 304)) {address} (i32.const 312))
+        (call $block (call $subscribe (i32.load (i32.const 304))))
+        (call $connected (i32.load (i32.const 304)) (i32.const 320))
+        (call $udp (i32.const 0) (i32.const 340))
+        (call $bind (i32.load (i32.const 344)) {address} (i32.const 360))
+        (call $lookup (call $network) (i32.const 600) (i32.const 9) (i32.const 380))
+        {} {} {}
+        (call $answer (i32.const 700) (i32.const 5))",
+        letter(701, 320, 324),
+        letter(702, 360, 361),
+        letter(703, 380, 384)
+    );
+    let items = r#"(data (i32.const 600) "localhost") (data (i32.const 700) "\22   \22")"#;
+    Guest::running(&run).importing(imports).with(items)
+}
+
+// row E10, hostile 42
+#[tokio::test]
+async fn whoever_may_send_requests_has_no_sockets_for_that() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let granted = Allowed {
+        network: vec![NetworkRule::parse(&format!("http://127.0.0.1:{port}"), &[], true).unwrap()],
+        ..Allowed::default()
+    };
+    let mut call = call(&limits(&[]));
+    call.grants = Arc::new(effective(&[need("network")], &granted).unwrap());
+    let report = beside_http(port).action(&sandbox()).await.run(call).await;
+    // Access denied, access denied, permanent failure of the resolver.
+    assert_eq!(output(&report), &Data::text("bbu"));
+    let denied = report.denied.iter();
+    let denied: Vec<_> = denied.map(|call| (call.call, call.target.clone())).collect();
+    assert!(
+        denied.contains(&("wasi:sockets", format!("127.0.0.1:{port}"))),
+        "{denied:?}"
+    );
+    assert!(listener.accept().is_err(), "somebody connected");
+}
+
+// row J16, hostile 49
+#[tokio::test]
+async fn a_value_that_is_told_is_covered_in_the_last_words() {
+    let imports = r#"
+        (import "cofferdam:plugin/secrets@0.1.0" "reveal" (func $reveal (param i32 i32 i32)))
+        (import "wasi:cli/stderr@0.2.6" "get-stderr" (func $stderr (result i32)))
+        (import "wasi:io/streams@0.2.6" "[method]output-stream.blocking-write-and-flush"
+            (func $print (param i32 i32 i32 i32)))"#;
+    let before = "thread 'main' (1) panicked at src/lib.rs:13:5:\\0ano answer for ";
+    let length = before.replace("\\0a", "\n").len();
+    let run = format!(
+        "(local $err i32)
+        (call $reveal (i32.const 600) (i32.const 5) (i32.const 640))
+        (local.set $err (call $stderr))
+        (call $print (local.get $err) (i32.const 5000) (i32.const {length}) (i32.const 200))
+        (call $print (local.get $err) (i32.load (i32.const 648)) (i32.load (i32.const 652)) (i32.const 200))
+        (call $print (local.get $err) (i32.const 610) (i32.const 1) (i32.const 200))
+        (unreachable)"
+    );
+    let items = format!(
+        "(data (i32.const 600) \"token\") (data (i32.const 610) \"\\0a\") (data (i32.const 5000) \"{before}\")"
+    );
+    let granted = Allowed {
+        secrets: vec![SecretGrant {
+            name: "token".to_owned(),
+            source: SecretSource::Command(vec!["/bin/echo".to_owned(), "hunter2-hunter2".to_owned()]),
+            to: Vec::new(),
+            places: vec![SecretPlace::Headers],
+            reveal: true,
+        }],
+        ..Allowed::default()
+    };
+    let ear = Arc::new(Ear::default());
+    let mut call = call(&limits(&[]));
+    call.grants = Arc::new(effective(&[need("reveal")], &granted).unwrap());
+    call.observer = Arc::clone(&ear) as Arc<dyn cofferdam_wasm::Observer>;
+    let guest = Guest::running(&run).importing(imports).with(&items);
+    let report = guest.action(&sandbox()).await.run(call).await;
+    let lines = std::mem::take(&mut *ear.lines.lock().unwrap());
+    assert!(
+        lines.iter().any(|line| line.message == "no answer for ***"),
+        "{lines:?}"
+    );
+    assert!(!format!("{report:?} {lines:?}").contains("hunter2"), "{report:?}");
+    let Verdict::Trapped(trap) = report.verdict else {
+        panic!("{:?}", report.verdict)
+    };
+    assert!(trap.message.ends_with("src/lib.rs:13: no answer for ***"), "{trap:?}");
+    assert!(trap.stderr.ends_with("no answer for ***\n"), "{trap:?}");
+}
+
+// row J16
+#[tokio::test]
+async fn a_value_that_is_told_is_covered_wherever_it_is_said() {
+    let imports = r#"
+        (import "cofferdam:plugin/secrets@0.1.0" "reveal" (func $reveal (param i32 i32 i32)))
+        (import "cofferdam:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32 i32 i32)))"#;
+    let run = "(call $reveal (i32.const 600) (i32.const 5) (i32.const 640))
+        (if (i32.load8_u (i32.const 640)) (then (return (call $answer (i32.const 610) (i32.const 2)))))
+        (call $log (i32.const 2) (i32.load (i32.const 648)) (i32.load (i32.const 652)) (i32.const 0) (i32.const 0))
+        (i32.store8 (i32.sub (i32.load (i32.const 648)) (i32.const 1)) (i32.const 34))
+        (i32.store8 (i32.add (i32.load (i32.const 648)) (i32.load (i32.const 652))) (i32.const 34))
+        (call $answer (i32.sub (i32.load (i32.const 648)) (i32.const 1)) (i32.add (i32.load (i32.const 652)) (i32.const 2)))";
+    let items = "(data (i32.const 600) \"token\") (data (i32.const 610) \"{}\")";
+    let guest = Guest::running(run).importing(imports).with(items);
+    let action = guest.action(&sandbox()).await;
+    let attempt = async |needs: &[Need], reveal| {
+        let granted = Allowed {
+            root: "/".into(),
+            secrets: vec![SecretGrant {
+                name: "token".to_owned(),
+                source: SecretSource::Command(vec!["/bin/echo".to_owned(), "hunter2-hunter2".to_owned()]),
+                to: Vec::new(),
+                places: vec![SecretPlace::Headers],
+                reveal,
+            }],
+            ..Allowed::default()
+        };
+        let ear = Arc::new(Ear::default());
+        let mut call = call(&limits(&[]));
+        call.grants = Arc::new(effective(needs, &granted).unwrap());
+        call.observer = Arc::clone(&ear) as Arc<dyn cofferdam_wasm::Observer>;
+        let report = action.run(call).await;
+        let lines = std::mem::take(&mut *ear.lines.lock().unwrap());
+        (report, lines)
+    };
+    let (report, lines) = attempt(&[need("reveal")], true).await;
+    assert_eq!(lines[0].message, "***");
+    assert_eq!(output(&report), &Data::text("***"));
+    assert!(!format!("{report:?} {lines:?}").contains("hunter2"), "{report:?}");
+    for (needs, reveal) in [
+        (&[need("secret")][..], true),
+        (&[need("reveal")][..], false),
+        (&[][..], true),
+    ] {
+        let (report, lines) = attempt(needs, reveal).await;
+        assert_eq!(output(&report).to_json(), "{}", "it goes on");
+        assert_eq!(report.denied[0].call, "secrets.reveal");
+        assert!(lines.is_empty());
+    }
 }

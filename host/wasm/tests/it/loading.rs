@@ -100,12 +100,13 @@ async fn a_patch_release_of_the_contract_is_understood() {
 // hostile 26
 #[tokio::test]
 async fn unknown_imports_and_changed_types_are_told() {
-    let unknown = r#"(component (import "acme:thing/x@1.0.0" (instance)) (import "wasi:http/types@0.2.0" (instance)))"#;
+    let unknown =
+        r#"(component (import "acme:thing/x@1.0.0" (instance)) (import "wasi:keyvalue/store@0.2.0" (instance)))"#;
     let error = refused(wat::parse_str(unknown).unwrap()).await;
     assert_eq!(
         error.to_string(),
         "does not fit this host: imports `acme:thing/x@1.0.0`, which is no interface of this host; \
-         imports `wasi:http/types@0.2.0`, which this host does not offer yet"
+         imports `wasi:keyvalue/store@0.2.0`, which is no interface of this host"
     );
     let contract = include_str!("../../../../wit/plugin.wit");
     let more = contract.replace(

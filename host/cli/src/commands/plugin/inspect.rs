@@ -149,7 +149,7 @@ pub(super) fn show_plugin(station: &Station, plugin: &Plugin, usage: Option<&Usa
             for granted in &need.granted {
                 table.add_row([
                     need.kind.clone(),
-                    format!("{}  {}", granted.guest, station.short(&granted.host)),
+                    granted.thing.shown(|path| station.short(path)),
                     granted.source.to_string(),
                 ]);
             }

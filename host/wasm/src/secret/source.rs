@@ -1,0 +1,192 @@
+//! Where does the value of a secret come from?
+
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Where the value of a secret comes from. It is read when the secret is first used, never before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// A variable in the environment of the host.
+    Environment(String),
+    /// A file that belongs to this user alone.
+    File(PathBuf),
+    /// What a program prints: its absolute path and its arguments, without a shell.
+    Command(Vec<String>),
+}
+
+/// Why a secret has no value. Says nothing about the value.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The variable is not set.
+    #[error("the environment has no variable `{0}`")]
+    NoVariable(String),
+    /// The file cannot be read.
+    #[error("cannot read `{}`: {}", .0.display(), .1)]
+    File(PathBuf, io::Error),
+    /// Somebody else could read or change the file.
+    #[error("`{}` {}: chmod 600 it, and let it belong to you", .0.display(), .1)]
+    Exposed(PathBuf, &'static str),
+    /// The program failed.
+    #[error("`{0}` {1}")]
+    Command(String, String),
+    /// There is nothing in it, or too much.
+    #[error("{0} is {1}")]
+    Unusable(String, &'static str),
+}
+
+const LONGEST: usize = 64 * 1024;
+/// A program that asks a person for a password does not get an answer here.
+const COMMAND: Duration = Duration::from_secs(30);
+
+impl SecretSource {
+    /// Reads the value, without a line end behind it.
+    ///
+    /// # Errors
+    /// If there is none, or somebody else could know or change it.
+    pub async fn read(&self) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+        let value = match self {
+            Self::Environment(name) => {
+                let value = std::env::var_os(name).ok_or_else(|| SecretError::NoVariable(name.clone()))?;
+                Zeroizing::new(value.into_encoded_bytes())
+            }
+            Self::File(path) => {
+                let path = path.clone();
+                let failed = path.clone();
+                tokio::task::spawn_blocking(move || read_file(&path))
+                    .await
+                    .map_err(|error| SecretError::File(failed, io::Error::other(error)))??
+            }
+            Self::Command(command) => run(command).await?,
+        };
+        self.usable(value)
+    }
+
+    fn usable(&self, mut value: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+        while value.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+            value.pop();
+        }
+        let shown = self.to_string();
+        if value.is_empty() {
+            return Err(SecretError::Unusable(shown, "empty"));
+        }
+        if value.len() > LONGEST {
+            return Err(SecretError::Unusable(shown, "longer than 64 KiB"));
+        }
+        Ok(value)
+    }
+}
+
+impl std::fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Environment(name) => write!(f, "variable {name}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Command(command) => write!(f, "command {}", command.first().map_or("", String::as_str)),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let failed = |error| SecretError::File(path.to_owned(), error);
+    // Neither through a link that somebody else may have put there, nor waiting for what comes out of a pipe.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
+        .open(path)
+        .map_err(failed)?;
+    // Asked of what was opened, not of what has that name by now.
+    let metadata = file.metadata().map_err(failed)?;
+    let exposed = |reason| Err(SecretError::Exposed(path.to_owned(), reason));
+    if !metadata.is_file() {
+        return exposed("is no regular file");
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return exposed("can be read or written by others");
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return exposed("belongs to somebody else");
+    }
+    let mut value = Zeroizing::new(Vec::new());
+    file.take(LONGEST as u64 + 3).read_to_end(&mut value).map_err(failed)?;
+    Ok(value)
+}
+
+async fn run(command: &[String]) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let (program, arguments) = command
+        .split_first()
+        .ok_or_else(|| SecretError::Command(String::new(), "names no program".to_owned()))?;
+    let failed = |reason: String| SecretError::Command(program.clone(), reason);
+    let output = tokio::process::Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        // What it complains about may hold what nobody should read.
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(COMMAND, output)
+        .await
+        .map_err(|_| failed("did not answer within 30 s".to_owned()))?
+        .map_err(|error| failed(format!("cannot be run: {error}")))?;
+    if !output.status.success() {
+        return Err(failed(format!("failed ({}); run it by hand to see why", output.status)));
+    }
+    Ok(Zeroizing::new(output.stdout))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SecretError, SecretSource};
+    use std::os::unix::fs::PermissionsExt;
+
+    // row J16
+    #[tokio::test]
+    async fn a_file_that_others_could_know_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        std::fs::write(&path, "hunter2-hunter2\n").unwrap();
+        for mode in [0o644, 0o640, 0o620, 0o602, 0o604] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let refused = SecretSource::File(path.clone()).read().await.unwrap_err();
+            assert!(matches!(refused, SecretError::Exposed(..)), "{mode:o}: {refused}");
+        }
+        for mode in [0o600, 0o400] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let value = SecretSource::File(path.clone()).read().await.unwrap();
+            assert_eq!(&**value, b"hunter2-hunter2");
+        }
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(SecretSource::File(link).read().await.is_err());
+        assert!(SecretSource::File(directory.path().to_owned()).read().await.is_err());
+    }
+
+    // row J16
+    #[tokio::test]
+    async fn what_a_program_prints_is_taken_and_what_it_complains_about_is_not() {
+        let command = |words: &[&str]| SecretSource::Command(words.iter().map(|word| (*word).to_owned()).collect());
+        let value = command(&["/bin/echo", "hunter2 $HOME"]).read().await.unwrap();
+        assert_eq!(&**value, b"hunter2 $HOME");
+        let refused = command(&["/bin/sh", "-c", "echo hunter2; echo hunter2 >&2; exit 3"])
+            .read()
+            .await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(
+            refused.contains("exit status: 3") && !refused.contains("hunter2"),
+            "{refused}"
+        );
+        assert!(
+            command(&["/bin/true"])
+                .read()
+                .await
+                .unwrap_err()
+                .to_string()
+                .ends_with("is empty")
+        );
+        assert!(command(&["/no/such/program"]).read().await.is_err());
+    }
+}
