@@ -1,5 +1,6 @@
 //! Does the house stand as it was drawn?
 
 mod embedding;
+mod hostile;
 mod layers;
 mod promises;

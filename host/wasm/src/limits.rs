@@ -341,6 +341,20 @@ mod tests {
     use super::{InvalidLimit, LIMITS, LimitName, Limits};
 
     #[test]
+    fn each_limit_is_in_the_page_about_security() {
+        let page = include_str!("../../../docs/security.md");
+        for row in &LIMITS {
+            let line = format!(
+                "| `{}` | {} | {} | ",
+                row.setting,
+                row.display(row.default),
+                row.display(row.maximum)
+            );
+            assert!(page.contains(&line), "{line}");
+        }
+    }
+
+    #[test]
     fn the_table_is_in_the_order_of_the_names() {
         for (index, row) in LIMITS.iter().enumerate() {
             assert_eq!(row.name as usize, index, "{}", row.setting);

@@ -444,7 +444,7 @@ fn to_use_a_secret_is_one_grant_and_to_be_told_it_another() {
         refused.ends_with("[plugins.a], cofferdam.toml:2: reveal = [\"one\"]"),
         "{refused}"
     );
-    let b = configuration.grants_for("b", false, &[told.clone()]);
+    let b = configuration.grants_for("b", false, std::slice::from_ref(&told));
     assert!(b.is_complete());
     let opened = cofferdam_wasm::effective(&[told], &b.allowed()).unwrap();
     assert_eq!(

@@ -331,7 +331,7 @@ async fn what_comes_in_and_goes_out_is_bounded() {
             &stream,
             b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
             b"5\r\naaaaa\r\n",
-        )
+        );
     });
     for server in [&announced, &endless] {
         let mut attempt = Setting {
