@@ -14,6 +14,25 @@ pub fn ast_schema() -> serde_json::Value {
     // What is left out when it is empty is not required.
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let mut schema = settings.into_generator().into_root_schema_for::<File>().to_value();
+    word_as_member(&mut schema);
     schema["title"] = "The syntax tree of a Cofferdam workflow, as `cofferdam ast` prints it".into();
     schema
+}
+
+/// Describes the word `invalid` as it is written: within an object that has more members, it is one without a value.
+fn word_as_member(part: &mut serde_json::Value) {
+    match part {
+        serde_json::Value::Object(entries) if entries.get("const").is_some_and(|word| word == "invalid") => {
+            entries.remove("const");
+            entries.insert("type".to_owned(), "object".into());
+            entries.insert("required".to_owned(), serde_json::json!(["invalid"]));
+            entries.insert(
+                "properties".to_owned(),
+                serde_json::json!({ "invalid": { "type": "null" } }),
+            );
+        }
+        serde_json::Value::Object(entries) => entries.values_mut().for_each(word_as_member),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(word_as_member),
+        _ => {}
+    }
 }

@@ -16,9 +16,10 @@ pub use defaults::default_of;
 pub use table::{Construct, FAILURE_CLASSES, INPUT_TYPES, Rule, Shape};
 use walk::{Pair, Site, sites};
 
-/// Returns what is wrong with the attributes of a file, as far as it can be told without knowing any plugin.
-pub fn check_attributes(file: &File) -> Vec<Diagnostic> {
+/// Returns what is wrong with the attributes of a file, which was read from `text`, as far as it can be told without knowing any plugin.
+pub fn check_attributes(file: &File, text: &str) -> Vec<Diagnostic> {
     let mut check = Check {
+        text,
         edition: file.edition.is_some(),
         inputs: file
             .items
@@ -99,14 +100,15 @@ fn inner_nodes<'a>(node: &'a Node, visit: &mut dyn FnMut(&'a Node)) {
     }
 }
 
-struct Check {
+struct Check<'t> {
+    text: &'t str,
     edition: bool,
     /// The names of the declared inputs.
     inputs: BTreeSet<String>,
     found: Vec<Diagnostic>,
 }
 
-impl Check {
+impl Check<'_> {
     fn doubt(&self, code: Code, pair: &Pair<'_>, message: String) -> Diagnostic {
         Diagnostic::doubtful(code, self.edition, pair.key.span, message)
     }
@@ -157,6 +159,9 @@ impl Check {
                 .found
                 .push(diagnostic.help("remove it, or give it to the steps inside"));
         }
+        if let Some(diagnostic) = self.misplaced(site, pair) {
+            return self.found.push(diagnostic);
+        }
         let known = || site.construct.rules().iter().map(|rule| rule.name);
         let message = format!("{} has no attribute `{name}`", site.construct.article());
         let mut diagnostic = match site.construct {
@@ -170,10 +175,64 @@ impl Check {
                 .suggest(pair.key.span, meant),
             None => diagnostic.help(format!("there are {}", known().collect::<Vec<_>>().join(", "))),
         };
-        if site.construct == Construct::Call && did_you_mean(name, known()).is_none() {
-            diagnostic = diagnostic.help(format!("parameters of the action stand in `params {{ {name} = … }}`"));
-        }
         self.found.push(diagnostic);
+    }
+
+    /// Returns the finding for what a call hands over and does not stand where that does.
+    fn misplaced(&self, site: &Site<'_>, pair: &Pair<'_>) -> Option<Diagnostic> {
+        let name = pair.key.text.as_str();
+        let (inside, what) = match site.construct {
+            Construct::Call => ("params", "parameters of the action"),
+            Construct::CallWorkflow => ("inputs", "inputs of the workflow"),
+            _ => return None,
+        };
+        let call = match site.node.map(|node| &node.kind) {
+            Some(NodeKind::Call(call)) => call,
+            _ => return None,
+        };
+        let is_map = matches!(pair.value.map(|value| &value.kind), Some(ValueKind::Map(_)));
+        let has = |name: &str| site.pairs.iter().any(|pair| pair.key.text == name);
+        if let (CallTarget::Name(target), "inputs", false) = (&call.target, name, has("use")) {
+            let message = format!(
+                "`{}` is called like an action, and given inputs like a workflow",
+                target.text
+            );
+            return Some(
+                Diagnostic::error(Code::UnknownAttribute, target.span, message)
+                    .also(pair.key.span, "actions have `params`, workflows `inputs`")
+                    .help(format!("write `call workflow {}`, or `params {{ … }}`", target.text))
+                    .suggest(target.span, format!("workflow {}", target.text)),
+            );
+        }
+        if is_map && !has(inside) && matches!(name, "inputs" | "params" | "with" | "args" | "arguments" | "parameters")
+        {
+            let message = format!("{} has no attribute `{name}`", site.construct.article());
+            return Some(
+                self.doubt(Code::UnknownAttribute, pair, message)
+                    .label(format!("did you mean `{inside}`?"))
+                    .suggest(pair.key.span, inside),
+            );
+        }
+        let known = site.construct.rules().iter().map(|rule| rule.name);
+        if did_you_mean(name, known.clone()).is_some() {
+            return None;
+        }
+        let message = format!("{} has no attribute `{name}`", site.construct.article());
+        let diagnostic = self
+            .doubt(Code::UnknownAttribute, pair, message)
+            .help(format!("{what} stand in `{inside} {{ {name} = … }}`"))
+            .help(format!("the attributes are {}", known.collect::<Vec<_>>().join(", ")));
+        let unknown = site
+            .pairs
+            .iter()
+            .filter(|pair| site.construct.rule(&pair.key.text).is_none());
+        Some(match pair.value {
+            Some(value) if !has(inside) && unknown.count() == 1 => {
+                let whole = pair.key.span.to(value.span);
+                diagnostic.suggest(whole, format!("{inside} {{ {} }}", whole.of(self.text)))
+            }
+            _ => diagnostic,
+        })
     }
 
     fn duplicates<'w>(&mut self, words: impl Iterator<Item = &'w Word>, message: impl Fn(&str) -> String) {

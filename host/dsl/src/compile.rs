@@ -109,11 +109,22 @@ pub(crate) fn examine(source: &Source, parsed: &Parsed, catalog: &dyn Catalog, o
     let syntax_error = diagnostics.iter().any(Diagnostic::is_error);
     // What has been said about the form of a word comes before what can be said about its meaning.
     let misread: BTreeSet<Span> = diagnostics.iter().map(|found| found.primary.span).collect();
-    let attributes = check_attributes(tree).into_iter();
+    let attributes = check_attributes(tree, source.text()).into_iter();
     diagnostics.extend(attributes.filter(|found| !misread.contains(&found.primary.span)));
     let mut not_carried_out = not_carried_out(tree);
     diagnostics.extend(name_is_not_file(tree, source.name()));
     let checked = check(tree, source, catalog, options);
+    // That a text is taken as it is written says why nothing is called like that.
+    let misnamed: BTreeSet<Span> = checked
+        .diagnostics
+        .iter()
+        .filter(|found| found.is_error())
+        .map(|found| found.primary.span)
+        .collect();
+    diagnostics
+        .iter_mut()
+        .filter(|found| found.code == Code::IgnoredAttribute && misnamed.contains(&found.primary.span))
+        .for_each(Diagnostic::make_error);
     let is_wrong = diagnostics.iter().any(Diagnostic::is_error);
     let blamed: BTreeSet<Span> = diagnostics
         .iter()
@@ -142,6 +153,10 @@ pub(crate) fn examine(source: &Source, parsed: &Parsed, catalog: &dyn Catalog, o
     not_carried_out.dedup_by_key(|diagnostic| diagnostic.primary.span);
     diagnostics.extend(in_one_note(&not_carried_out));
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
+    // A part that is looked at in several ways, as a text in a handler is, has one finding.
+    diagnostics.dedup_by(|one, before| {
+        one.code == before.code && one.primary.span == before.primary.span && one.message == before.message
+    });
     if options.strict {
         diagnostics.iter_mut().for_each(Diagnostic::make_strict);
     }

@@ -157,6 +157,11 @@ impl Diagnostic {
         self
     }
 
+    /// Turns a finding into an error.
+    pub(crate) fn make_error(&mut self) {
+        self.severity = Severity::Error;
+    }
+
     /// Turns a doubtful finding into an error, as `check --strict` does.
     pub fn make_strict(&mut self) {
         if self.doubtful {

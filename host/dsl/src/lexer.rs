@@ -274,7 +274,10 @@ impl<'t> Lexer<'t> {
             match self.bytes[self.at] {
                 byte if byte == quote => {
                     self.at += 1;
-                    if self.cut_suspicious && holds_code(&self.text[start..self.at]) {
+                    let text = &self.text[start..self.at];
+                    // A word right behind a text of several lines: what ended it was to begin the next one.
+                    let is_inside_out = text.contains('\n') && is_name_byte(self.peek(0));
+                    if self.cut_suspicious && (is_inside_out || holds_code(text)) {
                         break;
                     }
                     if quote == b'"' && self.is_quote_in_template(start) {

@@ -72,7 +72,7 @@ fn inside(text: &str, findings: &[Diagnostic]) -> Result<(), String> {
 fn read(text: &str) -> Result<(), String> {
     let (file, findings) = parse(text);
     inside(text, &findings)?;
-    inside(text, &check_attributes(&file))
+    inside(text, &check_attributes(&file, text))
 }
 
 /// The canonical form means the same, and is its own canonical form.

@@ -11,17 +11,28 @@ use crate::resolved::{If, Loop, StepKind};
 use crate::source::Span;
 use cofferdam_engine::Data;
 use cofferdam_engine::expr::ValueSource;
-use cofferdam_engine::plan::{LoopOrder, OnLimit};
+use cofferdam_engine::plan::{Condition, LoopOrder, OnLimit};
 
 impl<'a> Checker<'a> {
     pub(super) fn choice(&mut self, choice: &'a ast::If, scope: &Scope<'a>) -> Option<StepKind> {
         let mut arms = Vec::with_capacity(choice.arms.len());
         let mut complete = true;
+        let mut asked: Vec<(Condition, Span)> = Vec::new();
         for (index, arm) in choice.arms.iter().enumerate() {
             let condition = self.condition(&arm.condition, arm.sense, scope);
             if let Some(condition) = &condition {
                 let has_else = choice.otherwise.is_some() || index + 1 < choice.arms.len();
                 self.constant_arm(arm, condition, has_else);
+                if let Some((_, before)) = asked.iter().find(|(known, _)| known == condition) {
+                    let message = "this is asked above: these steps are never reached";
+                    self.report(
+                        Diagnostic::warning(Code::ConstantCondition, arm.condition.span, message)
+                            .also(*before, "asked here")
+                            .help("ask for something else, or remove these steps"),
+                    );
+                } else {
+                    asked.push((condition.clone(), arm.condition.span));
+                }
             }
             let body = self.nodes(&arm.block.nodes, scope);
             match condition {

@@ -5,6 +5,7 @@ use super::attribute::{value, word};
 use super::secrets::Destination;
 use super::step_table::{Scope, handler_key};
 use crate::ast::{Attribute, Attributes, Block, Call, CallTarget, Node, Value, ValueKind, find_attribute};
+use crate::attributes::Construct;
 use crate::catalog::{ActionEntry, CALLED, Lookup};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
@@ -217,7 +218,11 @@ impl<'a> Checker<'a> {
     ) -> Option<ValueSource> {
         let written = attributes.and_then(|attributes| find_attribute(&attributes.entries, "params"));
         let Some(written) = written else {
-            if let Some(action) = action {
+            // What stands in the wrong place is told there, and was meant to be a parameter.
+            let is_known = |attribute: &Attribute| Construct::Call.rule(&attribute.key.text).is_some();
+            let entries = attributes.map_or(&[][..], |attributes| &attributes.entries);
+            let is_told = self.is_modern() && !entries.iter().all(is_known);
+            if let Some(action) = action.filter(|_| !is_told) {
                 self.check_params(action, place, None, scope);
             }
             return Some(ValueSource::Literal(Data::map::<&str>([])));

@@ -362,7 +362,7 @@ impl<'a> Checker<'a> {
 
     fn lacks_field(&self, fact: &Fact<'_>, field: &str) -> bool {
         let lacks = |form: &Json| {
-            let known = super::schema::closed_properties(form)?;
+            let known = super::schema::closed_properties(super::schema::root(form))?;
             Some(!known.iter().any(|name| name == field))
         };
         self.with_form(fact, lacks).unwrap_or(false)
@@ -414,23 +414,30 @@ impl<'a> Checker<'a> {
 /// Returns a form that has the members of both.
 fn joined(schema: &Json, action: &Json) -> Json {
     let mut form = schema.clone();
-    let more = action.get("properties").and_then(Json::as_object);
+    let root = super::schema::root(action);
+    let more = root.get("properties").and_then(Json::as_object);
+    if let Some(definitions) = action.get("$defs") {
+        form["$defs"] = definitions.clone();
+    }
     if let (Some(properties), Some(more)) = (form.get_mut("properties").and_then(Json::as_object_mut), more) {
         for (name, member) in more.iter().filter(|(_, member)| stands_alone(member)) {
             properties.entry(name.clone()).or_insert_with(|| member.clone());
         }
     }
     let is_whole = more.is_some_and(|more| more.values().all(stands_alone));
-    if !is_whole || super::schema::closed_properties(action).is_none() {
+    if !is_whole || super::schema::closed_properties(root).is_none() {
         form["additionalProperties"] = Json::Bool(true);
     }
     form
 }
 
-/// Returns whether a part of a schema refers to nothing outside of it.
+/// Returns whether a part of a schema refers to nothing outside of it but definitions.
 fn stands_alone(part: &Json) -> bool {
     match part {
-        Json::Object(entries) => !entries.contains_key("$ref") && entries.values().all(stands_alone),
+        Json::Object(entries) => {
+            let refers = |place: &Json| place.as_str().is_some_and(|place| place.starts_with("#/$defs/"));
+            entries.get("$ref").is_none_or(refers) && entries.values().all(stands_alone)
+        }
         Json::Array(items) => items.iter().all(stands_alone),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => true,
     }

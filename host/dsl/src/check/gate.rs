@@ -35,6 +35,13 @@ impl<'a> Checker<'a> {
         if let Some(options) = value(attributes, "options") {
             self.options(options, scope);
         }
+        if let Some(written) = value(attributes, "timeout")
+            && matches!(&written.kind, ValueKind::Duration(literal) if literal.duration.is_zero())
+        {
+            let message = "a gate that waits for nothing is over before anybody sees it";
+            let diagnostic = Diagnostic::doubtful(Code::WrongValue, self.has_edition, written.span, message);
+            self.report(diagnostic.help("write a duration such as `timeout = 24h`"));
+        }
         if value(attributes, "timeout").is_none() {
             let place = gate.name.as_ref().unwrap_or(&gate.gate_kind).span;
             self.no_deadline(place, "this gate waits for 24h and then fails", "timeout = 24h");

@@ -184,6 +184,23 @@ fn is_certain(kind: Kind, error: &ValidationErrorKind) -> bool {
     }
 }
 
+/// Returns what a schema says that only refers to one of its definitions.
+pub(crate) fn root(schema: &Json) -> &Json {
+    const MOST: usize = 8;
+    let mut at = schema;
+    for _ in 0..MOST {
+        let place = at
+            .get("$ref")
+            .and_then(Json::as_str)
+            .and_then(|place| place.strip_prefix('#'));
+        match place.and_then(|place| schema.pointer(place)) {
+            Some(meant) => at = meant,
+            None => return at,
+        }
+    }
+    at
+}
+
 /// Returns the properties that a value of a schema can have; none if it can have others too.
 pub(crate) fn closed_properties(schema: &Json) -> Option<Vec<String>> {
     let open = match schema.get("additionalProperties") {
@@ -336,6 +353,12 @@ impl<'a> Checker<'a> {
                     problem(error.kind(), error.instance(), given, known == Known::Whole)
                 );
                 let mut diagnostic = Diagnostic::error(Code::WrongValue, span, message).also(place, "this action");
+                let written = span.of(self.source.text());
+                if known == Known::Whole
+                    && let Some(mended) = mended(error.kind(), error.instance(), written)
+                {
+                    diagnostic = diagnostic.label(format!("write `{mended}`")).suggest(span, mended);
+                }
                 if known == Known::Kind(Kind::Text) && span.of(self.source.text()).starts_with('"') {
                     diagnostic = diagnostic.help("a string gives a text; write `(…)` to keep the kind of the value");
                 }
@@ -408,6 +431,11 @@ fn problem(kind: &ValidationErrorKind, instance: &Json, given: &str, is_known: b
         {
             format!("takes {}, this is {given}", expected(context).join(" or "))
         }
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context }
+            if !words(context).is_empty() =>
+        {
+            format!("takes one of {}, not {this}", words(context).join(", "))
+        }
         ValidationErrorKind::Minimum { limit } => format!("is at least {limit}, not {instance}"),
         ValidationErrorKind::Maximum { limit } => format!("is at most {limit}, not {instance}"),
         ValidationErrorKind::Pattern { pattern } => format!("must match `{pattern}`, {} does not", shown(instance)),
@@ -426,6 +454,82 @@ fn expected(context: &[Vec<jsonschema::ValidationError<'_>>]) -> Vec<String> {
         })
     });
     wanted.collect::<Option<Vec<_>>>().unwrap_or_default()
+}
+
+/// Returns what the alternatives list, if some of them are lists of values.
+fn words(context: &[Vec<jsonschema::ValidationError<'_>>]) -> Vec<String> {
+    context
+        .iter()
+        .flatten()
+        .flat_map(listed)
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// Returns the values that `error` says are the only ones.
+fn listed<'e>(error: &'e jsonschema::ValidationError<'_>) -> Vec<&'e Json> {
+    match error.kind() {
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            context.iter().flatten().flat_map(listed).collect()
+        }
+        ValidationErrorKind::Enum { options } => options.as_array().map_or_else(Vec::new, |list| list.iter().collect()),
+        ValidationErrorKind::Constant { expected_value } => vec![expected_value],
+        _ => Vec::new(),
+    }
+}
+
+/// Returns what was meant by a value of another kind that is `written` down, or by a word that is none of the list.
+fn mended(kind: &ValidationErrorKind, instance: &Json, written: &str) -> Option<String> {
+    use jsonschema::error::TypeKind;
+    match kind {
+        ValidationErrorKind::Type { kind } => match kind {
+            TypeKind::Single(wanted) => of_kind(&wanted.to_string(), instance, written),
+            TypeKind::Multiple(several) => several
+                .iter()
+                .find_map(|wanted| of_kind(&wanted.to_string(), instance, written)),
+        },
+        ValidationErrorKind::Enum { options } => {
+            let options = options.as_array()?.iter().filter_map(Json::as_str);
+            did_you_mean(instance.as_str()?, options).map(|meant| format!("{meant:?}"))
+        }
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => context
+            .iter()
+            .flatten()
+            .find_map(|error| mended(error.kind(), instance, written))
+            .or_else(|| {
+                let options = context.iter().flatten().flat_map(listed).filter_map(Json::as_str);
+                did_you_mean(instance.as_str()?, options).map(|meant| format!("{meant:?}"))
+            }),
+        _ => None,
+    }
+}
+
+/// Returns how `instance`, which is `written` down, is written as a value of the kind `wanted`.
+fn of_kind(wanted: &str, instance: &Json, written: &str) -> Option<String> {
+    match (wanted, instance) {
+        ("array", Json::String(_) | Json::Number(_) | Json::Bool(_)) => Some(format!("[{written}]")),
+        ("boolean", Json::String(text)) => match text.to_lowercase().as_str() {
+            "true" | "yes" | "on" => Some("true".to_owned()),
+            "false" | "no" | "off" => Some("false".to_owned()),
+            _ => None,
+        },
+        ("boolean", Json::Number(number)) => match number.as_i64() {
+            Some(0) => Some("false".to_owned()),
+            Some(1) => Some("true".to_owned()),
+            _ => None,
+        },
+        ("integer", Json::String(text)) => text.trim().parse::<i64>().ok().map(|number| number.to_string()),
+        ("number", Json::String(text)) => {
+            let number = text.trim();
+            number.parse::<f64>().ok().filter(|value| value.is_finite())?;
+            number
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'))
+                .then(|| number.to_owned())
+        }
+        ("string", Json::Number(_) | Json::Bool(_)) => Some(format!("\"{written}\"")),
+        _ => None,
+    }
 }
 
 fn phrase(kind: &str) -> String {

@@ -20,6 +20,10 @@ impl<'a> Checker<'a> {
             ..
         }) = value(attributes, "run")
         {
+            if text.plain.trim().is_empty() {
+                let diagnostic = Diagnostic::error(Code::WrongValue, text.span, "there is nothing to run");
+                self.report(diagnostic.help("write a command, such as `run = \"scripts/build.sh\"`"));
+            }
             self.command(text);
             self.quoted_placeholders(text);
         }

@@ -5,8 +5,8 @@ use crate::ast::{Value, ValueKind};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::source::Span;
-use cofferdam_engine::Expression;
 use cofferdam_engine::expr::{Node, NodeKind, Operator, Reference};
+use cofferdam_engine::{Data, Expression};
 use std::ops::Range;
 
 /// What becomes of the values that are being checked.
@@ -60,6 +60,10 @@ impl<'a> Checker<'a> {
 
     pub(super) fn is_secret_input(&self, name: &str) -> bool {
         self.inputs.get(name).is_some_and(|declared| declared.is_secret)
+    }
+
+    fn has_secret_input(&self) -> bool {
+        self.inputs.values().any(|declared| declared.is_secret)
     }
 
     /// Returns the finding that an old variable would show a secret.
@@ -117,12 +121,30 @@ impl<'a> Checker<'a> {
 
     fn placeholders(&self, node: &Node, may_stand: bool, found: &mut Vec<Range<usize>>) {
         let is_secret = match &node.kind {
+            // All inputs together hold those too that are secret.
+            NodeKind::Name(root) => &**root == "inputs" && self.has_secret_input(),
+            NodeKind::Index { operand, index, .. } => match (&operand.kind, &index.kind) {
+                (NodeKind::Name(root), NodeKind::Literal(Data::Text(name))) => {
+                    &**root == "inputs" && self.is_secret_input(name)
+                }
+                _ => false,
+            },
             NodeKind::Member { operand, name, .. } => match &operand.kind {
                 NodeKind::Name(root) => &**root == "secrets" || (&**root == "inputs" && self.is_secret_input(name)),
                 _ => false,
             },
             _ => false,
         };
+        // Another input, by its name, is none.
+        let of_inputs = |operand: &Node| matches!(&operand.kind, NodeKind::Name(root) if &**root == "inputs");
+        match &node.kind {
+            NodeKind::Member { operand, .. } if !is_secret && of_inputs(operand) => return,
+            NodeKind::Index { operand, index, .. } if of_inputs(operand) => match &index.kind {
+                NodeKind::Literal(Data::Text(_)) if !is_secret => return,
+                _ => {}
+            },
+            _ => {}
+        }
         if is_secret {
             if !may_stand {
                 found.push(node.range.clone());

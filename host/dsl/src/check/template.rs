@@ -9,6 +9,7 @@ use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::literal::{Fragment, Text, TextForm, TextPart};
 use crate::parser::ROOTS;
+use crate::source::Span;
 use cofferdam_engine::expr::{Template, TemplatePart};
 
 /// The variables that every step knows (LANGUAGE section 1).
@@ -96,6 +97,22 @@ impl<'a> Checker<'a> {
 
     fn placeholder(&mut self, fragment: &'a Fragment, scope: &Scope<'a>) -> Option<TemplatePart> {
         let name = fragment.code.trim();
+        if name.is_empty() {
+            let span = fragment.span;
+            let around = Span::new((span.start as usize).saturating_sub(2), span.end as usize + 2);
+            let whole = self.source.text().get(around.range());
+            let place = if whole.is_some_and(|text| text.starts_with("{{") && text.ends_with("}}")) {
+                around
+            } else {
+                span
+            };
+            let message = "nothing stands between these braces";
+            let diagnostic = Diagnostic::doubtful(Code::ExpressionSyntax, self.is_modern(), place, message);
+            self.report(
+                diagnostic.help("write what is filled in, such as `{{run.id}}`, or `\\{{` for braces that are meant"),
+            );
+            return (!self.is_modern()).then(|| TemplatePart::Variable(String::new()));
+        }
         let is_value = ROOTS.contains(&name) || matches!(name, "true" | "false" | "null");
         let is_root = is_value && !self.inputs.contains_key(name);
         if is_name(name) && !is_root && !scope.items.contains(&name) {

@@ -3,6 +3,7 @@
 use super::Checker;
 use super::step_table::Scope;
 use crate::ast::{Attribute, Node, Word, find_attribute};
+use crate::attributes::Construct;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Label};
 use crate::library::{Library, is_workflow_name};
@@ -63,6 +64,14 @@ impl<'a> Checker<'a> {
         let Some(called) = library.called(name) else { return };
         if let Some(signature) = &called.signature {
             let inputs = find_attribute(attributes, "inputs");
+            let is_known = |attribute: &Attribute| {
+                let name = &attribute.key.text;
+                Construct::CallWorkflow.rule(name).is_some() || Construct::Foreach.rule(name).is_some()
+            };
+            if self.is_modern() && inputs.is_none() && !attributes.iter().all(is_known) {
+                // What stands in the wrong place is told there, and was meant to be given.
+                return;
+            }
             self.given((name, place), inputs, (&called.source, signature), before, scope);
         }
     }

@@ -426,7 +426,9 @@ impl Parser<'_> {
         self.withdraw(span);
         let inner = &span.of(self.text)[1..span.range().len() - 1];
         let quote = if inner.contains('\'') { "\\\"" } else { "'" };
-        let mended = format!("\"{}\"", inner.replace('"', quote));
+        // What was written rightly stays.
+        let escaped = inner.replace("\\\"", "\u{0}");
+        let mended = format!("\"{}\"", escaped.replace('"', quote).replace('\u{0}', "\\\""));
         let place = Span {
             start: first.span.end - 1,
             end: first.span.end,

@@ -15,7 +15,8 @@ fn the_published_schema_is_that_of_the_tree() {
 fn every_tree_follows_the_schema_and_damaged_ones_do_not() {
     let validator = jsonschema::validator_for(&ast_schema()).expect("a valid schema");
     let broken = "workflow w { call { } x = ( if a. { parallel [ } script s { run = \"a\" } = \"";
-    for (name, text) in SAMPLES.iter().chain([&("broken", broken)]) {
+    let values = "workflow w { wait a { for = -1s  if = } if - { } set { a = } }";
+    for (name, text) in SAMPLES.iter().chain([&("broken", broken), &("values", values)]) {
         let tree = ast_json(&parse(text).0);
         let errors: Vec<String> = validator
             .iter_errors(&tree)

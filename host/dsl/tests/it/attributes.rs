@@ -7,7 +7,7 @@ use cofferdam_dsl::{check_attributes, not_carried_out, parse};
 #[test]
 fn every_sample_has_only_known_attributes() {
     for (name, text) in SAMPLES {
-        assert_eq!(check_attributes(&parse(text).0), [], "{name}");
+        assert_eq!(check_attributes(&parse(text).0, text), [], "{name}");
     }
 }
 
@@ -44,10 +44,14 @@ fn one_grammar_of_durations_serves_every_timeout() {
     for (text, expected) in accepted {
         assert_eq!(millis(text), Ok(expected), "{text}");
         for written in [text.to_owned(), format!("\"{text}\"")] {
-            let file =
+            let text =
                 format!("workflow a edition 1 {{ call b {{ timeout = {written}  retry {{ backoff = {written} }} }} }}");
-            let (file, findings) = parse(&file);
-            assert_eq!((findings, check_attributes(&file)), (vec![], vec![]), "{written}");
+            let (file, findings) = parse(&text);
+            assert_eq!(
+                (findings, check_attributes(&file, &text)),
+                (vec![], vec![]),
+                "{written}"
+            );
         }
     }
     assert_eq!(millis("99999999999999999999d"), Err(InvalidDuration::Overflow));

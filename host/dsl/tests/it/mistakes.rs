@@ -224,6 +224,40 @@ const MISTAKES: &[Mistake] = &[
     ("`=>` for `=`", ">  call a { use => test.fail }"),
     ("`:=` for `=`", ">  set { n := 1 }"),
     ("parentheses around attributes", ">  call a ( use = test.fail )"),
+    (
+        "a parameter among the attributes",
+        ">  call a { use = fs.list  root = \".\" }",
+    ),
+    (
+        "inputs of a workflow among the attributes",
+        ">  call workflow other { root = \".\" }",
+    ),
+    (
+        "`params` for the inputs of a workflow",
+        ">  call workflow other { params { root = \".\" } }",
+    ),
+    (
+        "a workflow that is called like an action",
+        ">  call other { inputs { root = \".\" } }",
+    ),
+    (
+        "a text for a list",
+        "  call fs.list {\n>    params { root = \".\"  include = \"**/*.rs\" }\n  }",
+    ),
+    ("empty braces in a text", ">  fail \"{{}}\""),
+    (
+        "a text that is not closed before a line with another",
+        ">  set { a = \"abc }\n  fail \"x\"",
+    ),
+    (
+        "the same condition twice",
+        "  if (inputs.limit > 3) { fail \"a\" }\n>  else if (inputs.limit > 3) { fail \"b\" }",
+    ),
+    ("a script that runs nothing", ">  script a { run = \"\" }"),
+    (
+        "a gate without time",
+        ">  gate human_review g { prompt = \"x\"  timeout = 0s }",
+    ),
     ("arguments before the braces", ">  call fs.list(\".\") { }"),
     ("a calculation with null", ">  set { n = (null + 1) }"),
     ("a time zone that is none", ">  meta { timezone = \"Europe/Zurrich\" }"),

@@ -93,7 +93,7 @@ fn survives(text: &str) {
     let limit = u32::try_from(text.len()).unwrap();
     for finding in findings
         .iter()
-        .chain(&check_attributes(&file))
+        .chain(&check_attributes(&file, text))
         .chain(&not_carried_out(&file))
     {
         let Span { start, end } = finding.primary.span;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 /// Returns every finding of a text, of its form and of its attributes.
 pub(crate) fn findings(text: &str) -> Vec<Diagnostic> {
     let (file, mut findings) = parse(text);
-    findings.extend(check_attributes(&file));
+    findings.extend(check_attributes(&file, text));
     findings.sort_by_key(|finding| finding.primary.span.start);
     findings
 }
