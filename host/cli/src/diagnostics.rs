@@ -15,7 +15,16 @@ pub(crate) fn draw(diagnostic: &Diagnostic, source: &Source, look: &Look) -> Str
             .span(range(diagnostic.primary.span))
             .label(diagnostic.primary.text.as_str()),
     );
-    for label in &diagnostic.secondary {
+    // Only a line with one place in it is cut to the width of the terminal.
+    let spans = diagnostic.secondary.iter().map(|label| label.span);
+    let is_long = spans
+        .chain([diagnostic.primary.span])
+        .any(|span| line_length(text, range(span).start) > LONGEST_LINE);
+    let (near, far): (&[_], &[_]) = match is_long {
+        true => (&[], &diagnostic.secondary),
+        false => (&diagnostic.secondary, &[]),
+    };
+    for label in near {
         snippet = snippet.annotation(
             AnnotationKind::Context
                 .span(range(label.span))
@@ -38,13 +47,30 @@ pub(crate) fn draw(diagnostic: &Diagnostic, source: &Source, look: &Look) -> Str
         let annotation = AnnotationKind::Context.span(at).label(place.label.text.as_str());
         group = group.element(Snippet::source(other.text()).path(other.name()).annotation(annotation));
     }
-    for note in &diagnostic.notes {
+    let far: Vec<String> = far
+        .iter()
+        .map(|label| {
+            let at = source.position(label.span.start);
+            format!("{}:{}: {}", at.line, at.column, label.text)
+        })
+        .collect();
+    for note in far.iter().chain(&diagnostic.notes) {
         group = group.element(Level::NOTE.message(note.as_str()));
     }
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
     renderer(look).render(&[group])
+}
+
+/// The longest line, in bytes, that is shown with all places in it.
+const LONGEST_LINE: usize = 2_000;
+
+/// Returns how many bytes the line around `at` has.
+fn line_length(text: &str, at: usize) -> usize {
+    let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |after| at + after);
+    end - start
 }
 
 /// Returns a problem of a configuration as text; `content` is the file's.
@@ -144,7 +170,32 @@ fn clamp(text: &str, range: Range<usize>) -> Range<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::offset;
+    use super::{draw, offset};
+    use crate::talk::Look;
+    use cofferdam_dsl::{Code, Diagnostic, Source, Span};
+
+    const LOOK: Look = Look {
+        live: false,
+        colour: false,
+        signs: true,
+        width: 100,
+        height: 40,
+    };
+
+    #[test]
+    fn a_line_of_a_megabyte_is_not_printed() {
+        let text = format!("workflow w {{\n{}", "{".repeat(1_000_000));
+        let source = Source::new("w.wf", text.as_str());
+        let finding = Diagnostic::error(Code::UnexpectedToken, Span::new(500_000, 500_001), "here")
+            .also(Span::new(13, 14), "and there")
+            .also(Span::new(0, 8), "and before");
+        let drawn = draw(&finding, &source, &LOOK);
+        assert!(drawn.len() < 2_000, "{} bytes", drawn.len());
+        assert!(
+            drawn.contains("2:1: and there") && drawn.contains("1:1: and before"),
+            "{drawn}"
+        );
+    }
 
     #[test]
     fn columns_are_counted_in_characters() {
