@@ -34,6 +34,20 @@ fn workflows_that_call_each_other_in_a_circle_are_refused() {
     assert!(!project.path(".cofferdam").exists(), "nothing was started");
 }
 
+// row B06
+#[test]
+fn a_call_that_means_a_workflow_or_an_agent_is_told_how_that_is_called() {
+    let project = Project::with(&[
+        ("workflows/child.wf", CHILD),
+        ("agents/review.md", "---\nrole: reviewer\n---\nReview it.\n"),
+        (
+            "workflows/a.wf",
+            "workflow a edition 1 {\n  call child\n  call review\n  call other { use = child }\n}\n",
+        ),
+    ]);
+    assert_snapshot!("meant_otherwise", project.transcript(&["check", "workflows/a.wf"]));
+}
+
 // row B08
 #[test]
 fn the_depth_of_calls_is_configured() {

@@ -11,6 +11,7 @@ use crate::code::Code;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::resolved::{self, OnFail, Step, StepKind};
 use crate::source::Span;
+use crate::surroundings::FileKind;
 use cofferdam_engine::Data;
 use cofferdam_engine::expr::ValueSource;
 use cofferdam_engine::plan::{ActionReference, RetryPolicy};
@@ -174,6 +175,19 @@ impl<'a> Checker<'a> {
         }
         let mut diagnostic = Diagnostic::error(code, place, message);
         match candidates.as_slice() {
+            _ if self.is_workflow(name, place) => {
+                diagnostic = diagnostic
+                    .label("a workflow has this name")
+                    .help(format!("write `call workflow {name}`"))
+                    .suggest(place, format!("workflow {name}"));
+            }
+            [] if self.is_agent(name) => {
+                diagnostic = diagnostic
+                    .note(format!(
+                        "there is an agent `{name}`, and no action that takes such calls"
+                    ))
+                    .help("say which one does in the configuration: `[actions]`, `fallback = \"PLUGIN.ACTION\"`");
+            }
             [] => diagnostic = diagnostic.help("`cofferdam plugin list` shows the actions there are"),
             [only] => diagnostic = diagnostic.label(format!("did you mean `{only}`?")).suggest(place, only),
             several => {
@@ -184,6 +198,17 @@ impl<'a> Checker<'a> {
         self.unknown_actions.insert(name.to_owned(), self.diagnostics.len());
         self.report(diagnostic);
         None
+    }
+
+    /// Returns whether `call NAME`, at `place`, is the name of a workflow.
+    fn is_workflow(&self, name: &str, place: Span) -> bool {
+        let before = &self.source.text()[..place.start as usize];
+        before.trim_end().ends_with("call") && self.library.is_some_and(|library| library.contains(name))
+    }
+
+    fn is_agent(&self, name: &str) -> bool {
+        let surroundings = self.catalog.surroundings();
+        surroundings.is_some_and(|known| known.names(FileKind::Agent).iter().any(|agent| agent == name))
     }
 
     /// Returns the parameters with the name that was called, where the fallback takes the call.
