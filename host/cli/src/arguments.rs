@@ -427,8 +427,20 @@ pub(crate) enum Plugin {
     Build(PluginBuild),
     /// Say whether a .wasm file can be used, and everything that is wrong with it
     Check(PluginCheck),
+    /// Let a component from a file have the grants that the configuration gives to its name
+    Accept(PluginAccept),
     /// Run one action, outside of any workflow
     Run(PluginRun),
+}
+
+/// Arguments of `plugin accept`.
+#[derive(Debug, Args)]
+pub(crate) struct PluginAccept {
+    /// A plugin, or a .wasm file
+    pub(crate) what: String,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// Arguments of `plugin inspect`.

@@ -59,6 +59,7 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
         Verb::Plugin(Plugin::List) => plugin::list(&open()?, &manner).await,
         Verb::Plugin(Plugin::Inspect(arguments)) => plugin::inspect(&open()?, &manner, &arguments).await,
         Verb::Plugin(Plugin::Check(arguments)) => plugin::check(&open()?, &manner, &arguments).await,
+        Verb::Plugin(Plugin::Accept(arguments)) => plugin::accept(&open()?, &manner, &arguments).await,
         Verb::Plugin(Plugin::Run(arguments)) => plugin::run(&open()?, &manner, &arguments, guests).await,
         Verb::Plugin(Plugin::New(arguments)) => plugin_author::new(&arguments),
         Verb::Plugin(Plugin::Build(arguments)) => plugin_author::build(&open()?, &arguments).await,

@@ -67,24 +67,34 @@ impl Equipment {
                 continue;
             };
             let grants = station.grants_as(&piece.plugin, piece.origin, &action);
+            let name = format!("{}.{}", call.action.plugin, call.action.action);
+            let line = node.place.line;
+            if let Some(unaccepted) = grants.unaccepted {
+                // One component, however many of its actions are called.
+                if seen.insert((unaccepted.plugin.clone(), unaccepted.to_string())) {
+                    let message = unaccepted.to_string();
+                    reasons.push((line, name, message, unaccepted.remedies(), "CF0621"));
+                }
+                continue;
+            }
             for refusal in grants.refusals() {
-                let name = format!("{}.{}", call.action.plugin, call.action.action);
                 if seen.insert((name.clone(), refusal.message.clone())) {
-                    reasons.push((node.place.line, name, refusal.clone()));
+                    let remedy = refusal.place.as_ref().zip(refusal.line.as_ref());
+                    let remedy = remedy.map(|(place, text)| format!("to grant it, add to {place}: {text}"));
+                    let remedies = remedy.into_iter().collect();
+                    reasons.push((line, name.clone(), refusal.message.clone(), remedies, "CF0610"));
                 }
             }
         }
-        let Some((line, name, first)) = reasons.first() else {
+        let Some((line, name, first, _, code)) = reasons.first() else {
             return Ok(());
         };
-        let mut failure = Failure::new(Exit::Invalid, format!("line {line}: {name}: {}", first.message)).code("CF0610");
-        for (line, name, refusal) in &reasons[1..] {
-            failure = failure.hint(format!("also line {line}: {name}: {}", refusal.message));
+        let mut failure = Failure::new(Exit::Invalid, format!("line {line}: {name}: {first}")).code(code);
+        for (line, name, message, ..) in &reasons[1..] {
+            failure = failure.hint(format!("also line {line}: {name}: {message}"));
         }
-        for (_, _, refusal) in &reasons {
-            if let (Some(place), Some(text)) = (&refusal.place, &refusal.line) {
-                failure = failure.hint(format!("to grant it, add to {place}: {text}"));
-            }
+        for remedy in reasons.iter().flat_map(|(_, _, _, remedies, _)| remedies) {
+            failure = failure.hint(remedy.clone());
         }
         Err(failure.hint(hint))
     }

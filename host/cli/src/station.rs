@@ -8,8 +8,8 @@ use crate::talk::{Look, harmless, say};
 use cofferdam_dsl::{ActionEntry, Actions, Options};
 use cofferdam_engine::Data;
 use cofferdam_runtime::configuration::{
-    ActionGrants, Configuration, Durability, Overrides, Problem, ProblemCode, Problems, Project, TrustError,
-    TrustStore, user_state_directory,
+    Acceptances, ActionGrants, Configuration, Durability, GrantsBelong, Overrides, Problem, ProblemCode, Problems,
+    Project, Provenance, TrustError, TrustStore, user_state_directory,
 };
 use cofferdam_runtime::{PreparedAction, ProjectFiles, entries, origin};
 use cofferdam_store::{Creation, Durability as Flush, HostId, LeaseTerms, RunLog, SqliteLog, SqliteOptions};
@@ -48,17 +48,28 @@ impl Station {
             require_file(state, &harmless(&state.display().to_string()))?;
         }
         let project = Project::discover(&here, &overrides).map_err(|error| Failure::of(Exit::Invalid, error))?;
-        match Configuration::load(&project, &overrides) {
-            Ok(configuration) => Ok(Self { configuration, look }),
-            Err(problems) => Err(show_problems(&problems, &look)),
-        }
+        let configuration = match Configuration::load(&project, &overrides) {
+            Ok(configuration) => configuration,
+            Err(problems) => return Err(show_problems(&problems, &look)),
+        };
+        // Who has no place for a record has accepted nothing.
+        let accepted = user_state_directory().map(TrustStore::at);
+        let accepted = accepted.map_or(Ok(Acceptances::default()), |store| store.acceptances(&configuration));
+        let accepted = accepted.map_err(|error| Failure::of(Exit::Invalid, error))?;
+        let configuration = configuration.with_acceptances(accepted);
+        Ok(Self { configuration, look })
     }
 
     /// Refuses a project whose file asks for more than it may without being trusted.
     pub(crate) fn require_trust(&self) -> Result<(), Failure> {
         let store = trust_store()?;
         match store.check(&self.configuration) {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                if self.configuration.grants_belong() == GrantsBelong::ToNames {
+                    say("note: [registry] trust = \"name\": plugins keep their grants whatever is put in their files");
+                }
+                Ok(())
+            }
             Err(TrustError::Untrusted(untrusted)) => {
                 let asks: Vec<&str> = untrusted.asks.iter().map(|ask| ask.what.as_str()).collect();
                 let message = match &untrusted.change {
@@ -180,8 +191,12 @@ impl Station {
 
     /// Returns what an action may touch as one of the plugin of this name, and what is refused.
     pub(crate) fn grants_as(&self, plugin: &str, origin: Origin, action: &Action) -> ActionGrants {
+        let provenance = match origin {
+            Origin::BuiltIn => Provenance::BuiltIn,
+            Origin::File => Provenance::File(action.component().digest()),
+        };
         self.configuration
-            .grants_for(plugin, origin == Origin::BuiltIn, &action.descriptor().needs)
+            .grants_for(plugin, provenance, &action.descriptor().needs)
     }
 
     /// Makes an action ready to be entered.

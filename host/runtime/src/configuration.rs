@@ -3,7 +3,8 @@
 //! [`Project::discover`] finds where the project is, [`Configuration::load`] reads the file, or takes the built-in frame
 //! where there is none, and says everything that is wrong with it at once. What a project file may ask without being
 //! trusted is the frame of [`Frame`]; beyond that [`TrustStore::check`] wants to have been asked. What an action may touch is
-//! [`Configuration::grants_for`].
+//! [`Configuration::grants_for`]; a plugin from a file has its grants only as a component that the user accepted,
+//! [`TrustStore::accept`].
 //!
 //! # Which file counts
 //! The directory of `--config`, else the nearest directory from the current one upwards that holds `cofferdam.toml`,
@@ -11,12 +12,14 @@
 //! built-in frame; a project with one has what the file says, and nothing else. No environment variable of cofferdam's
 //! own changes any of it.
 
+mod acceptance;
 mod document;
 mod effective;
 mod file;
 mod gates;
 mod grants;
 mod guard;
+mod lock_file;
 mod names;
 mod network;
 mod paths;
@@ -32,6 +35,7 @@ mod unenforced;
 mod unit;
 mod variables;
 
+pub use acceptance::{Acceptances, GrantsBelong, ListChange, Portrait, Provenance, Standing, Unaccepted, short_digest};
 pub use file::{Configuration, Durability, PluginSection};
 pub use grants::{ActionGrants, AllowedDirectory, Frame, Granted, GrantedThing, NeedDecision, PrepareError, Refusal};
 pub use network::AllowedAddress;

@@ -60,7 +60,7 @@ pub(crate) fn trust(station: &Station, manner: &Manner, arguments: &Trust) -> Ou
         });
         return Ok(Exit::Done);
     }
-    let asks = station.configuration.asks();
+    let asks = store.asks(&station.configuration).map_err(failed)?;
     if asks.is_empty() {
         say("this project asks for nothing that needs trust");
         return Ok(Exit::Done);
@@ -76,7 +76,7 @@ pub(crate) fn trust(station: &Station, manner: &Manner, arguments: &Trust) -> Ou
     for ask in &asks {
         say(format!("  {}   {}", ask.what, station.look.paint(DIM, &ask.at)));
     }
-    if !arguments.yes && !agreed()? {
+    if !arguments.yes && !agreed("Grant all of it?")? {
         return Err(Failure::new(Exit::Refused, "not trusted").hint("without a terminal: cofferdam trust --yes"));
     }
     let change = store.trust(&station.configuration).map_err(failed)?;
@@ -88,13 +88,14 @@ pub(crate) fn trust(station: &Station, manner: &Manner, arguments: &Trust) -> Ou
     Ok(Exit::Done)
 }
 
-fn agreed() -> Result<bool, Failure> {
+/// Asks whoever sits at the terminal; nobody is a no.
+pub(crate) fn agreed(question: &str) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Ok(false);
     }
     // A question belongs on the line of its answer.
     let mut stderr = std::io::stderr();
-    let asked = write!(stderr, "Grant all of it? [y/N] ").and_then(|()| stderr.flush());
+    let asked = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
     asked.map_err(|error| Failure::of(Exit::Usage, error))?;
     let mut answer = String::new();
     std::io::stdin()
@@ -144,6 +145,14 @@ pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grant
     for (action, grants) in &rows {
         if grants.needs.is_empty() {
             table.add_row([action.as_str(), "-", "-", ""]);
+        }
+        if let Some(unaccepted) = &grants.unaccepted {
+            let line = [vec![unaccepted.to_string()], unaccepted.remedies()]
+                .concat()
+                .join("\n    ");
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
         }
         for need in &grants.needs {
             let granted: Vec<String> = need

@@ -1,8 +1,10 @@
-//! Looking at plugins and trying them: `plugin list`, `inspect`, `check`, `run`.
+//! Looking at plugins and trying them: `plugin list`, `inspect`, `check`, `accept`, `run`.
 
+mod accept;
 mod inspect;
 mod usage;
 
+pub(crate) use accept::{accept, accept_what_was_built};
 pub(crate) use inspect::inspect;
 
 use super::among_guests;
@@ -13,6 +15,7 @@ use crate::station::{Station, json};
 use crate::table::{print_table, table};
 use crate::talk::{GOOD, Sign, print, say, size};
 use cofferdam_engine::Data;
+use cofferdam_runtime::configuration::Standing;
 use cofferdam_wasm::{
     Action, AttemptCall, AttemptInfo, Authority, CancelFlag, Component, LogLine, LogSource, Observer, Plugin,
     PluginSource, Progress, Registry, Resolution, Sandbox, Verdict,
@@ -53,6 +56,8 @@ pub(crate) async fn list(station: &Station, manner: &Manner) -> Outcome {
         };
         let granted = if asks.is_empty() {
             "-".to_owned()
+        } else if is_unaccepted(station, plugin) {
+            "none: not accepted".to_owned()
         } else {
             format!("{granted} of {}", asks.len())
         };
@@ -104,6 +109,12 @@ fn asked(station: &Station, plugin: &Plugin) -> (Vec<String>, usize) {
     }
     let granted = kinds.values().filter(|granted| **granted).count();
     (kinds.into_keys().collect(), granted)
+}
+
+/// Returns whether a plugin would have grants if its component were accepted.
+fn is_unaccepted(station: &Station, plugin: &Plugin) -> bool {
+    let standing = |digest| station.configuration.standing(&plugin.name, digest);
+    plugin.source != PluginSource::BuiltIn && matches!(standing(plugin.component.digest()), Standing::Unaccepted(_))
 }
 
 fn plugin_json(station: &Station, plugin: &Plugin) -> serde_json::Value {
@@ -210,11 +221,16 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &PluginRu
     let sandbox = station.sandbox()?;
     let params = params(&arguments.params)?;
     let (plugin, action) = resolve(station, &sandbox, arguments).await?;
-    let refusals: Vec<String> = station
-        .grants(&plugin, &action)
-        .refusals()
-        .map(ToString::to_string)
-        .collect();
+    let grants = station.grants(&plugin, &action);
+    if let Some(unaccepted) = &grants.unaccepted {
+        let message = unaccepted.to_string();
+        if manner.json {
+            print(failure_json("CF0621", "denied", &message, &Data::Null).to_string());
+        }
+        let failure = Failure::new(Exit::Invalid, message).code("CF0621");
+        return Err(unaccepted.remedies().into_iter().fold(failure, Failure::hint));
+    }
+    let refusals: Vec<String> = grants.refusals().map(ToString::to_string).collect();
     if !refusals.is_empty() {
         if manner.json {
             print(failure_json("CF0610", "denied", &refusals.join("; "), &Data::Null).to_string());

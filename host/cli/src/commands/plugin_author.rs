@@ -1,6 +1,6 @@
 //! Writing plugins: `plugin new` and `plugin build`.
 
-use super::plugin::from_file;
+use super::plugin::{accept_what_was_built, from_file};
 use crate::arguments::{PluginBuild, PluginNew};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::Station;
@@ -197,6 +197,7 @@ pub(crate) async fn build(station: &Station, arguments: &PluginBuild) -> Outcome
         built.as_secs_f64(),
         loaded.as_millis()
     ));
+    accept_what_was_built(station, &plugin, arguments.to.is_some())?;
     if let Some(directory) = &arguments.to {
         std::fs::create_dir_all(directory).map_err(|error| Failure::of(Exit::Usage, error))?;
         let target = directory.join(format!("{name}.wasm"));

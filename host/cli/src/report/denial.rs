@@ -7,7 +7,7 @@ use crate::station::Station;
 use crate::talk::harmless;
 use cofferdam_engine::{Data, Failure, FailureClass};
 use cofferdam_runtime::configuration::{AllowedDirectory, Configuration};
-use cofferdam_wasm::{Access, Need};
+use cofferdam_wasm::Access;
 use std::path::Path;
 
 /// A call that the host refused to a guest.
@@ -112,16 +112,8 @@ impl Denial {
 
 /// Returns what the configuration allows the plugin, whatever its actions ask for.
 fn directories(configuration: &Configuration, plugin: &str) -> Vec<AllowedDirectory> {
-    let need = |kind: &str| Need {
-        kind: kind.to_owned(),
-        reason: None,
-        path: None,
-        data: Data::Null,
-    };
     let first_party = builtin::names().any(|name| name == plugin);
-    configuration
-        .grants_for(plugin, first_party, &[need("read"), need("write")])
-        .directories
+    configuration.directories_of(plugin, first_party)
 }
 
 fn shown(directory: &AllowedDirectory) -> String {

@@ -160,6 +160,13 @@ fn two_plugins_that_are_one_component_keep_their_own_grants() {
     ]);
     project.write("plugins/one.wasm", built("fs"));
     project.write("plugins/two.wasm", built("fs"));
+    // To accept it as the one is not to accept it as the other.
+    for name in ["one", "two"] {
+        let refused = project.say(&["run", "reads.wf", "--progress", "none"]);
+        assert!(refused.stderr.contains(&format!("`{name}` has no grants")), "{refused}");
+        let accepted = project.say(&["plugin", "accept", name, "--yes"]);
+        assert_eq!(accepted.code, Some(0), "{accepted}");
+    }
     let said = project.say(&["run", "reads.wf", "--progress", "none"]);
     assert_eq!(
         (said.code, said.stdout.as_str()),

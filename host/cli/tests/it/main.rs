@@ -1,5 +1,6 @@
 //! What people see: whole outputs with their exit codes, of the real binary with the real plugins in it.
 
+mod accepting;
 mod author;
 mod components;
 mod configuration;

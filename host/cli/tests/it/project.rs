@@ -166,6 +166,7 @@ impl Project {
                 (r"sha256:[0-9a-f]{64}", "[digest]"),
                 (r"sha256:[0-9a-f]{4}….{4}", "[digest]"),
                 (r"(\[digest\] · )\d+ KB", "$1[size]"),
+                (r"(?m)^(  size +)\d.*$", "$1[size]"),
                 (
                     r#""(duration_ms|created_at|updated_at|started_at|ended_at|finished_at|at|size)":("[^"]*"|\d+)"#,
                     r#""$1":"[$1]""#,

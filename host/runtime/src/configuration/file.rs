@@ -1,8 +1,10 @@
 //! What does `cofferdam.toml` say, section by section?
 
+use super::acceptance::{Acceptances, GrantsBelong};
 use super::document::{Document, Placed, get, integer, printable};
 use super::gates;
 use super::grants::{AllowedDirectory, Frame};
+use super::lock_file::{self, Lock};
 use super::names::{self, Names};
 use super::network::{self, AllowedAddress};
 use super::paths;
@@ -13,7 +15,7 @@ use super::section::{self, DirectoryLine, LimitValues};
 use super::source::Source;
 use super::variables::{is_variable, plain};
 use cofferdam_dsl::DEFAULT_CALL_LEVELS;
-use cofferdam_engine::Data;
+use cofferdam_engine::{Data, Digest as ComponentDigest};
 use cofferdam_wasm::{CompileLimits, Limits};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -51,6 +53,8 @@ pub struct PluginSection {
     pub directories: Vec<AllowedDirectory>,
     /// Where its requests may go, if it asks for it.
     pub network: Vec<AllowedAddress>,
+    /// Which component the grants are for, and where that is said.
+    pub(super) digest: Option<(ComponentDigest, Source)>,
     pub(super) secrets: SecretNames,
     pub(super) reveal: SecretNames,
     /// Where the section begins.
@@ -79,6 +83,9 @@ pub struct Configuration {
     pub(super) limits: Limits,
     pub(super) compile: (CompileLimits, Source),
     pub(super) limit_values: LimitValues,
+    pub(super) trust: (GrantsBelong, Source),
+    pub(super) lock: Lock,
+    pub(super) acceptances: Acceptances,
     pub(super) plugin_directories: Vec<(PathBuf, Source)>,
     pub(super) plugins: BTreeMap<String, PluginSection>,
     pub(super) secrets: BTreeMap<String, SecretSection>,
@@ -97,7 +104,16 @@ impl Configuration {
             return Self::interpret(project, overrides, None).map_err(Problems::new);
         };
         let text = read(file)?;
-        Self::interpret(project, overrides, Some((file, &text))).map_err(Problems::new)
+        match (
+            Self::interpret(project, overrides, Some((file, &text))),
+            lock_file::read(project),
+        ) {
+            (Ok(configuration), Ok(lock)) => Ok(Self { lock, ..configuration }),
+            (configuration, lock) => {
+                let problems = configuration.err().into_iter().chain(lock.err());
+                Err(Problems::new(problems.flatten().collect()))
+            }
+        }
     }
 
     fn interpret(project: &Project, overrides: &Overrides, text: Option<(&Path, &str)>) -> Result<Self, Vec<Problem>> {
@@ -172,6 +188,9 @@ impl Configuration {
             limits: Limits::default(),
             compile: (CompileLimits::default(), Source::BuiltIn),
             limit_values: LimitValues::new(),
+            trust: (GrantsBelong::default(), Source::BuiltIn),
+            lock: Lock::new(),
+            acceptances: Acceptances::default(),
             plugin_directories: vec![(root.join("plugins"), Source::BuiltIn)],
             plugins: BTreeMap::new(),
             secrets: BTreeMap::new(),
@@ -320,9 +339,21 @@ impl Configuration {
         let Some(table) = document.table(root, "registry") else {
             return;
         };
-        document.check_keys("registry", "registry", table, &["dirs"]);
+        document.check_keys("registry", "registry", table, &["dirs", "trust"]);
         if let Some(directories) = document.texts(table, "dirs") {
             self.plugin_directories = self.paths(document, directories);
+        }
+        let Some(trust) = document.text(table, "trust") else {
+            return;
+        };
+        let source = document.source(&trust.span);
+        match trust.value.as_str() {
+            "lock" => self.trust = (GrantsBelong::ToComponents, source),
+            "name" => self.trust = (GrantsBelong::ToNames, source),
+            _ => {
+                let message = "`trust` must be \"lock\", or \"name\" for development";
+                document.add(ProblemCode::WrongValue, trust.span, message);
+            }
         }
     }
 
@@ -347,7 +378,7 @@ impl Configuration {
                 &section,
                 "plugins",
                 table,
-                &["enabled", "limits", "dirs", "network", "secrets", "reveal"],
+                &["enabled", "limits", "digest", "dirs", "network", "secrets", "reveal"],
             );
             let enabled = document.switch(table, "enabled").is_none_or(|enabled| enabled.value);
             let limit_values = match document.table(table, "limits") {
@@ -355,6 +386,8 @@ impl Configuration {
                 None => LimitValues::new(),
             };
             lines.insert(name.clone(), section::directories(document, &section, table));
+            let digest = lock_file::digest(document, table).zip(get(table, "digest"));
+            let digest = digest.map(|(digest, value)| (digest, document.source(&value.span())));
             let network = network::addresses(document, &section, self.project.root(), table);
             let secrets = secrets::names(document, table, "secrets");
             let secrets = self.known_secrets(document, secrets);
@@ -372,6 +405,7 @@ impl Configuration {
                 limits,
                 directories: Vec::new(),
                 network,
+                digest,
                 secrets,
                 reveal,
                 source,
@@ -448,7 +482,7 @@ impl Configuration {
     }
 }
 
-fn read(file: &Path) -> Result<String, Problem> {
+pub(super) fn read(file: &Path) -> Result<String, Problem> {
     let unreadable = |reason: String| {
         Problem::of_file(
             ProblemCode::Unreadable,

@@ -1,5 +1,6 @@
 //! What may an action touch, who says so, and what would grant the rest?
 
+use super::acceptance::{Provenance, Unaccepted};
 use super::file::Configuration;
 use super::network::{self, AllowedAddress};
 use super::paths;
@@ -53,6 +54,9 @@ pub struct ActionGrants {
     pub directories: Vec<AllowedDirectory>,
     /// Where its requests may go.
     pub network: Vec<AllowedAddress>,
+    /// Why it has none of the grants of its plugin, if its component has to be accepted first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unaccepted: Option<Unaccepted>,
     #[serde(skip)]
     secrets: Vec<SecretGrant>,
     #[serde(skip)]
@@ -189,10 +193,22 @@ impl Frame {
 }
 
 impl Configuration {
-    /// Returns what an action of `plugin` that asks for `needs` may touch. `first_party` is whether the plugin is one
-    /// of those inside the binary.
-    pub fn grants_for(&self, plugin: &str, first_party: bool, needs: &[Need]) -> ActionGrants {
-        let allowed = self.allowed(plugin, first_party);
+    /// Returns what an action of `plugin` that asks for `needs` may touch, when its component comes from `provenance`.
+    pub fn grants_for(&self, plugin: &str, provenance: Provenance<'_>, needs: &[Need]) -> ActionGrants {
+        let unaccepted = self.unaccepted(plugin, provenance).filter(|_| !needs.is_empty());
+        if let Some(unaccepted) = unaccepted {
+            return self.nothing(unaccepted, needs);
+        }
+        self.granted_to(plugin, provenance == Provenance::BuiltIn, needs)
+    }
+
+    /// Returns what an action of a plugin from a file may touch once its component is accepted.
+    pub fn grants_once_accepted(&self, plugin: &str, needs: &[Need]) -> ActionGrants {
+        self.granted_to(plugin, false, needs)
+    }
+
+    fn granted_to(&self, plugin: &str, first_party: bool, needs: &[Need]) -> ActionGrants {
+        let allowed = self.directories_of(plugin, first_party);
         let secrets = self.secrets_of(plugin);
         let mut directories: Vec<AllowedDirectory> = Vec::new();
         let decisions = needs
@@ -210,6 +226,7 @@ impl Configuration {
             needs: decisions,
             directories,
             network: self.addresses_of(plugin).to_vec(),
+            unaccepted: None,
             secrets: secrets.into_iter().map(|(secret, _)| secret).collect(),
             root: self.project().root().to_owned(),
             hidden: self.hidden(),
@@ -217,7 +234,29 @@ impl Configuration {
         }
     }
 
-    fn allowed(&self, plugin: &str, first_party: bool) -> Vec<AllowedDirectory> {
+    /// Returns what a component may touch that is not accepted.
+    fn nothing(&self, unaccepted: Unaccepted, needs: &[Need]) -> ActionGrants {
+        let refused = || Refusal {
+            message: unaccepted.to_string(),
+            place: None,
+            line: None,
+        };
+        let needs = needs.iter().map(|need| decision(need, Vec::new(), Some(refused())));
+        ActionGrants {
+            needs: needs.collect(),
+            directories: Vec::new(),
+            network: Vec::new(),
+            secrets: Vec::new(),
+            unaccepted: Some(unaccepted),
+            root: self.project().root().to_owned(),
+            hidden: self.hidden(),
+            state: self.state_directory(),
+        }
+    }
+
+    /// Returns the directories that a plugin is allowed, whatever its actions ask for. `first_party` is whether it is one
+    /// of those inside the binary.
+    pub fn directories_of(&self, plugin: &str, first_party: bool) -> Vec<AllowedDirectory> {
         match &self.frame {
             Some(frame) if first_party => vec![frame.project.clone(), frame.output.clone()],
             Some(_) => Vec::new(),
@@ -429,7 +468,7 @@ impl Configuration {
 impl ActionGrants {
     /// Returns whether everything that the action cannot do without is granted.
     pub fn is_complete(&self) -> bool {
-        self.refusals().next().is_none()
+        self.unaccepted.is_none() && self.refusals().next().is_none()
     }
 
     /// Returns how many of the needs are granted.
@@ -538,7 +577,7 @@ fn access_word<S: Serializer>(access: &Access, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(word(*access))
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 

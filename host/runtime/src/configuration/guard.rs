@@ -3,6 +3,7 @@
 use super::document::{Document, printable};
 use super::file::{Configuration, DEFAULT_STATE};
 use super::grants::AllowedDirectory;
+use super::lock_file;
 use super::paths::{self, Found};
 use super::problem::ProblemCode;
 use super::project::FILE_NAME;
@@ -98,7 +99,7 @@ impl Configuration {
         let root = self.project.root();
         let mut guarded: Vec<(PathBuf, &str)> = vec![
             (root.join(FILE_NAME), "the configuration"),
-            (root.join("cofferdam.lock"), "the lock file"),
+            (root.join(lock_file::FILE_NAME), "the lock file"),
             (root.join(".git"), "the repository"),
             (path.join(".git"), "a repository"),
         ];

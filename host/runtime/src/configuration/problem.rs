@@ -68,6 +68,10 @@ codes! {
         "An address is a scheme, a host and, if they differ from the usual, a port and the beginning of a path: `https://api.example.org/v1`. A star stands for the first parts of a name, `https://*.example.org`, and never for a whole one. A secret goes to https:// only.";
     SecretValue = "CF0644", "the value of a secret in the file",
         "A value never stands in a file that is shared, kept or shown. `[secrets.NAME]` says where it comes from: a variable of the environment, a file that only you can read, or a program that prints it.";
+    BadLock = "CF0645", "a lock file that is of no use",
+        "`cofferdam.lock` is written by `cofferdam plugin accept` and lists the component of each plugin from a file. One that is damaged, or of a later release, is refused as a whole: what it meant to say is not guessed.";
+    NotAccepted = "CF0621", "a component that nobody accepted",
+        "The grants of a plugin from a file belong to its name and to one component: whatever is put in its file later does not inherit them. `cofferdam plugin accept NAME` shows what the component asks for, what is different from the one before, and what it would be granted, and remembers it, outside of the project and in `cofferdam.lock`. `digest` in the plugin's section names the component instead; `[registry] trust = \"name\"` is for whoever is just writing the plugin.";
     NotTrusted = "CF0620", "a project that is not trusted",
         "A project file may let plugins read the project's own tree and write one directory inside it. For more it must be looked at once: `cofferdam trust` shows what it asks for and remembers this very file; a changed file is asked about again.";
 }

@@ -1,5 +1,6 @@
 //! Which settings apply, and where does each come from?
 
+use super::acceptance::GrantsBelong;
 use super::file::{Configuration, Durability};
 use super::grants::word;
 use super::section::LimitValues;
@@ -72,6 +73,12 @@ impl Configuration {
         );
         settings.push(plain("limits", "compile", value, source.clone()));
         settings.push(self.directories("registry", "dirs", &self.plugin_directories));
+        let (trust, source) = &self.trust;
+        let trust = match trust {
+            GrantsBelong::ToComponents => "lock",
+            GrantsBelong::ToNames => "name",
+        };
+        settings.push(plain("registry", "trust", quoted(trust), source.clone()));
         for (name, section) in &self.plugins {
             let title = format!("plugins.{name}");
             settings.push(plain(
@@ -80,6 +87,9 @@ impl Configuration {
                 section.enabled.to_string(),
                 section.source.clone(),
             ));
+            if let Some((digest, source)) = &section.digest {
+                settings.push(plain(&title, "digest", quoted(&digest.to_string()), source.clone()));
+            }
             for directory in &section.directories {
                 let access = word(directory.access);
                 let (guest, host) = (quoted(&directory.guest), quoted(&directory.shown));

@@ -51,9 +51,11 @@ dirs = [{ guest = "/out", host = "out", access = "write", create = true }]
 # compile    = { wall = "60s", memory = "2 GiB" }   # of a component, in a process of its own
 
 # A later directory wins over an earlier one. A file in them is loaded without any grant
-# unless it has a section here.
+# unless it has a section here, and its component was accepted.
 # [registry]
-# dirs = ["plugins"]
+# dirs  = ["plugins"]
+# trust = "lock"                             # grants are for the component that was accepted (cofferdam plugin accept);
+#                                            # "name": for whatever is in the file, while you are writing it
 
 # [plugins.wordcount]
 # enabled = true

@@ -1,10 +1,13 @@
 //! Has the user looked at what this project asks for?
 
+use super::acceptance::{GrantsBelong, short_digest};
 use super::file::Configuration;
 use super::grants::word;
+use super::lock_file::Locked;
 use super::network::AllowedAddress;
 use super::source::Source;
 use cofferdam_wasm::{Access, SecretSource};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,6 +17,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const FORMAT: u32 = 1;
+const RECORD: &str = "trust.json";
 
 /// Something that a project file asks for and that needs trust.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -150,6 +154,17 @@ impl Configuration {
                 ask(format!("`{name}` is told the secret `{secret}`"), source);
             }
         }
+        for (name, section) in self.plugins() {
+            if let Some((digest, source)) = section.digest.as_ref().filter(|_| section.grants_anything()) {
+                ask(format!("`{name}` as {}", short_digest(digest)), source);
+            }
+        }
+        if self.grants_belong() == GrantsBelong::ToNames {
+            ask(
+                "plugins keep their grants whatever is put in their files".to_owned(),
+                &self.trust.1,
+            );
+        }
         for (name, secret) in self.secrets() {
             ask(
                 format!("takes the secret `{name}` from {}", taken(&secret.from)),
@@ -209,6 +224,18 @@ impl TrustStore {
         }
     }
 
+    /// Returns everything that the user is to look at before the project is trusted: what its file asks for, and the
+    /// components of its lock file that are not accepted yet.
+    ///
+    /// # Errors
+    /// If the record cannot be read.
+    pub fn asks(&self, configuration: &Configuration) -> Result<Vec<Ask>, TrustError> {
+        let mut asks = configuration.asks();
+        let pending = self.pending(configuration)?;
+        asks.extend(pending.into_iter().map(|(_, _, ask)| ask));
+        Ok(asks)
+    }
+
     /// Returns why the project may do what its file says.
     ///
     /// # Errors
@@ -218,25 +245,31 @@ impl TrustStore {
         let (Some(file), Some(digest)) = (configuration.project().file(), configuration.digest()) else {
             return Ok(Trusted::NotNeeded);
         };
-        if asks.is_empty() {
+        let pending: Vec<Ask> = self
+            .pending(configuration)?
+            .into_iter()
+            .map(|(_, _, ask)| ask)
+            .collect();
+        if asks.is_empty() && pending.is_empty() {
             return Ok(Trusted::NotNeeded);
         }
         let record = self.read()?;
         let entry = record.files.get(&*file.to_string_lossy());
-        if entry.is_some_and(|entry| entry.digest == digest) {
-            return Ok(Trusted::Given);
-        }
-        let change = entry.map(|entry| AsksChange::between(&entry.asks, &asks));
-        Err(Untrusted {
-            file: file.to_owned(),
-            asks,
-            change,
-        }
-        .into())
+        let (file, asks, change) = match entry {
+            _ if asks.is_empty() => (configuration.lock_file(), pending, None),
+            Some(entry) if entry.digest == digest && pending.is_empty() => return Ok(Trusted::Given),
+            Some(entry) if entry.digest == digest => (configuration.lock_file(), pending, None),
+            entry => {
+                let asks = [asks, pending].concat();
+                let change = entry.map(|entry| AsksChange::between(&entry.asks, &asks));
+                (file.to_owned(), asks, change)
+            }
+        };
+        Err(Untrusted { file, asks, change }.into())
     }
 
-    /// Remembers that the user trusts the file of `configuration` as it was read, and returns what changed since it was
-    /// last trusted.
+    /// Remembers that the user trusts the file of `configuration` as it was read and accepts the components of its lock
+    /// file, and returns what changed since it was last trusted.
     ///
     /// # Errors
     /// If there is no file, or the record cannot be read or written.
@@ -244,21 +277,28 @@ impl TrustStore {
         let (Some(file), Some(digest)) = (configuration.project().file(), configuration.digest()) else {
             return Err(TrustError::NoFile);
         };
+        let pending = self.pending(configuration)?;
+        for (plugin, locked, _) in &pending {
+            self.accept(configuration, plugin, &locked.portrait)?;
+        }
+        let _alone = self.alone()?;
         let mut record = self.read()?;
-        let asks = configuration.asks();
+        let mut asks = configuration.asks();
         let entry = Entry {
             digest: digest.to_owned(),
             asks: asks.iter().map(|ask| ask.what.clone()).collect(),
         };
         let before = record.files.insert(file.to_string_lossy().into_owned(), entry);
-        self.write(&record)?;
+        self.write_record(RECORD, &record)?;
+        asks.extend(pending.into_iter().map(|(_, _, ask)| ask));
         Ok(AsksChange::between(
             &before.map(|entry| entry.asks).unwrap_or_default(),
             &asks,
         ))
     }
 
-    /// Forgets the file of `configuration`, and returns whether it was remembered.
+    /// Forgets the file of `configuration` with the components that were accepted for it, and returns whether anything
+    /// was remembered.
     ///
     /// # Errors
     /// If the record cannot be read or written.
@@ -266,50 +306,73 @@ impl TrustStore {
         let Some(file) = configuration.project().file() else {
             return Ok(false);
         };
+        let _alone = self.alone()?;
         let mut record = self.read()?;
         let known = record.files.remove(&*file.to_string_lossy()).is_some();
         if known {
-            self.write(&record)?;
+            self.write_record(RECORD, &record)?;
         }
-        Ok(known)
+        Ok(self.forget_components(&file.to_string_lossy())? || known)
     }
 
-    fn path(&self) -> PathBuf {
-        self.directory.join("trust.json")
+    /// Returns what the lock file lists that the user has not accepted: by plugin, with the question to ask.
+    fn pending<'c>(&self, configuration: &'c Configuration) -> Result<Vec<(&'c str, &'c Locked, Ask)>, TrustError> {
+        if configuration.locked().next().is_none() {
+            return Ok(Vec::new());
+        }
+        let accepted = self.acceptances(configuration)?;
+        let pending = configuration.locked().filter_map(|(plugin, locked)| {
+            let digest = &locked.portrait.digest;
+            if accepted.holds(plugin, digest) {
+                return None;
+            }
+            let before = accepted.newest(plugin).map(|newest| short_digest(&newest.digest));
+            let before = before.map_or_else(String::new, |before| format!(", accepted before as {before}"));
+            let ask = Ask {
+                what: format!("`{plugin}` as {}{before}", short_digest(digest)),
+                at: locked.source.to_string(),
+            };
+            Some((plugin, locked, ask))
+        });
+        Ok(pending.collect())
     }
 
     fn read(&self) -> Result<Record, TrustError> {
-        let path = self.path();
+        let empty = || Record {
+            format: FORMAT,
+            files: BTreeMap::new(),
+        };
+        self.read_record(RECORD, FORMAT, |record: &Record| record.format)
+            .map(|record| record.unwrap_or_else(empty))
+    }
+
+    /// Returns a record, if it was ever written.
+    pub(super) fn read_record<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        format: u32,
+        format_of: impl Fn(&T) -> u32,
+    ) -> Result<Option<T>, TrustError> {
+        let path = self.directory.join(name);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Record {
-                    format: FORMAT,
-                    files: BTreeMap::new(),
-                });
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(TrustError::Record(path, error)),
         };
-        match serde_json::from_str::<Record>(&text) {
-            Ok(record) if record.format == FORMAT => Ok(record),
+        match serde_json::from_str::<T>(&text) {
+            Ok(record) if format_of(&record) == format => Ok(Some(record)),
             Ok(record) => Err(TrustError::Damaged(
                 path,
-                format!("it has format {}, not {FORMAT}", record.format),
+                format!("it has format {}, not {format}", format_of(&record)),
             )),
             Err(error) => Err(TrustError::Damaged(path, error.to_string())),
         }
     }
 
     /// Written aside and renamed: two processes cannot leave half a record.
-    fn write(&self, record: &Record) -> Result<(), TrustError> {
-        let path = self.path();
-        let failed = |error| TrustError::Record(path.clone(), error);
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.directory)
-            .map_err(failed)?;
-        let aside = self.directory.join(format!("trust.json.{}", std::process::id()));
+    pub(super) fn write_record(&self, name: &str, record: &impl Serialize) -> Result<(), TrustError> {
+        let path = self.directory.join(name);
+        let aside = self.directory.join(format!("{name}.{}", std::process::id()));
         let written = fs::OpenOptions::new()
             .write(true)
             .create(true)
@@ -322,7 +385,27 @@ impl TrustStore {
                 file.sync_all()
             })
             .and_then(|()| fs::rename(&aside, &path));
-        written.map_err(failed)
+        written.map_err(|error| TrustError::Record(path, error))
+    }
+
+    /// Waits until no other process changes a record, and keeps it so as long as what is returned lives.
+    pub(super) fn alone(&self) -> Result<fs::File, TrustError> {
+        let path = self.directory.join("lock");
+        let failed = |error| TrustError::Record(path.clone(), error);
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory)
+            .map_err(failed)?;
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        file.lock().map_err(failed)?;
+        Ok(file)
     }
 }
 

@@ -17,8 +17,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("state", &["url_env", "retain"]),
     ("host", &["runs", "shutdown_grace", "cancel_grace"]),
     ("limits", &["component", "attempts"]),
-    ("registry", &["trust"]),
-    ("plugins", &["digest", "settings"]),
+    ("plugins", &["settings"]),
     ("secrets", &["native"]),
     ("dirs", &["quota", "files", "sync"]),
 ];

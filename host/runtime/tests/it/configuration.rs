@@ -1,9 +1,9 @@
 //! What does `cofferdam.toml` allow, and what is refused in which words?
 
-use cofferdam_engine::Data;
+use cofferdam_engine::{Data, Digest};
 use cofferdam_runtime::configuration::{
-    AsksChange, Configuration, EXPLANATIONS, Overrides, Problems, Project, TrustError, TrustStore, Trusted, Untrusted,
-    template,
+    AsksChange, Configuration, EXPLANATIONS, Overrides, Problems, Project, Provenance, TrustError, TrustStore, Trusted,
+    Untrusted, template,
 };
 use cofferdam_wasm::{Access, LIMITS, LimitName, Need};
 use proptest::prelude::proptest;
@@ -138,8 +138,7 @@ fn every_planned_key_has_a_message_of_its_own() {
     for (section, key) in [
         ("host", "runs = 256"),
         ("limits", "component = \"64 MiB\""),
-        ("registry", "trust = \"lock\""),
-        ("plugins.jira", "digest = \"sha256:00\""),
+        ("plugins.jira", "settings = { url = \"x\" }"),
         ("project", "scripts = [\".\"]"),
         ("state", "retain = { completed = \"30d\" }"),
     ] {
@@ -350,7 +349,7 @@ fn the_frame_shows_the_project_and_lets_out_be_written() {
         Trusted::NotNeeded
     );
 
-    let reading = configuration.grants_for("fs", true, &[need("read")]);
+    let reading = configuration.grants_for("fs", Provenance::BuiltIn, &[need("read")]);
     assert!(reading.is_complete());
     // Reading makes nothing.
     reading.prepare().unwrap();
@@ -363,7 +362,7 @@ fn the_frame_shows_the_project_and_lets_out_be_written() {
     );
     assert_eq!(allowed.hidden, [place.root.join(".cofferdam")]);
 
-    let writing = configuration.grants_for("report", true, &[need("write")]);
+    let writing = configuration.grants_for("report", Provenance::BuiltIn, &[need("write")]);
     writing.prepare().unwrap();
     assert!(place.root.join("out").is_dir());
     let directories = writing.allowed().directories;
@@ -374,7 +373,11 @@ fn the_frame_shows_the_project_and_lets_out_be_written() {
     );
     assert_eq!(directories[0].host, place.root.join("out"));
 
-    let stranger = configuration.grants_for("stranger", false, &[need("read"), need("network")]);
+    let stranger = configuration.grants_for(
+        "stranger",
+        Provenance::File(&Digest::of(b"a stranger")),
+        &[need("read"), need("network")],
+    );
     assert!(stranger.allowed().directories.is_empty());
     let refusals: Vec<String> = stranger.refusals().map(ToString::to_string).collect();
     assert_eq!(
@@ -402,7 +405,7 @@ fn addresses_are_granted_as_far_as_they_are_asked_for() {
     let configuration = place.load().unwrap();
     let asks = configuration.asks();
     assert_eq!(asks[0].what, "`http` sends GET to https://*.example.org");
-    let any = configuration.grants_for("http", true, &[need("network")]);
+    let any = configuration.grants_for("http", Provenance::BuiltIn, &[need("network")]);
     assert!(any.is_complete());
     let opened = cofferdam_wasm::effective(&[need("network")], &any.allowed()).unwrap();
     assert_eq!(opened.class(), cofferdam_wasm::EffectClass::Effectful);
@@ -413,7 +416,7 @@ fn addresses_are_granted_as_far_as_they_are_asked_for() {
         "what is not asked for is not granted"
     );
     let elsewhere = need_of("network", &[("url", Data::text("https://other.org/v1"))]);
-    let refused = configuration.grants_for("http", true, &[elsewhere]);
+    let refused = configuration.grants_for("http", Provenance::BuiltIn, &[elsewhere]);
     assert_eq!(
         refused.refusals().next().unwrap().to_string(),
         "`http` may not send requests to https://other.org/v1; to grant it, add to network of [plugins.http], cofferdam.toml:3: { url = \"https://other.org/v1\" },"
@@ -422,7 +425,7 @@ fn addresses_are_granted_as_far_as_they_are_asked_for() {
         "network",
         &[("url", Data::text("https://other.org")), ("optional", Data::Bool(true))],
     );
-    let without = configuration.grants_for("http", true, &[optional]);
+    let without = configuration.grants_for("http", Provenance::BuiltIn, &[optional]);
     assert!(
         without.is_complete() && without.granted() == 0,
         "the action does without"
@@ -437,14 +440,14 @@ fn to_use_a_secret_is_one_grant_and_to_be_told_it_another() {
     )));
     let configuration = place.load().unwrap();
     let (using, told) = (need("secret"), need_of("reveal", &[("name", Data::text("one"))]));
-    let a = configuration.grants_for("a", false, &[using.clone(), told.clone()]);
+    let a = configuration.grants_for("a", Provenance::BuiltIn, &[using.clone(), told.clone()]);
     assert_eq!((a.granted(), a.is_complete()), (1, false));
     let refused = a.refusals().next().unwrap().to_string();
     assert!(
         refused.ends_with("[plugins.a], cofferdam.toml:2: reveal = [\"one\"]"),
         "{refused}"
     );
-    let b = configuration.grants_for("b", false, std::slice::from_ref(&told));
+    let b = configuration.grants_for("b", Provenance::BuiltIn, std::slice::from_ref(&told));
     assert!(b.is_complete());
     let opened = cofferdam_wasm::effective(&[told], &b.allowed()).unwrap();
     assert_eq!(
@@ -467,7 +470,12 @@ fn to_use_a_secret_is_one_grant_and_to_be_told_it_another() {
             "takes the secret `one` from variable ONE"
         ]
     );
-    assert!(configuration.grants_for("c", true, &[need("secret")]).granted() == 0);
+    assert!(
+        configuration
+            .grants_for("c", Provenance::BuiltIn, &[need("secret")])
+            .granted()
+            == 0
+    );
 }
 
 // row E14
@@ -475,7 +483,10 @@ fn to_use_a_secret_is_one_grant_and_to_be_told_it_another() {
 fn the_state_is_hidden_before_the_first_run_makes_it() {
     let place = Place::new(None);
     fs::remove_dir(place.root.join(".cofferdam")).unwrap();
-    let grants = place.load().unwrap().grants_for("fs", true, &[need("read")]);
+    let grants = place
+        .load()
+        .unwrap()
+        .grants_for("fs", Provenance::BuiltIn, &[need("read")]);
     grants.prepare().unwrap();
     let hidden = &grants.allowed().hidden[0];
     assert_eq!(fs::metadata(hidden).unwrap().permissions().mode() & 0o777, 0o700);
@@ -493,7 +504,7 @@ fn an_output_directory_can_be_named_where_nothing_is_configured() {
         ..Overrides::default()
     };
     let configuration = place.load_with(&overrides).unwrap();
-    let grants = configuration.grants_for("report", true, &[need("write")]);
+    let grants = configuration.grants_for("report", Provenance::BuiltIn, &[need("write")]);
     grants.prepare().unwrap();
     assert!(elsewhere.is_dir());
     assert_eq!(grants.directories[0].source.to_string(), "command line");
@@ -518,7 +529,10 @@ fn an_output_directory_can_be_named_where_nothing_is_configured() {
 fn a_link_in_the_place_of_the_output_is_not_followed() {
     let place = Place::new(None);
     symlink("/tmp", place.root.join("out")).unwrap();
-    let grants = place.load().unwrap().grants_for("report", true, &[need("write")]);
+    let grants = place
+        .load()
+        .unwrap()
+        .grants_for("report", Provenance::BuiltIn, &[need("write")]);
     let error = grants.prepare().unwrap_err();
     assert!(error.to_string().starts_with("cannot make the directory"), "{error}");
     assert!(
@@ -536,10 +550,10 @@ fn a_grant_is_what_is_asked_for_and_allowed() {
         "{HEAD}[plugins.fs]\ndirs = [\n  {{ guest = \"/src\", host = \"src\", access = \"read\" }},\n  {{ guest = \"/out\", host = \"data\", access = \"write\" }},\n]\n[plugins.idle]\n"
     );
     let configuration = Place::new(Some(&text)).load().unwrap();
-    let asked_nothing = configuration.grants_for("fs", true, &[]);
+    let asked_nothing = configuration.grants_for("fs", Provenance::BuiltIn, &[]);
     assert!(asked_nothing.directories.is_empty());
 
-    let reading = configuration.grants_for("fs", true, &[need("read")]);
+    let reading = configuration.grants_for("fs", Provenance::BuiltIn, &[need("read")]);
     let seen: Vec<_> = reading
         .directories
         .iter()
@@ -558,17 +572,23 @@ fn a_grant_is_what_is_asked_for_and_allowed() {
         path: Some("/src".to_owned()),
         ..need("read")
     };
-    assert_eq!(configuration.grants_for("fs", true, &[named]).directories.len(), 1);
+    assert_eq!(
+        configuration
+            .grants_for("fs", Provenance::BuiltIn, &[named])
+            .directories
+            .len(),
+        1
+    );
     let named = Need {
         path: Some("/src".to_owned()),
         ..need("write")
     };
-    let refused = configuration.grants_for("fs", true, &[named]);
+    let refused = configuration.grants_for("fs", Provenance::BuiltIn, &[named]);
     assert_eq!(
         refused.refusals().next().unwrap().to_string(),
         "`fs` may not write any directory as /src; to grant it, add to dirs of [plugins.fs], cofferdam.toml:4: { guest = \"/src\", host = \"out\", access = \"write\", create = true },"
     );
-    let refused = configuration.grants_for("report", true, &[need("write")]);
+    let refused = configuration.grants_for("report", Provenance::BuiltIn, &[need("write")]);
     assert!(!refused.is_complete(), "a file that is there says everything");
     let line = refused.refusals().next().unwrap().line.clone().unwrap();
     assert_eq!(
@@ -583,7 +603,7 @@ fn a_line_that_is_printed_as_the_remedy_grants() {
     let refused = place
         .load()
         .unwrap()
-        .grants_for("report", true, &[need("write"), need("read")]);
+        .grants_for("report", Provenance::BuiltIn, &[need("write"), need("read")]);
     let lines: Vec<_> = refused
         .refusals()
         .map(|refusal| refusal.line.clone().unwrap())
@@ -595,7 +615,7 @@ fn a_line_that_is_printed_as_the_remedy_grants() {
             place
                 .load()
                 .unwrap()
-                .grants_for("report", true, &[need(kind)])
+                .grants_for("report", Provenance::BuiltIn, &[need(kind)])
                 .is_complete()
         );
     }
@@ -748,7 +768,7 @@ fn the_template_has_no_problems_and_needs_no_trust() {
     assert!(configuration.asks().is_empty());
     assert!(
         configuration
-            .grants_for("fs", true, &[need("read"), need("write")])
+            .grants_for("fs", Provenance::BuiltIn, &[need("read"), need("write")])
             .is_complete()
     );
     // What is commented out must be as good as what is not.
@@ -791,7 +811,7 @@ fn load_anything(root: &Path, text: &str) {
     match Configuration::load(&project, &Overrides::default()) {
         Ok(configuration) => {
             assert!(!configuration.settings().is_empty());
-            let grants = configuration.grants_for("fs", true, &[need("read"), need("write")]);
+            let grants = configuration.grants_for("fs", Provenance::BuiltIn, &[need("read"), need("write")]);
             assert!(grants.granted() <= 2);
             assert!(configuration.asks().len() < 10_000);
         }

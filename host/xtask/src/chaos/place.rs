@@ -54,6 +54,7 @@ impl Place {
         fs::copy(&ledger, place.root.join("project/plugins/ledger.wasm"))
             .with_context(|| format!("no component at {}", ledger.display()))?;
         process::output(place.cofferdam().args(["trust", "--yes"]))?;
+        process::output(place.cofferdam().args(["plugin", "accept", "ledger", "--yes"]))?;
         Ok(place)
     }
 

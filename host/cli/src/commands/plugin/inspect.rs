@@ -31,7 +31,7 @@ pub(crate) async fn inspect(station: &Station, manner: &Manner, arguments: &Plug
     }
 }
 
-fn unknown_plugin(plugins: &Plugins, name: &str) -> Failure {
+pub(super) fn unknown_plugin(plugins: &Plugins, name: &str) -> Failure {
     let names = plugins.registry.plugins().iter().map(|plugin| plugin.name.as_str());
     let failure = Failure::new(Exit::Usage, format!("there is no plugin `{name}`"));
     match cofferdam_dsl::did_you_mean(name, names) {
@@ -137,12 +137,15 @@ pub(super) fn show_plugin(station: &Station, plugin: &Plugin, usage: Option<&Usa
         "where",
     ]);
     let mut refused = Vec::new();
+    let mut unaccepted = None;
     let mut seen = std::collections::BTreeSet::new();
     for descriptor in plugin.component.actions() {
         let Some(action) = plugin.component.action(&descriptor.name) else {
             continue;
         };
-        for need in station.grants(plugin, &action).needs {
+        let grants = station.grants(plugin, &action);
+        unaccepted = unaccepted.or(grants.unaccepted);
+        for need in grants.needs {
             if !seen.insert(need.kind.clone()) {
                 continue;
             }
@@ -163,6 +166,13 @@ pub(super) fn show_plugin(station: &Station, plugin: &Plugin, usage: Option<&Usa
         print("asks for    nothing");
     } else {
         print_table(&mut table, &[]);
+    }
+    if let Some(unaccepted) = unaccepted {
+        print(format!("  {unaccepted}"));
+        for remedy in unaccepted.remedies().into_iter().skip(1) {
+            print(format!("  {remedy}"));
+        }
+        refused.clear();
     }
     for refusal in refused {
         print(format!("  {}", refusal.message));

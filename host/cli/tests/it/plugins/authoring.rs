@@ -83,9 +83,18 @@ fn a_new_plugin_is_built_checked_and_run() {
     ];
     assert_snapshot!("run_new", project.transcript(&run));
 
+    // Whoever builds a plugin that has grants need not accept it as well.
+    let granted = "config = 1\n[plugins.wordcount]\ndirs = [{ guest = \"/\", host = \".\", access = \"read\" }]\n";
+    project.write("cofferdam.toml", granted);
     project.write("wordcount/src/lib.rs", WRONG);
     let built = with_cargo(&project, &["plugin", "build", "wordcount", "--to", "plugins"]);
     assert_eq!(built.code, Some(0), "{built}");
+    assert!(
+        built.stderr.contains("accepted as `wordcount`: you built it"),
+        "{built}"
+    );
+    let accepted = project.say(&["plugin", "accept", "wordcount"]);
+    assert!(accepted.stderr.contains("is accepted already"), "{accepted}");
     let panicked = project
         .command(&["plugin", "run", "wordcount.panics"])
         .output()
