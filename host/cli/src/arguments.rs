@@ -167,6 +167,9 @@ pub(crate) struct Run {
     /// Hold a file without an edition to the rules of edition 1
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Use only plugins that are built in or listed in cofferdam.lock, as they are listed
+    #[arg(long)]
+    pub(crate) locked: bool,
 }
 
 /// Arguments of `resume`.
@@ -429,8 +432,46 @@ pub(crate) enum Plugin {
     Check(PluginCheck),
     /// Let a component from a file have the grants that the configuration gives to its name
     Accept(PluginAccept),
+    /// Put a .wasm file where workflows find it
+    Install(PluginInstall),
+    /// Take a plugin away from workflows; runs that started with it keep their copy
+    Remove(PluginRemove),
+    /// Switch a plugin off in the project's configuration
+    Disable(PluginSwitch),
+    /// Switch a plugin on again
+    Enable(PluginSwitch),
     /// Run one action, outside of any workflow
     Run(PluginRun),
+}
+
+/// Arguments of `plugin install`.
+#[derive(Debug, Args)]
+pub(crate) struct PluginInstall {
+    /// The component
+    pub(crate) file: PathBuf,
+    /// What to call it; the name of the file if not given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Let it take the place of another one of its name
+    #[arg(long)]
+    pub(crate) replace: bool,
+}
+
+/// Arguments of `plugin remove`.
+#[derive(Debug, Args)]
+pub(crate) struct PluginRemove {
+    /// The plugin
+    pub(crate) name: String,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// Arguments of `plugin disable` and `plugin enable`.
+#[derive(Debug, Args)]
+pub(crate) struct PluginSwitch {
+    /// The plugin
+    pub(crate) name: String,
 }
 
 /// Arguments of `plugin accept`.

@@ -3,8 +3,9 @@
 use crate::failure::{Exit, Failure};
 use crate::station::{Plugins, Station};
 use cofferdam_engine::plan::Plan;
+use cofferdam_runtime::configuration::short_digest;
 use cofferdam_runtime::{Equipment as Pieces, MissingComponent, SandboxExecutor, used};
-use cofferdam_wasm::Sandbox;
+use cofferdam_wasm::{Origin, Sandbox};
 use std::collections::BTreeSet;
 
 /// The components of a run, as its plan names them.
@@ -53,6 +54,29 @@ impl Equipment {
             Failure::of(Exit::Internal, error)
                 .hint("a run keeps the components that it starts with; nothing was started")
         })
+    }
+
+    /// Refuses a run with a component that the lock file does not list as it is.
+    pub(crate) fn require_locked(&self, station: &Station) -> Result<(), Failure> {
+        let from_files = self.0.pieces().iter().filter(|piece| piece.origin == Origin::File);
+        let unlisted = from_files
+            .filter(|piece| !station.configuration.is_locked(&piece.plugin, piece.component.digest()))
+            .map(|piece| (piece.plugin.as_str(), short_digest(piece.component.digest())));
+        let unlisted: Vec<(&str, String)> = unlisted.collect();
+        let Some((first, _)) = unlisted.first() else {
+            return Ok(());
+        };
+        let shown: Vec<String> = unlisted
+            .iter()
+            .map(|(name, digest)| format!("`{name}` as {digest}"))
+            .collect();
+        let message = format!("cofferdam.lock does not list {}", shown.join(", "));
+        let failure = Failure::new(Exit::Invalid, message).code("CF0622");
+        Err(failure
+            .hint(format!(
+                "put what it lists back, or list what is there: cofferdam plugin accept {first}"
+            ))
+            .hint("nothing was started"))
     }
 
     /// Refuses a run that needs what is not granted: before it goes on, all reasons at once.

@@ -101,6 +101,11 @@ impl Equipment {
         Ok(executor)
     }
 
+    /// Returns all components, each as every plugin that it is.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
     /// Returns the component that the run knows as this plugin.
     pub fn piece(&self, plugin: &str, digest: &Digest) -> Option<&Piece> {
         let wanted = |piece: &&Piece| piece.plugin == plugin && piece.component.digest() == digest;

@@ -1,11 +1,13 @@
-//! Looking at plugins and trying them: `plugin list`, `inspect`, `check`, `accept`, `run`.
+//! Looking at plugins and trying them: `plugin list`, `inspect`, `check`, `accept`, `install`, `remove`, `disable`, `run`.
 
 mod accept;
 mod inspect;
+mod life;
 mod usage;
 
 pub(crate) use accept::{accept, accept_what_was_built};
 pub(crate) use inspect::inspect;
+pub(crate) use life::{install, remove, switch};
 
 use super::among_guests;
 use crate::arguments::{Manner, PluginCheck, PluginRun};

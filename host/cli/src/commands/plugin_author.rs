@@ -60,11 +60,7 @@ const IGNORED: &str = "/target/\n";
 /// Starts a new plugin.
 pub(crate) fn new(arguments: &PluginNew) -> Outcome {
     let name = &arguments.name;
-    let valid = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name
-            .split('-')
-            .all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()));
-    if !valid {
+    if !is_plugin_name(name) {
         let failure = Failure::new(Exit::Usage, format!("`{name}` cannot name a plugin"));
         return Err(failure.hint("use lower-case letters, digits and single hyphens, beginning with a letter"));
     }
@@ -124,6 +120,14 @@ pub(crate) fn new(arguments: &PluginNew) -> Outcome {
     say("  cargo test                    tests it natively");
     say("  cofferdam plugin build        makes the component");
     Ok(Exit::Done)
+}
+
+/// Returns whether a plugin can be called this.
+pub(crate) fn is_plugin_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name
+            .split('-')
+            .all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()))
 }
 
 fn toml_path(path: &Path) -> String {

@@ -11,6 +11,7 @@ mod grants;
 mod history;
 mod hostile;
 mod http;
+mod installing;
 mod interrupt;
 mod plugins;
 mod project;

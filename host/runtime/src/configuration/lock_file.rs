@@ -159,9 +159,44 @@ impl Configuration {
         {
             return Ok(None);
         }
-        let mut entries: BTreeMap<&str, &Portrait> = BTreeMap::new();
-        entries.extend(self.lock.iter().map(|(name, locked)| (name.as_str(), &locked.portrait)));
+        let mut entries = self.entries();
         entries.insert(plugin, portrait);
+        self.write_lock(&entries).map(Some)
+    }
+
+    /// Takes a plugin out of the lock file, if it is there.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn unlock(&self, plugin: &str) -> io::Result<()> {
+        let mut entries = self.entries();
+        match entries.remove(plugin) {
+            Some(_) => self.write_lock(&entries).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns whether the lock file, or the section of the plugin, names this component.
+    pub fn is_locked(&self, plugin: &str, digest: &Digest) -> bool {
+        let section = self.plugins().get(plugin);
+        let named = section
+            .and_then(|section| section.digest.as_ref())
+            .map(|(named, _)| named);
+        named == Some(digest)
+            || self
+                .lock
+                .get(plugin)
+                .is_some_and(|locked| locked.portrait.digest == *digest)
+    }
+
+    fn entries(&self) -> BTreeMap<&str, &Portrait> {
+        let entries = self.lock.iter();
+        entries
+            .map(|(name, locked)| (name.as_str(), &locked.portrait))
+            .collect()
+    }
+
+    fn write_lock(&self, entries: &BTreeMap<&str, &Portrait>) -> io::Result<PathBuf> {
         let text = entries
             .iter()
             .fold(HEAD.to_owned(), |text, (name, portrait)| text + &entry(name, portrait));
@@ -174,7 +209,7 @@ impl Configuration {
         if written.is_err() {
             let _ = fs::remove_file(&aside);
         }
-        written.map(|()| Some(path))
+        written.map(|()| path)
     }
 }
 

@@ -72,6 +72,8 @@ codes! {
         "`cofferdam.lock` is written by `cofferdam plugin accept` and lists the component of each plugin from a file. One that is damaged, or of a later release, is refused as a whole: what it meant to say is not guessed.";
     NotAccepted = "CF0621", "a component that nobody accepted",
         "The grants of a plugin from a file belong to its name and to one component: whatever is put in its file later does not inherit them. `cofferdam plugin accept NAME` shows what the component asks for, what is different from the one before, and what it would be granted, and remembers it, outside of the project and in `cofferdam.lock`. `digest` in the plugin's section names the component instead; `[registry] trust = \"name\"` is for whoever is just writing the plugin.";
+    NotLocked = "CF0622", "a component that the lock file does not list",
+        "`cofferdam run --locked` uses plugins from files only as `cofferdam.lock` lists them, or as `digest` of their section names them, so that a run elsewhere executes the very same components. `cofferdam plugin accept NAME` and `cofferdam plugin install FILE` list them.";
     NotTrusted = "CF0620", "a project that is not trusted",
         "A project file may let plugins read the project's own tree and write one directory inside it. For more it must be looked at once: `cofferdam trust` shows what it asks for and remembers this very file; a changed file is asked about again.";
 }

@@ -47,7 +47,30 @@ pub(crate) async fn accept(station: &Station, manner: &Manner, arguments: &Plugi
         }
     };
     say(unneeded);
+    if installed {
+        lock(station, &plugin)?;
+    }
     Ok(Exit::Done)
+}
+
+/// Lists a component in the lock file of the project, if it has a configuration and does not list it.
+pub(super) fn lock(station: &Station, plugin: &Plugin) -> Result<(), Failure> {
+    if station.configuration.project().file().is_none() {
+        return Ok(());
+    }
+    let written = station
+        .configuration
+        .lock(&plugin.name, &Portrait::of(&plugin.component));
+    if let Some(lock) = written.map_err(|error| unwritable(station, &error))? {
+        say(format!("wrote {}: keep it under version control", station.short(&lock)));
+    }
+    Ok(())
+}
+
+fn unwritable(station: &Station, error: &std::io::Error) -> Failure {
+    let file = station.short(&station.configuration.lock_file());
+    Failure::new(Exit::Usage, format!("cannot write `{file}`: {error}"))
+        .hint("only the file is missing: it would tell others which component is meant")
 }
 
 /// Accepts what its author has just built: whoever builds a plugin runs its code anyway. `installed` is whether it is put
@@ -125,11 +148,7 @@ fn remember(station: &Station, plugin: &Plugin, installed: bool) -> Result<Optio
         return Ok(None);
     }
     let lock = station.configuration.lock(&plugin.name, &portrait);
-    lock.map_err(|error| {
-        let file = station.short(&station.configuration.lock_file());
-        Failure::new(Exit::Usage, format!("cannot write `{file}`: {error}"))
-            .hint("it is accepted for you; the file would tell others which component is meant")
-    })
+    lock.map_err(|error| unwritable(station, &error))
 }
 
 /// Returns what somebody needs to know who is to accept a component.

@@ -27,6 +27,11 @@ pub(super) struct Usage {
 }
 
 impl Usage {
+    /// Returns the workflows that call the plugin.
+    pub(super) fn workflows(&self) -> impl Iterator<Item = &str> {
+        self.workflows.iter().map(String::as_str)
+    }
+
     /// Returns the use of `plugin` in the workflows and the recorded runs of the project.
     pub(super) async fn of(station: &Station, plugins: &Plugins, plugin: &str) -> Result<Self, Failure> {
         let mut usage = Self {

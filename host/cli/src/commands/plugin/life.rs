@@ -1,0 +1,241 @@
+//! How plugins from files come and go: `plugin install`, `remove`, `disable` and `enable`.
+
+use super::accept::lock;
+use super::from_file;
+use super::inspect::unknown_plugin;
+use super::usage::Usage;
+use crate::arguments::{PluginInstall, PluginRemove, PluginSwitch};
+use crate::commands::configuration::agreed;
+use crate::commands::plugin_author::is_plugin_name;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::station::Station;
+use crate::talk::{counted, say, size};
+use cofferdam_runtime::configuration::Standing;
+use cofferdam_wasm::{Plugin, PluginSource};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Puts a component where workflows find it.
+pub(crate) async fn install(station: &Station, arguments: &PluginInstall) -> Outcome {
+    let sandbox = station.sandbox()?;
+    let mut plugin = from_file(station, &sandbox, &arguments.file).await?;
+    if let Some(name) = &arguments.name {
+        plugin.name.clone_from(name);
+    }
+    let name = plugin.name.clone();
+    if !is_plugin_name(&name) {
+        let failure = Failure::new(Exit::Usage, format!("`{name}` cannot name a plugin"));
+        return Err(failure.hint("use lower-case letters, digits and single hyphens: --name NAME"));
+    }
+    if crate::builtin::names().any(|built_in| built_in == name) {
+        let message = format!("`{name}` is the name of a plugin that is built in");
+        return Err(Failure::new(Exit::Usage, message)
+            .code("CF0507")
+            .hint("give it another: --name NAME"));
+    }
+    let plugins = station.plugins(&sandbox).await?;
+    let target = match plugins.registry.plugin(&name) {
+        Some(present) if present.component.digest() == plugin.component.digest() => {
+            say(format!("`{name}` is installed already, as it is"));
+            return Ok(Exit::Done);
+        }
+        Some(present) if !arguments.replace => {
+            let message = format!(
+                "another `{name}` is installed: {}",
+                cofferdam_runtime::provider(present)
+            );
+            let failure = Failure::new(Exit::Refused, message);
+            return Err(failure.hint("let it take its place: --replace; runs that started with the old one keep it"));
+        }
+        Some(present) => file_of(present).to_owned(),
+        None => directory(station)?.join(format!("{name}.wasm")),
+    };
+    copy(&arguments.file, &target).map_err(|error| {
+        let shown = station.short(&target);
+        Failure::new(Exit::Usage, format!("cannot write `{shown}`: {error}"))
+    })?;
+    let actions = counted(plugin.component.actions().len() as u64, "action");
+    let bytes = size(plugin.component.size());
+    say(format!("installed {}: {actions}, {bytes}", station.short(&target)));
+    let asks = plugin.component.actions().iter().any(|action| !action.needs.is_empty());
+    match station.configuration.standing(&name, plugin.component.digest()) {
+        Standing::Unaccepted(unaccepted) => {
+            say(unaccepted.to_string());
+            unaccepted.remedies().into_iter().for_each(say);
+        }
+        Standing::NothingToGrant => {
+            lock(station, &plugin)?;
+            if asks {
+                say(format!(
+                    "what it asks for is not granted yet: cofferdam plugin inspect {name}"
+                ));
+            }
+        }
+        Standing::ByName(_) | Standing::Named(_) | Standing::Accepted => lock(station, &plugin)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Takes a plugin away from workflows.
+pub(crate) async fn remove(station: &Station, arguments: &PluginRemove) -> Outcome {
+    let name = &arguments.name;
+    let sandbox = station.sandbox()?;
+    let plugins = station.plugins(&sandbox).await?;
+    let plugin = plugins
+        .registry
+        .plugin(name)
+        .ok_or_else(|| unknown_plugin(&plugins, name))?;
+    if plugin.source == PluginSource::BuiltIn {
+        let failure = Failure::new(Exit::Refused, format!("`{name}` is built in and cannot be removed"));
+        return Err(failure.hint(format!("switch it off: cofferdam plugin disable {name}")));
+    }
+    let file = file_of(plugin);
+    let usage = Usage::of(station, &plugins, name).await?;
+    let callers: Vec<&str> = usage.workflows().collect();
+    if !callers.is_empty() {
+        say(format!("{} it: {}", verb(callers.len()), callers.join(", ")));
+    }
+    say("runs that started with it keep their copy");
+    if !arguments.yes && !agreed(&format!("Remove {}?", station.short(file)))? {
+        let hint = format!("without a terminal: cofferdam plugin remove {name} --yes");
+        return Err(Failure::new(Exit::Refused, "not removed").hint(hint));
+    }
+    std::fs::remove_file(file).map_err(|error| Failure::of(Exit::Usage, error))?;
+    station.configuration.unlock(name).map_err(|error| {
+        let file = station.short(&station.configuration.lock_file());
+        Failure::new(
+            Exit::Usage,
+            format!("`{name}` is removed, but `{file}` cannot be written: {error}"),
+        )
+    })?;
+    say(format!("removed {}", station.short(file)));
+    Ok(Exit::Done)
+}
+
+/// Switches a plugin off, or on again, in the project's file.
+pub(crate) async fn switch(station: &Station, arguments: &PluginSwitch, enabled: bool) -> Outcome {
+    let name = &arguments.name;
+    let sandbox = station.sandbox()?;
+    let plugins = station.plugins(&sandbox).await?;
+    if plugins.registry.plugin(name).is_none() {
+        return Err(unknown_plugin(&plugins, name));
+    }
+    let word = if enabled { "on" } else { "off" };
+    if station.configuration.is_enabled(name) == enabled {
+        say(format!("`{name}` is switched {word} already"));
+        return Ok(Exit::Done);
+    }
+    let Some(file) = station.configuration.project().file() else {
+        let failure = Failure::new(Exit::Usage, "there is no cofferdam.toml to write it to");
+        return Err(failure.hint("make one: cofferdam init"));
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| Failure::of(Exit::Usage, error))?;
+    let Some(changed) = switched(&text, name, enabled) else {
+        let message = format!(
+            "{} is written in a way that is not changed for you",
+            station.short(file)
+        );
+        let hint = format!(
+            "write it yourself: enabled = {enabled} in {}",
+            station.configuration.section_of(name)
+        );
+        return Err(Failure::new(Exit::Refused, message).hint(hint));
+    };
+    replace(file, changed.as_bytes()).map_err(|error| Failure::of(Exit::Usage, error))?;
+    say(format!("`{name}` is switched {word} ({})", station.short(file)));
+    if !station.configuration.asks().is_empty() {
+        say("the file changed: cofferdam trust");
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns the text of a configuration with a plugin switched, or nothing if that is not done by one line.
+fn switched(text: &str, name: &str, enabled: bool) -> Option<String> {
+    let header = format!("[plugins.{name}]");
+    let line = format!("enabled = {enabled}");
+    let mut lines: Vec<&str> = text.lines().collect();
+    let is_switch = |line: &str| line.split('=').next().is_some_and(|key| key.trim() == "enabled");
+    match lines.iter().position(|line| line.trim() == header) {
+        Some(at) => {
+            let after = lines[at + 1..].iter();
+            let present = after
+                .take_while(|line| !line.starts_with('['))
+                .position(|line| is_switch(line));
+            match present {
+                Some(offset) => lines[at + 1 + offset] = &line,
+                None => lines.insert(at + 1, &line),
+            }
+        }
+        None => lines.extend(["", &header, &line]),
+    }
+    let changed = lines.join("\n") + "\n";
+    let parsed: toml::Table = toml::from_str(&changed).ok()?;
+    let section = parsed.get("plugins")?.get(name)?;
+    (section.get("enabled")?.as_bool() == Some(enabled)).then_some(changed)
+}
+
+fn verb(callers: usize) -> String {
+    match callers {
+        1 => "1 workflow calls".to_owned(),
+        more => format!("{more} workflows call"),
+    }
+}
+
+fn file_of(plugin: &Plugin) -> &Path {
+    match &plugin.source {
+        PluginSource::File(file) => file,
+        PluginSource::BuiltIn => unreachable!("a built-in plugin has the only right to its name"),
+    }
+}
+
+/// Returns the directory that plugins are put into: the first of those where they are looked for.
+fn directory(station: &Station) -> Result<PathBuf, Failure> {
+    let directory = station.configuration.plugin_directories().next();
+    let directory =
+        directory.ok_or_else(|| Failure::new(Exit::Usage, "the configuration names no plugins directory"))?;
+    std::fs::create_dir_all(directory).map_err(|error| Failure::of(Exit::Usage, error))?;
+    Ok(directory.to_owned())
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    replace(to, &std::fs::read(from)?)
+}
+
+/// Written aside, synced and renamed: whoever reads the file meanwhile reads a whole one.
+fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let aside = file.with_file_name(format!(".{name}.{}", std::process::id()));
+    let written = std::fs::File::create(&aside)
+        .and_then(|mut aside| aside.write_all(content).and_then(|()| aside.sync_all()))
+        .and_then(|()| std::fs::rename(&aside, file));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&aside);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::switched;
+
+    #[test]
+    fn a_plugin_is_switched_by_one_line() {
+        let off = |text: &str| switched(text, "x", false);
+        assert_eq!(
+            off("config = 1\n").unwrap(),
+            "config = 1\n\n[plugins.x]\nenabled = false\n"
+        );
+        let section = "config = 1\n[plugins.x] \n# why\nlimits = { wall = \"1s\" }\n[plugins.y]\nenabled = true\n";
+        let there = off(section).unwrap();
+        assert!(there.contains("[plugins.x] \nenabled = false\n# why"), "{there}");
+        assert!(there.ends_with("[plugins.y]\nenabled = true\n"), "{there}");
+        assert_eq!(
+            switched(&there, "x", true)
+                .unwrap()
+                .replace("enabled = true\n# why", "# why"),
+            section
+        );
+        // What is written otherwise is left to whoever wrote it.
+        assert_eq!(off("config = 1\nplugins = { x = { enabled = true } }\n"), None);
+    }
+}
