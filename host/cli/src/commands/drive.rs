@@ -16,6 +16,7 @@ use cofferdam_runtime::{DEFAULT_GRACE, DriveError, Driven, Driving, Host, Resume
 use cofferdam_store::{ClaimError, Definition, NewMessage, RunLog};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long guests may take to stop after ctrl-c.
 const GRACE: Duration = DEFAULT_GRACE;
@@ -40,8 +41,9 @@ impl Scene<'_> {
     /// A wait for a time is sat out here. Whoever has to decide is asked if there is a terminal.
     pub(crate) async fn to_the_end(&self, mut driving: Driving) -> Outcome {
         let run = driving.run;
+        let mut stop = StopSignals::listen()?;
         loop {
-            let driven = self.watched(driving).await?;
+            let driven = self.watched(driving, &mut stop).await?;
             let driven = match driven {
                 Ok(driven) => driven,
                 Err(error) => {
@@ -56,7 +58,7 @@ impl Scene<'_> {
             match driven {
                 Driven::Interrupted { stopped, .. } => return Ok(self.interrupted(run, &stopped)),
                 Driven::Ended(ended) => return self.ended(run, &ended).await,
-                Driven::Parked(parked) => match self.parked(&parked).await? {
+                Driven::Parked(parked) => match self.parked(&parked, &mut stop).await? {
                     Some(exit) => return Ok(exit),
                     None => {
                         let observer = Arc::clone(&self.watcher) as Arc<_>;
@@ -80,7 +82,7 @@ impl Scene<'_> {
     }
 
     /// Drives on, showing how far the run is; ctrl-c interrupts it.
-    async fn watched(&self, driving: Driving) -> Result<Result<Driven, DriveError>, Failure> {
+    async fn watched(&self, driving: Driving, stop: &mut StopSignals) -> Result<Result<Driven, DriveError>, Failure> {
         let controller = driving.controller();
         let mut frames = tokio::time::interval(FRAME);
         let mut interrupts = 0;
@@ -90,8 +92,7 @@ impl Scene<'_> {
             tokio::select! {
                 driven = &mut waiting => return Ok(driven),
                 _ = frames.tick() => self.watcher.draw(),
-                signal = stop_signal() => {
-                    signal.map_err(|error| Failure::of(Exit::Internal, error))?;
+                () = stop.next() => {
                     interrupts += 1;
                     self.watcher.make_room();
                     if interrupts == 1 {
@@ -150,12 +151,12 @@ impl Scene<'_> {
     }
 
     /// Sees a parked run through to where it can go on; or says what it waits for and returns how to exit.
-    async fn parked(&self, run: &Run) -> Result<Option<Exit>, Failure> {
+    async fn parked(&self, run: &Run, stop: &mut StopSignals) -> Result<Option<Exit>, Failure> {
         let plan = Plan::decode(&self.definition.plan).map_err(|error| Failure::of(Exit::Invalid, error))?;
         let waiting = run.waiting(&plan);
         let is_paused = run.status() == RunStatus::Paused;
         if !is_paused && !waiting.is_empty() && waiting.iter().all(waiting::is_time) {
-            return self.sit_out(run).await;
+            return self.sit_out(run, stop).await;
         }
         let gate = waiting.iter().find(|wait| matches!(wait, Waiting::Gate { .. }));
         if let Some(gate) =
@@ -186,7 +187,7 @@ impl Scene<'_> {
     }
 
     /// Waits for the time that the run waits for; ctrl-c leaves it parked.
-    async fn sit_out(&self, run: &Run) -> Result<Option<Exit>, Failure> {
+    async fn sit_out(&self, run: &Run, stop: &mut StopSignals) -> Result<Option<Exit>, Failure> {
         let Some(until) = run.row().wake_at else {
             return Ok(Some(Exit::Waiting));
         };
@@ -207,8 +208,7 @@ impl Scene<'_> {
                         return Ok(None);
                     }
                 }
-                signal = stop_signal() => {
-                    signal.map_err(|error| Failure::of(Exit::Internal, error))?;
+                () = stop.next() => {
                     self.watcher.finish();
                     let short = self.watcher.short();
                     say(format!("left: run {short} waits until {}", day_and_time(until)));
@@ -237,12 +237,28 @@ fn interrupted(progress: &RunProgress, short: &str, stopped: &[String], look: &L
     say(format!("  cofferdam cancel {short}        give it up (runs `always`)"));
 }
 
-/// Waits for ctrl-c or a request to end.
-pub(crate) async fn stop_signal() -> std::io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
+/// Ctrl-c and requests to end, from when it is made on: one that comes while nobody waits is there for whoever waits next.
+pub(crate) struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// Begins to listen.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::of(Exit::Internal, error));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
@@ -257,4 +273,25 @@ pub(crate) async fn shortest(log: &Arc<dyn RunLog>, run: RunId) -> String {
     }
     // A run that is not recorded yet cannot be looked up.
     id[id.len() - 6..].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StopSignals;
+    use rustix::process::{Signal, getpid, kill_process};
+    use std::time::Duration;
+
+    // row K02
+    #[tokio::test]
+    async fn a_request_to_end_that_comes_while_nobody_waits_is_not_lost() {
+        let mut stop = StopSignals::listen().unwrap();
+        for signal in [Signal::TERM, Signal::INT] {
+            let none = tokio::time::timeout(Duration::ZERO, stop.next()).await;
+            assert!(none.is_err(), "nobody has asked yet");
+            kill_process(getpid(), signal).unwrap();
+            tokio::time::timeout(Duration::from_secs(60), stop.next())
+                .await
+                .expect("it is heard");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! `cofferdam work`: a host that carries on whatever run can go on.
 
-use super::drive::{shortest, stop_signal};
+use super::drive::{StopSignals, shortest};
 use super::take_up::{host_of, ready};
 use crate::arguments::{Manner, Progress, Work};
 use crate::failure::{Exit, Failure, Outcome};
@@ -67,6 +67,7 @@ impl Shift<'_> {
     async fn last(&mut self, until_idle: bool, sign: AtWork) -> Outcome {
         let mut sign = Some(sign);
         let arrivals = self.log.arrivals();
+        let mut stop = StopSignals::listen()?;
         let mut interrupts = 0;
         loop {
             if interrupts == 0 {
@@ -81,8 +82,7 @@ impl Shift<'_> {
                 Some(ended) = self.ends.join_next() => self.ended(ended),
                 () = arrivals.notified() => {}
                 () = tokio::time::sleep(sleep) => {}
-                signal = stop_signal() => {
-                    signal.map_err(internal)?;
+                () = stop.next() => {
                     interrupts += 1;
                     drop(sign.take());
                     let grace = if interrupts == 1 { DEFAULT_GRACE } else { Duration::ZERO };
