@@ -87,6 +87,8 @@ pub(crate) enum Verb {
     Run(Run),
     /// Go on with a run that was interrupted or lost its host
     Resume(Resume),
+    /// Go on with a run that has ended, from one of its steps: what came before is kept
+    Retry(Retry),
     /// Give up a run: what is under way is stopped, its `always` blocks run, then it ends as cancelled
     Cancel(Cancel),
     /// End a run at once: nothing of it runs any more, no `always` block either
@@ -178,6 +180,22 @@ pub(crate) struct Resume {
     /// The run: an id, the last six or more characters of one, or `last`
     #[arg(default_value = "last")]
     pub(crate) run: String,
+}
+
+/// Arguments of `retry`.
+#[derive(Debug, Args)]
+pub(crate) struct Retry {
+    /// The run: an id, the last six or more characters of one, or `last`
+    #[arg(default_value = "last")]
+    pub(crate) run: String,
+    /// The step to go on from, by its name or its path; not needed for a run that did not complete
+    #[arg(long, value_name = "STEP")]
+    pub(crate) from: Option<String>,
+    /// Go on with the workflow and the plugins as they are now, not as they were when the run started
+    #[arg(long)]
+    pub(crate) latest: bool,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
 }
 
 /// In whose name something is asked, and who carries on.

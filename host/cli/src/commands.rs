@@ -11,6 +11,7 @@ mod history;
 mod plugin;
 mod plugin_author;
 mod resume;
+mod retry;
 mod run;
 mod take_up;
 mod waiting;
@@ -36,6 +37,7 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
     match verb {
         Verb::Run(arguments) => run::run(&open()?, &manner, &arguments, guests).await,
         Verb::Resume(arguments) => resume::resume(&open()?, &manner, &arguments, guests).await,
+        Verb::Retry(arguments) => retry::retry(&open()?, &manner, &arguments, guests).await,
         Verb::Cancel(arguments) => control::cancel(&open()?, &manner, &arguments, guests).await,
         Verb::Kill(arguments) => control::kill(&open()?, &manner, &arguments, guests).await,
         Verb::Pause(arguments) => control::pause(&open()?, &manner, &arguments, guests).await,

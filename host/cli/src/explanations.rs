@@ -120,6 +120,16 @@ const RUNNING: &[(&str, &str, &str)] = &[
         "At most one host advances a run at a time. A process that is dead is recognised at once.",
     ),
     (
+        "CF0725",
+        "a run that cannot be retried from there",
+        "`retry` keeps what ended well before a step and runs the rest again. So the run must have come to that step, and everything before it must have ended well. What handles a failure, and the clean-up at the end, run again by themselves: name the step that failed.",
+    ),
+    (
+        "CF0726",
+        "a newer definition that does not fit what a run has done",
+        "`retry --latest` keeps what steps returned under the former definition. They must still be there, in the same order, and call the same actions; nothing new may stand before what runs again; the inputs of the run must still fit. Every difference stands below the message. What only changes how a kept step was called is allowed, and told.",
+    ),
+    (
         "CF0724",
         "a request that the run has nothing for",
         "There is no such gate, it has no such option, or more than one gate is open and none was named. The message says what there is; `cofferdam why RUN` says what the run waits for.",

@@ -3,7 +3,7 @@
 use crate::talk::Sign;
 use cofferdam_engine::event::{AfterFailure, Ending, SkipReason};
 use cofferdam_engine::plan::{Condition, Node, NodeIndex, NodeKind, Plan, Test};
-use cofferdam_engine::{Data, Event, Failure, Fence, Occurrence, Recorded, StepPath, Timestamp};
+use cofferdam_engine::{Data, Dropped, Event, Failure, Fence, Occurrence, Recorded, StepPath, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -104,8 +104,21 @@ impl RunProgress {
     /// Returns what `events` amount to.
     pub(crate) fn of(plan: Arc<Plan>, events: &[Recorded]) -> Self {
         let mut progress = Self::new(plan);
-        events.iter().for_each(|recorded| progress.apply(recorded));
+        let dropped = Dropped::of(events);
+        for recorded in events {
+            progress.apply_unless(&dropped, recorded);
+        }
         progress
+    }
+
+    /// Takes an event in, unless a retry dropped it.
+    pub(crate) fn apply_unless(&mut self, dropped: &Dropped, recorded: &Recorded) {
+        if dropped.contains(recorded.sequence) {
+            self.last_at = recorded.at;
+            self.version = recorded.sequence;
+        } else {
+            self.apply(recorded);
+        }
     }
 
     /// Marks everything that has ended as kept from before.
@@ -141,6 +154,10 @@ impl RunProgress {
             Event::RunFinished { ending, outputs } => {
                 self.ending = Some(ending.clone());
                 self.outputs = outputs.data().clone();
+            }
+            Event::RunRetried { .. } => {
+                self.ending = None;
+                self.outputs = Data::Null;
             }
             Event::RunAdopted { lost, .. } => self.stop(lost),
             Event::RunInterrupted { stopped } => self.stop(stopped),
@@ -300,6 +317,7 @@ impl RunProgress {
             | Event::KillRequested { .. }
             | Event::RunPaused { .. }
             | Event::RunResumed { .. }
+            | Event::RunRetried { .. }
             | Event::SignalReceived { .. }
             | Event::CleanupStarted { .. }
             | Event::RunFinished { .. } => {}

@@ -2,6 +2,7 @@
 
 use crate::data::Data;
 use crate::failure::Failure;
+use crate::history::Span;
 use crate::id::{Digest, Fence, Generation, Occurrence, StepPath};
 use crate::inbox::MessageId;
 use crate::time::Timestamp;
@@ -107,6 +108,31 @@ pub enum Event {
     /// The run goes on after a pause.
     #[serde(rename = "run.resumed")]
     RunResumed {
+        /// Who asked.
+        #[serde(flatten)]
+        cause: Cause,
+    },
+    /// A run that had ended goes on from one of its steps: what came before stays, the rest is as if it had never been.
+    #[serde(rename = "run.retried")]
+    RunRetried {
+        /// The generation from now on.
+        generation: Generation,
+        /// Which host goes on with it.
+        host: String,
+        /// How often the run was retried; tokens of one lineage are unknown in the others.
+        lineage: u32,
+        /// The first step that runs again; none if only the outputs are evaluated again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<StepReference>,
+        /// The events that count no longer.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        dropped: Vec<Span>,
+        /// Digest of the plan from now on; none if it stays the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<Digest>,
+        /// The inputs from now on, where a new plan has other defaults; none if they stay the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inputs: Option<Value>,
         /// Who asked.
         #[serde(flatten)]
         cause: Cause,
@@ -483,6 +509,7 @@ impl Event {
             Self::KillRequested { .. } => "run.kill_requested",
             Self::RunPaused { .. } => "run.paused",
             Self::RunResumed { .. } => "run.resumed",
+            Self::RunRetried { .. } => "run.retried",
             Self::CleanupStarted { .. } => "run.cleanup_started",
             Self::RunFinished { .. } => "run.finished",
             Self::AttemptStarted { .. } => "attempt.started",
@@ -517,6 +544,7 @@ impl Event {
             | Self::KillRequested { .. }
             | Self::RunPaused { .. }
             | Self::RunResumed { .. }
+            | Self::RunRetried { .. }
             | Self::SignalReceived { .. }
             | Self::CleanupStarted { .. }
             | Self::RunFinished { .. } => None,
@@ -544,6 +572,9 @@ impl Event {
     fn value(&self) -> Option<&Value> {
         match self {
             Self::RunStarted { inputs: value, .. }
+            | Self::RunRetried {
+                inputs: Some(value), ..
+            }
             | Self::RunFinished { outputs: value, .. }
             | Self::AttemptStarted {
                 params: Some(value), ..
@@ -558,6 +589,7 @@ impl Event {
             | Self::KillRequested { .. }
             | Self::RunPaused { .. }
             | Self::RunResumed { .. }
+            | Self::RunRetried { inputs: None, .. }
             | Self::CleanupStarted { .. }
             | Self::AttemptStarted { params: None, .. }
             | Self::AttemptFailed { .. }
@@ -587,6 +619,9 @@ impl Event {
     pub fn fill(&mut self, digest: Digest, content: &Data) {
         let value = match self {
             Self::RunStarted { inputs: value, .. }
+            | Self::RunRetried {
+                inputs: Some(value), ..
+            }
             | Self::RunFinished { outputs: value, .. }
             | Self::AttemptStarted {
                 params: Some(value), ..

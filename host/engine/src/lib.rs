@@ -9,6 +9,7 @@ pub mod effect;
 pub mod event;
 pub mod expr;
 pub mod failure;
+pub mod history;
 pub mod id;
 pub mod inbox;
 pub mod input;
@@ -29,12 +30,15 @@ pub use expr::{
     Budget, EvaluationError, Expression, Members, Names, Root, SyntaxError, Template, TemplatePart, ValueSource,
 };
 pub use failure::{Failure, FailureClass};
+pub use history::{Dropped, Span};
 pub use id::{Digest, Fence, Generation, Occurrence, RunId, StepPath, Version};
 pub use inbox::{Answer, Message, MessageId, Request, Verdict};
 pub use input::{AttemptOutcome, Input, Parking, Rejected, Report, Situation, Start};
 pub use plan::Plan;
 pub use result::{StepResult, StepStatus};
-pub use run::{Adoption, Decision, FormerOwner, Orphan, Run, Staged, Waiting};
+pub use run::{
+    Adoption, Decision, Difference, FormerOwner, Orphan, Retrial, Retry, RetryRefused, Run, Staged, Waiting,
+};
 pub use secret::{SECRET_MARK, secret_placeholder};
 pub use time::Timestamp;
 pub use transitions::{RequestKind, Standing};

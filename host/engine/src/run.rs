@@ -8,6 +8,7 @@ mod orphan;
 mod parking;
 mod progress;
 mod requests;
+mod retrial;
 mod retry;
 mod scope;
 mod view;
@@ -16,6 +17,7 @@ mod waiting;
 
 pub use decide::{Decision, Staged};
 pub use orphan::{Adoption, FormerOwner, Orphan, Unrestorable};
+pub use retrial::{Difference, Retrial, Retry, RetryRefused};
 pub use wait::{LONGEST_WAIT, MAX_SIGNALS};
 pub use waiting::Waiting;
 
@@ -44,6 +46,8 @@ pub const MAX_LOST_DELIVERIES: u32 = 5;
 pub struct Run {
     id: RunId,
     generation: Generation,
+    /// How often it was retried.
+    lineage: u32,
     version: Version,
     last_at: Timestamp,
     started_at: Timestamp,
@@ -97,6 +101,7 @@ impl Run {
         Self {
             id,
             generation: Generation(1),
+            lineage: 0,
             version: Version(0),
             last_at: Timestamp::default(),
             started_at: Timestamp::default(),
@@ -131,6 +136,11 @@ impl Run {
     /// Returns how often the run was adopted.
     pub fn generation(&self) -> Generation {
         self.generation
+    }
+
+    /// Returns how often the run was retried.
+    pub fn lineage(&self) -> u32 {
+        self.lineage
     }
 
     /// Returns how many events the run has.
@@ -243,6 +253,7 @@ impl Run {
         let parts = [
             ("id", self.id == replayed.id),
             ("generation", self.generation == replayed.generation),
+            ("lineage", self.lineage == replayed.lineage),
             ("version", self.version == replayed.version),
             ("last_at", self.last_at == replayed.last_at),
             ("started_at", self.started_at == replayed.started_at),
@@ -288,9 +299,12 @@ impl Run {
     }
 
     /// Returns the token that lets a receiver recognise repeated deliveries: the same for all attempts and deliveries
-    /// of one occurrence of a step.
+    /// of one occurrence of a step, until the run is retried: then receivers must not take it for what they had.
     fn token(&self, path: &str, occurrence: &crate::id::Occurrence) -> String {
-        let text = format!("{}\0{path}\0{:?}", self.id, occurrence.iterations());
+        let mut text = format!("{}\0{path}\0{:?}", self.id, occurrence.iterations());
+        if self.lineage > 0 {
+            text.push_str(&format!("\0{}", self.lineage));
+        }
         Digest::of(text.as_bytes()).short_hex()
     }
 }

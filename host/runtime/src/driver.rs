@@ -14,7 +14,7 @@ use cofferdam_engine::plan::Plan;
 use cofferdam_engine::run::MAX_EVENTS_PER_DECISION;
 use cofferdam_engine::{
     Adoption, AttemptOutcome, Decision, EffectChange, FailureClass, Fence, FormerOwner, Generation, Input, Message,
-    MessageId, Orphan, Parking, Recorded, Rejected, Report, Run, Situation,
+    MessageId, Orphan, Parking, Recorded, Rejected, Report, RetryRefused, Retrial, Run, RunId, Situation,
 };
 use cofferdam_store::{Claim, ClaimError, Failpoint, Fate, Lease, Position, RunLog, StoreError, Ticket, Within};
 use guests::{Guests, Reported};
@@ -114,6 +114,14 @@ struct Pending {
     answered: Vec<Answered>,
 }
 
+/// Who opens which run again.
+pub(crate) struct Retrier<'a> {
+    pub(crate) run: RunId,
+    /// The generation from now on.
+    pub(crate) generation: Generation,
+    pub(crate) by: &'a str,
+}
+
 pub(crate) struct Driver {
     surroundings: Arc<Surroundings>,
     plan: Arc<Plan>,
@@ -180,6 +188,19 @@ impl Driver {
             Ok(decision) => Ok(self.settle_decision(decision, &mut permits, Some(log), Vec::new())),
             Err((_, rejected)) => Err(rejected),
         }
+    }
+
+    /// Opens a run again that had ended: `log` makes the first events of the retry durable.
+    pub(crate) fn retry(
+        &mut self,
+        retrial: Retrial<'_>,
+        retrier: &Retrier<'_>,
+        log: &impl cofferdam_engine::Writer<Ticket = Ticket>,
+    ) -> Result<Run, RetryRefused> {
+        let (mut permits, situation) = self.situation(&Run::new(retrier.run));
+        let host = self.surroundings.log.host().to_string();
+        let staged = retrial.decide(retrier.generation, &host, retrier.by, situation)?;
+        Ok(self.settle_decision(Decision::Staged(staged), &mut permits, Some(log), Vec::new()))
     }
 
     /// Takes a claimed run over.

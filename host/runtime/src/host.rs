@@ -1,14 +1,14 @@
 //! The host as a library: starts runs, takes them up again, and drives each in a task of its own.
 
 use crate::clock;
-use crate::driver::{Control, DEFAULT_GRACE, DriveError, Driven, Driver, Surroundings};
+use crate::driver::{Control, DEFAULT_GRACE, DriveError, Driven, Driver, Retrier, Surroundings};
 use crate::executor::{Entry, Executed, Execution, Executor};
 use crate::mail::Mail;
 use crate::observer::Observer;
 use crate::permits::Permits;
 use cofferdam_engine::plan::{Plan, UnreadablePlan};
-use cofferdam_engine::{Data, Input, Run, RunId, Start};
-use cofferdam_store::{Beginning, Claim, ClaimError, Definition, NewRun, RunLog};
+use cofferdam_engine::{Data, Generation, Input, Recorded, Retrial, Retry, RetryRefused, Run, RunId, Start};
+use cofferdam_store::{Beginning, Claim, ClaimError, Definition, NewRun, Reopening, RunLog};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,51 @@ pub struct Request {
     pub dry_run: bool,
     /// What its caller calls it.
     pub caller_id: Option<String>,
+}
+
+/// How a run that has ended is to go on.
+#[derive(Clone, Debug)]
+pub struct RetryRequest {
+    /// The run.
+    pub run: RunId,
+    /// Its present generation.
+    pub generation: Generation,
+    /// All its events.
+    pub events: Vec<Recorded>,
+    /// What it executed so far.
+    pub former: Arc<Plan>,
+    /// What it executes from now on.
+    pub plan: Arc<Plan>,
+    /// The definition of `plan`, if that is another one.
+    pub definition: Option<Definition>,
+    /// The step to go on from; none for whatever did not end well.
+    pub from: Option<String>,
+    /// Who asks.
+    pub by: String,
+}
+
+impl RetryRequest {
+    /// Returns what the retry would do.
+    ///
+    /// # Errors
+    /// If it cannot be done.
+    pub fn weigh(&self) -> Result<Retrial<'_>, RetryRefused> {
+        let retry = Retry {
+            from: self.from.as_deref(),
+            former: &self.former,
+            plan: &self.plan,
+        };
+        Retrial::of(self.run, &self.events, retry)
+    }
+}
+
+/// What becomes of a run once it is opened again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    /// This host drives it.
+    Drive,
+    /// This host enters nothing of it and lets go of it, for another host to drive.
+    LetGo,
 }
 
 /// A run that is being driven.
@@ -160,6 +205,43 @@ impl Host {
             driver.drive(run).await
         });
         Driving { run: id, control, task }
+    }
+
+    /// Opens a run again that has ended. If somebody else did so first, it ends as [`DriveError::Fenced`].
+    ///
+    /// # Errors
+    /// If the retry cannot be done.
+    pub fn retry(
+        &self,
+        request: &RetryRequest,
+        afterwards: Afterwards,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Driving, RetryRefused> {
+        let retrial = request.weigh()?;
+        let retrier = Retrier {
+            run: request.run,
+            generation: Generation(request.generation.0 + 1),
+            by: &request.by,
+        };
+        let (control, receiver) = control_channel();
+        let plan = Arc::clone(&request.plan);
+        let mut driver = Driver::new(Arc::clone(&self.surroundings), plan, observer, receiver);
+        if afterwards == Afterwards::LetGo {
+            driver.enter_nothing();
+        }
+        let log = Arc::clone(&self.surroundings.log);
+        let addressee = self.mail.deliver_to(&log, request.run, control.clone());
+        let reopening = Reopening::new(&*log, request.definition.as_ref());
+        let run = driver.retry(retrial, &retrier, &reopening)?;
+        let task = tokio::spawn(async move {
+            let _addressee = addressee;
+            driver.drive(run).await
+        });
+        Ok(Driving {
+            run: request.run,
+            control,
+            task,
+        })
     }
 
     /// Takes up the run `id` where its log says it is.

@@ -18,7 +18,7 @@ pub use driver::{DEFAULT_GRACE, DriveError, Driven};
 pub use embedded::{BuildError, Builder, Embedded, EmbeddedError, Unsound, Workflow};
 pub use equipment::{Equipment, MissingComponent, Piece, entries, origin, provider, used};
 pub use executor::{DurableProof, Entry, Executed, Execution, Executor};
-pub use host::{Controller, Driving, Host, Request, ResumeError};
+pub use host::{Afterwards, Controller, Driving, Host, Request, ResumeError, RetryRequest};
 pub use observer::{Notice, Observer, Unobserved};
 pub use project_files::ProjectFiles;
 pub use sandbox_executor::{PreparedAction, SandboxExecutor};

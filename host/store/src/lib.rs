@@ -26,7 +26,7 @@ pub use error::{ClaimError, FindError, PostError, StoreError};
 pub use failpoint::Failpoint;
 pub use inbox::{Inbox, MAX_REQUEST_BYTES, NewMessage, Posted, needs_all_answered};
 pub use lease::{Lease, LeaseTerms};
-pub use log::{AtWork, Beginning, Pending, RunLog, Within};
+pub use log::{AtWork, Beginning, Pending, Reopening, RunLog, Within};
 pub use log_line::{LogLevel, LogLine, LogLines, MAX_BYTES_PER_SECOND, MAX_LINES_PER_DELIVERY};
 pub use record::{Claim, Definition, HostId, NewRun, Owner, RunFilter, RunSummary};
 pub use reference::Reference;

@@ -47,6 +47,12 @@ pub trait RunLog: Send + Sync {
     /// Fails with [`StoreError::Exists`] or [`StoreError::Duplicate`] if there is such a run.
     fn begin(&self, run: NewRun, first: Append) -> Ticket;
 
+    /// Makes the first events of a retry durable, with which this host drives a run that had ended; `definition` is what it
+    /// executes from now on, none if that stays.
+    ///
+    /// `first` is of the generation behind that of the run. It is fenced if the run has not ended, or was retried since.
+    fn reopen(&self, definition: Option<Definition>, first: Append) -> Ticket;
+
     /// Makes `append` durable if its run still has the generation and version that it was decided for.
     ///
     /// Never blocks on the disk. After an append of a run was not written, all later ones of that generation share its
@@ -187,6 +193,28 @@ impl Writer for Beginning<'_> {
 
     fn hand_over(&self, append: Append) -> Ticket {
         self.log.begin(self.run.clone(), append)
+    }
+}
+
+/// The writer for the first events of a retry: hands them over with what the run executes from now on.
+#[derive(Clone, Copy)]
+pub struct Reopening<'a> {
+    log: &'a dyn RunLog,
+    definition: Option<&'a Definition>,
+}
+
+impl<'a> Reopening<'a> {
+    /// Returns the writer that opens a run in `log` again; without a definition it keeps its own.
+    pub fn new(log: &'a dyn RunLog, definition: Option<&'a Definition>) -> Self {
+        Self { log, definition }
+    }
+}
+
+impl Writer for Reopening<'_> {
+    type Ticket = Ticket;
+
+    fn hand_over(&self, append: Append) -> Ticket {
+        self.log.reopen(self.definition.cloned(), append)
     }
 }
 

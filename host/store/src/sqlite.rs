@@ -41,7 +41,7 @@ use crate::sqlite::keeper::Holding;
 use crate::sqlite::liveness::Liveness;
 use crate::sqlite::migration::MIGRATIONS;
 use crate::sqlite::notes::Notes;
-use crate::sqlite::queue::{Order, Queue};
+use crate::sqlite::queue::{Opening, Order, Queue};
 use crate::sqlite::read::Archive;
 use crate::sqlite::readers::{Readers, ReadersStart};
 use crate::sqlite::write::Encoded;
@@ -253,7 +253,14 @@ impl RunLog for SqliteLog {
 
     fn begin(&self, run: NewRun, first: Append) -> Ticket {
         let (settler, ticket) = Ticket::open();
-        self.order(Order::Begin(Box::new(run), first.into(), settler), ticket)
+        let opening = Opening::Begin(Box::new(run));
+        self.order(Order::Open(opening, first.into(), settler), ticket)
+    }
+
+    fn reopen(&self, definition: Option<Definition>, first: Append) -> Ticket {
+        let (settler, ticket) = Ticket::open();
+        let opening = Opening::Reopen(definition.map(Box::new));
+        self.order(Order::Open(opening, first.into(), settler), ticket)
     }
 
     fn hand_over(&self, append: Append) -> Ticket {

@@ -9,8 +9,8 @@ use cofferdam_engine::{
     StepReference, Timestamp, Value, Version,
 };
 use cofferdam_store::{
-    Beginning, ClaimError, Definition, Fate, FindError, LogLevel, LogLine, MAX_LINES_PER_DELIVERY, NewRun, RunFilter,
-    RunLog, StoreError, Ticket,
+    Beginning, ClaimError, Definition, Fate, FindError, LogLevel, LogLine, MAX_LINES_PER_DELIVERY, NewRun, Reopening,
+    RunFilter, RunLog, StoreError, Ticket,
 };
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -46,6 +46,10 @@ const CHECKS: &[Check] = &[
     (
         "a run that ended takes nothing more",
         a_run_that_ended_takes_nothing_more,
+    ),
+    (
+        "a run that ended is opened again once",
+        a_run_that_ended_is_opened_again_once,
     ),
     ("an unknown run takes nothing", an_unknown_run_takes_nothing),
     ("a run begins once", a_run_begins_once),
@@ -213,6 +217,55 @@ fn failure(ticket: Ticket) -> Arc<StoreError> {
 
 fn all_events(log: &Arc<dyn RunLog>, run: RunId) -> Vec<Recorded> {
     answer(log.events(run, 0, usize::MAX)).expect("the events can be read")
+}
+
+fn retry(run: RunId, generation: u64, version: u64) -> Append {
+    let event = Event::RunRetried {
+        generation: Generation(generation),
+        host: "a".to_owned(),
+        lineage: 1,
+        from: None,
+        dropped: vec![(version, version).into()],
+        plan: None,
+        inputs: None,
+        cause: cofferdam_engine::Cause::default(),
+    };
+    append(run, generation, version, RunStatus::Running, vec![event])
+}
+
+// rows K07, K10
+fn a_run_that_ended_is_opened_again_once(open: Open<'_>) {
+    let (a, b) = (open("a"), open("b"));
+    let run = begin(&a, 1).id;
+    fenced(b.reopen(None, retry(run, 2, 1)));
+    durable(a.hand_over(end(run, 1, 1)));
+    fenced(b.reopen(None, retry(run, 3, 2)));
+    fenced(b.reopen(None, retry(run, 2, 1)));
+    fenced(b.reopen(None, retry(new_run(9).id, 2, 2)));
+    durable(b.reopen(None, retry(run, 2, 2)));
+    // The second of two who ask at the same time comes too late.
+    fenced(a.reopen(None, retry(run, 2, 2)));
+    let summary = answer(a.run(run)).unwrap().unwrap();
+    assert_eq!((summary.status, summary.finished_at), (RunStatus::Running, None));
+    assert_eq!((summary.generation, summary.version), (Generation(2), Version(3)));
+    assert_eq!(summary.owner.map(|owner| owner.host), Some(b.host().clone()));
+    assert_eq!(all_events(&a, run).len(), 3);
+    let claimed = answer(a.claim(run));
+    assert!(matches!(claimed, Err(ClaimError::Owned { .. })), "{claimed:?}");
+    // It ends and is opened once more, with another definition.
+    durable(b.hand_over(end(run, 2, 3)));
+    assert!(answer(b.run(run)).unwrap().unwrap().finished_at.is_some());
+    let other = Definition {
+        file: "other.wf".into(),
+        digest: Digest::of(b"other"),
+        plan: b"other".as_slice().into(),
+        ..new_run(1).definition
+    };
+    let ticket = cofferdam_engine::Writer::hand_over(&Reopening::new(&*a, Some(&other)), retry(run, 3, 4));
+    durable(ticket);
+    assert_eq!(answer(b.definition(run)).unwrap(), Some(other));
+    durable(a.hand_over(end(run, 3, 5)));
+    assert!(answer(b.run(run)).unwrap().unwrap().status.is_final());
 }
 
 fn a_run_begins_with_its_first_events(open: Open<'_>) {

@@ -81,7 +81,7 @@ struct Own {
     failures: VecDeque<Failure>,
     lease: Option<Lease>,
     holding: bool,
-    held: VecDeque<(Option<NewRun>, Append, Settler)>,
+    held: VecDeque<(Option<Opening>, Append, Settler)>,
 }
 
 /// What becomes of an append that is made to fail.
@@ -140,8 +140,8 @@ impl MemoryLog {
             own.holding = false;
             std::mem::take(&mut own.held)
         };
-        for (new, append, settler) in held {
-            settler.settle(self.write(new, append));
+        for (opening, append, settler) in held {
+            settler.settle(self.write(opening, append));
         }
     }
 
@@ -189,24 +189,35 @@ impl MemoryLog {
         }
     }
 
-    fn take(&self, new: Option<NewRun>, append: Append) -> Ticket {
+    fn take(&self, opening: Option<Opening>, append: Append) -> Ticket {
         {
             let mut own = lock(&self.own);
             if own.holding {
                 let (settler, ticket) = Ticket::open();
-                own.held.push_back((new, append, settler));
+                own.held.push_back((opening, append, settler));
                 return ticket;
             }
         }
-        Ticket::settled(self.write(new, append))
+        Ticket::settled(self.write(opening, append))
     }
 
-    fn write(&self, new: Option<NewRun>, append: Append) -> Fate {
+    fn write(&self, opening: Option<Opening>, append: Append) -> Fate {
         let mut shared = lock(&self.shared);
         let mut own = lock(&self.own);
         let (run, generation, status) = (append.run, append.generation, append.row.status);
-        let begins = new.is_some();
-        if begins {
+        let new = match opening {
+            Some(Opening::Begin(new)) => Some(*new),
+            Some(Opening::Reopen(definition)) => {
+                self.hold_lease(&mut shared, &mut own);
+                if !shared.reopen(&append, definition, &self.host) {
+                    return Fate::Fenced;
+                }
+                own.driven.insert(run, (generation, None));
+                None
+            }
+            None => None,
+        };
+        if new.is_some() {
             if let Some(error) = shared.refusal(new.as_ref()) {
                 return failed(error);
             }
@@ -289,6 +300,26 @@ impl Shared {
             caller_id,
             run: taken.new.id,
         })
+    }
+
+    /// Takes a run out of its end, if it still is as `first` was decided for. Returns whether it was.
+    fn reopen(&mut self, first: &Append, definition: Option<Definition>, host: &HostId) -> bool {
+        let Some(run) = self.runs.get_mut(&first.run) else {
+            return false;
+        };
+        let expected = (Generation(run.generation.0 + 1), run.version);
+        if !run.status.is_final() || expected != (first.generation, first.expected) {
+            return false;
+        }
+        run.generation = first.generation;
+        run.status = RunStatus::Running;
+        run.owner = Some(host.clone());
+        run.finished_at = None;
+        run.released_at = None;
+        if let Some(definition) = definition {
+            run.new.definition = definition;
+        }
+        true
     }
 
     fn insert(&mut self, new: NewRun, host: HostId) {
@@ -589,13 +620,24 @@ impl Drop for MemoryLog {
     }
 }
 
+/// How a run comes to take appends that took none before.
+#[derive(Debug)]
+enum Opening {
+    Begin(Box<NewRun>),
+    Reopen(Option<Definition>),
+}
+
 impl RunLog for MemoryLog {
     fn host(&self) -> &HostId {
         &self.host
     }
 
     fn begin(&self, run: NewRun, first: Append) -> Ticket {
-        self.take(Some(run), first)
+        self.take(Some(Opening::Begin(Box::new(run))), first)
+    }
+
+    fn reopen(&self, definition: Option<Definition>, first: Append) -> Ticket {
+        self.take(Some(Opening::Reopen(definition)), first)
     }
 
     fn hand_over(&self, append: Append) -> Ticket {

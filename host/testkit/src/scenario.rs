@@ -3,7 +3,8 @@
 use cofferdam_engine::{
     Adoption, Answer, Append, Attempt, AttemptOutcome, Data, Decision, EffectChange, Ending, Event, Failure,
     FailureClass, Fence, FormerOwner, Generation, Input, Message, MessageId, Metrics, Orphan, Parking, Plan, Recorded,
-    Rejected, Report, Request, Run, RunId, RunRow, RunStatus, Situation, Start, Timestamp, Verdict, Writer,
+    Rejected, Report, Request, Retrial, Retry, RetryRefused, Run, RunId, RunRow, RunStatus, Situation, Start,
+    Timestamp, Verdict, Writer,
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -355,6 +356,36 @@ impl Scenario {
         while self.run().has_more() {
             self.tick();
         }
+    }
+
+    /// Retries the run, which has ended, from a step; from what did not end well without one.
+    ///
+    /// # Errors
+    /// If the run is not retried.
+    pub fn retry(&mut self, from: Option<&str>) -> Result<(), RetryRefused> {
+        let plan = self.plan.clone();
+        self.retry_as(from, plan)
+    }
+
+    /// Does what [`Self::retry`] does, with another plan from now on.
+    ///
+    /// # Errors
+    /// If the run is not retried.
+    pub fn retry_as(&mut self, from: Option<&str>, plan: Plan) -> Result<(), RetryRefused> {
+        let generation = Generation(self.run().generation().0 + 1);
+        let situation = self.situation(&Input::Tick);
+        let retry = Retry {
+            from,
+            former: &self.plan,
+            plan: &plan,
+        };
+        let staged = Retrial::of(RUN, &self.log, retry)?.decide(generation, "host", "ada", situation)?;
+        self.plan = plan;
+        self.take(Decision::Staged(staged));
+        while self.run().has_more() {
+            self.tick();
+        }
+        Ok(())
     }
 
     /// Plays the run to its end: `act` says how long each delivery takes and how it ends.

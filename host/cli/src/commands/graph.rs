@@ -1,6 +1,7 @@
 //! How workflows and runs are drawn: `graph`.
 
 use super::find_run;
+use super::history::{dropped, each_event};
 use super::run::read;
 use crate::arguments::{Graph, GraphFormat, Manner};
 use crate::diagnostics::draw;
@@ -16,9 +17,6 @@ use cofferdam_engine::plan::Plan;
 use cofferdam_store::RunLog;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// How many events are read at a time.
-const PAGE: usize = 1_000;
 
 /// Draws a workflow, or a run with the states of its steps.
 pub(crate) async fn graph(station: &Station, manner: &Manner, arguments: &Graph) -> Outcome {
@@ -90,15 +88,11 @@ async fn of_run(log: &Arc<dyn RunLog>, run: RunId) -> Result<graph::Graph, Failu
     };
     let plan = Arc::new(Plan::decode(&definition.plan).map_err(|error| Failure::of(Exit::Invalid, error))?);
     let mut progress = RunProgress::new(Arc::clone(&plan));
-    let mut after = 0;
-    loop {
-        let page = log.events(run, after, PAGE).await.map_err(internal)?;
-        page.iter().for_each(|recorded| progress.apply(recorded));
-        match page.last() {
-            Some(last) => after = last.sequence,
-            None => break,
-        }
-    }
+    let Some(summary) = log.run(run).await.map_err(internal)? else {
+        return Err(Failure::new(Exit::Usage, format!("run {run} is not recorded")));
+    };
+    let dropped = dropped(log, &summary).await?;
+    each_event(log, run, 0, |recorded| progress.apply_unless(&dropped, recorded)).await?;
     let state = |node| {
         Some(match progress.step(node).map(|step| &step.state) {
             None => State::Pending,

@@ -11,7 +11,7 @@ use crate::table::{print_table, table};
 use crate::talk::{DIM, counted, duration, harmless, print, say};
 use crate::tree::{day_and_time, draw, heading, status_sign, time_of_day};
 use cofferdam_engine::plan::Plan;
-use cofferdam_engine::{Recorded, RunId, RunStatus, StepPath};
+use cofferdam_engine::{Dropped, Generation, Recorded, RunId, RunStatus, StepPath};
 use cofferdam_store::{Definition, RunFilter, RunLog, RunSummary, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,8 +132,9 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
         mut progress,
     } = look_up(&log, &arguments.run).await?;
     let mut metrics = cofferdam_engine::Metrics::new();
+    let dropped = dropped(&log, &summary).await?;
     each_event(&log, run, 0, |recorded| {
-        progress.apply(recorded);
+        progress.apply_unless(&dropped, recorded);
         if let cofferdam_engine::Event::StepCompleted { metrics: counted, .. }
         | cofferdam_engine::Event::AttemptFailed { metrics: counted, .. } = &recorded.event
         {
@@ -222,6 +223,16 @@ pub(crate) async fn events(station: &Station, manner: &Manner, arguments: &Event
         }
         tokio::time::sleep(FOLLOW).await;
     }
+}
+
+/// Returns which events of a run count no longer since it was retried.
+pub(super) async fn dropped(log: &Arc<dyn RunLog>, summary: &RunSummary) -> Result<Dropped, Failure> {
+    let mut dropped = Dropped::default();
+    // A retry raises the generation.
+    if summary.generation > Generation(1) {
+        each_event(log, summary.id, 0, |recorded| dropped.add(&recorded.event)).await?;
+    }
+    Ok(dropped)
 }
 
 /// Calls `each` with the events after number `after`, and returns the number of the last one.

@@ -47,6 +47,10 @@ fn refused(short: &str, error: ClaimError) -> Failure {
             )
             .code("CF0722")
             .hint(format!("look at it: cofferdam show {short}"))
+            .hint(match status {
+                RunStatus::Completed => format!("to do it again from a step: cofferdam retry {short} --from STEP"),
+                _ => format!("to start from its results: cofferdam retry {short}"),
+            })
         }
         ClaimError::Owned { pid, .. } => {
             let failure = Failure::new(Exit::Refused, format!("run {short} is being driven by process {pid}"));

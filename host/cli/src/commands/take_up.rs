@@ -6,7 +6,7 @@ use crate::arguments::Manner;
 use crate::equipment::{Equipment, plugins_of};
 use crate::failure::{Exit, Failure};
 use crate::progress::RunProgress;
-use crate::station::Station;
+use crate::station::{Plugins, Station};
 use crate::tree::{day_and_time, heading};
 use crate::watch::Watcher;
 use cofferdam_engine::event::Event;
@@ -14,6 +14,7 @@ use cofferdam_engine::plan::Plan;
 use cofferdam_engine::{RunId, RunStatus};
 use cofferdam_runtime::{Driving, Executor, Host, SandboxExecutor, Unobserved};
 use cofferdam_store::{Claim, Definition, RunLog, RunSummary};
+use cofferdam_wasm::Sandbox;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -37,7 +38,19 @@ pub(super) async fn ready(station: &Station, log: &Arc<dyn RunLog>, run: RunId, 
     };
     let plan = Arc::new(Plan::decode(&definition.plan).map_err(|error| Failure::of(Exit::Invalid, error))?);
     let plugins = station.plugins_and(&sandbox, plugins_of(&plan)).await?;
-    let equipment = Equipment::of(station, &sandbox, &plugins, &plan, short).await?;
+    equipped(station, &sandbox, &plugins, log, (definition, plan), short).await
+}
+
+/// Prepares to carry on a run with a definition: its components are among `plugins` or kept.
+pub(super) async fn equipped(
+    station: &Station,
+    sandbox: &Sandbox,
+    plugins: &Plugins,
+    log: &Arc<dyn RunLog>,
+    (definition, plan): (Definition, Arc<Plan>),
+    short: &str,
+) -> Result<Ready, Failure> {
+    let equipment = Equipment::of(station, sandbox, plugins, &plan, short).await?;
     equipment.require_grants(station, &plan, "nothing was touched; what is recorded is kept")?;
     let executor = equipment.executor(station, &plan)?;
     equipment.keep(station)?;
@@ -61,6 +74,11 @@ impl Ready {
         Arc::clone(&self.executor) as Arc<_>
     }
 
+    /// Returns what the run executes.
+    pub(super) fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
     /// Drives the run from `claim` on, with `note` behind its heading.
     pub(super) async fn drive<'a>(
         &'a self,
@@ -70,12 +88,28 @@ impl Ready {
         note: &str,
         guests: &Handle,
     ) -> Result<(Driving, Scene<'a>), Failure> {
-        let mut progress = RunProgress::of(Arc::clone(&self.plan), &claim.events);
+        let progress = RunProgress::of(Arc::clone(&self.plan), &claim.events);
+        let scene = self.scene(station, manner, claim.run, progress, note, guests);
+        let driving = scene.host.take_up(claim, Arc::clone(&scene.watcher) as Arc<_>);
+        let driving = driving.map_err(|error| Failure::of(Exit::Invalid, error))?;
+        Ok((driving, scene))
+    }
+
+    /// Returns the scene on which `run` is carried on, of which `progress` was made so far.
+    pub(super) fn scene<'a>(
+        &'a self,
+        station: &'a Station,
+        manner: &'a Manner,
+        run: RunId,
+        mut progress: RunProgress,
+        note: &str,
+        guests: &Handle,
+    ) -> Scene<'a> {
         progress.keep();
         let heading = heading(self.plan.name(), &self.short, note, &station.look);
         let host = host_of(station, &self.log, guests).with_executor(self.executor());
         let watcher = Arc::new(Watcher::new(
-            claim.run,
+            run,
             self.short.clone(),
             progress,
             heading,
@@ -83,16 +117,13 @@ impl Ready {
             how(manner),
             Arc::clone(&self.log),
         ));
-        let driving = host.take_up(claim, Arc::clone(&watcher) as Arc<_>);
-        let driving = driving.map_err(|error| Failure::of(Exit::Invalid, error))?;
-        let scene = Scene {
+        Scene {
             station,
             manner,
             host,
             watcher,
             definition: &self.definition,
-        };
-        Ok((driving, scene))
+        }
     }
 }
 

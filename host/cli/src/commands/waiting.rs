@@ -20,7 +20,7 @@ pub(super) fn parked(run: RunId, plan: &Plan, events: &[Recorded]) -> Result<Par
     let orphan = Orphan::restore(run, plan, events).map_err(|error| Failure::of(Exit::Invalid, error))?;
     let pause = events.iter().rev().find_map(|recorded| match &recorded.event {
         Event::RunPaused { reason, cause } => Some(Some((recorded.at, reason.clone(), cause.by.clone()))),
-        Event::RunResumed { .. } => Some(None),
+        Event::RunResumed { .. } | Event::RunRetried { .. } => Some(None),
         _ => None,
     });
     Ok(Parked {

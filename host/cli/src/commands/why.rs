@@ -1,6 +1,6 @@
 //! `cofferdam why`: what a run does or waits for, since when, until when, in one sentence.
 
-use super::history::{LookedUp, each_event, look_up};
+use super::history::{LookedUp, dropped, each_event, look_up};
 use super::waiting::{self, Parked};
 use crate::arguments::{Manner, Why};
 use crate::failure::{Exit, Outcome};
@@ -40,8 +40,9 @@ pub(crate) async fn why(station: &Station, manner: &Manner, arguments: &Why) -> 
         mut progress,
     } = look_up(&log, &arguments.run).await?;
     let mut events = Vec::new();
+    let dropped = dropped(&log, &summary).await?;
     each_event(&log, run, 0, |recorded| {
-        progress.apply(recorded);
+        progress.apply_unless(&dropped, recorded);
         events.push(recorded.clone());
     })
     .await?;

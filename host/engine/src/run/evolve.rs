@@ -78,6 +78,21 @@ impl Run {
                 });
             }
             Event::RunResumed { .. } => self.pause = None,
+            // What it dropped was passed over when the run was restored for it.
+            Event::RunRetried {
+                generation,
+                lineage,
+                inputs,
+                ..
+            } => {
+                self.generation = *generation;
+                self.lineage = *lineage;
+                self.phase = Phase::Active;
+                if let Some(inputs) = inputs {
+                    self.inputs = inputs.data().clone();
+                }
+                self.ready.extend(self.frames.keys().cloned());
+            }
             Event::CleanupStarted { ending } => {
                 if let Some(Frame {
                     state: State::Root(root),
@@ -266,6 +281,15 @@ impl Run {
             }
             Event::BranchesCancelled { at, branches } => self.branches_cancelled(plan, at, branches),
             Event::BlockEnded { at, ending, markers } => self.block_ended(plan, at, ending, markers),
+        }
+    }
+
+    /// Takes note of an event that a retry dropped: its place and its costs are all that is left of it.
+    pub(super) fn pass_over(&mut self, recorded: &Recorded) {
+        self.version = Version(recorded.sequence);
+        self.last_at = recorded.at;
+        if let Event::StepCompleted { metrics, .. } | Event::AttemptFailed { metrics, .. } = &recorded.event {
+            self.count(metrics);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::decide::Transition;
 use super::{Decision, Phase, Run};
 use crate::event::{Event, Recorded};
+use crate::history::Dropped;
 use crate::id::{Fence, Generation, RunId};
 use crate::inbox::Message;
 use crate::input::Situation;
@@ -12,7 +13,7 @@ use std::collections::BTreeSet;
 /// A run read from its log, with nobody working on it.
 #[derive(Debug)]
 pub struct Orphan {
-    run: Run,
+    pub(super) run: Run,
 }
 
 /// How a run changes hands.
@@ -65,6 +66,18 @@ impl Orphan {
         plan: &Plan,
         events: impl IntoIterator<Item = &'a Recorded>,
     ) -> Result<Self, Unrestorable> {
+        let events: Vec<&Recorded> = events.into_iter().collect();
+        let dropped = Dropped::of(events.iter().copied());
+        Self::restore_without(id, plan, events, &dropped)
+    }
+
+    /// Returns the run that `events` amount to when those that were dropped do not count.
+    pub(super) fn restore_without<'a>(
+        id: RunId,
+        plan: &Plan,
+        events: impl IntoIterator<Item = &'a Recorded>,
+        dropped: &Dropped,
+    ) -> Result<Self, Unrestorable> {
         let mut run = Run::new(id);
         for recorded in events {
             let expected = run.version.0 + 1;
@@ -74,7 +87,11 @@ impl Orphan {
                     found: recorded.sequence,
                 });
             }
-            run.evolve(plan, recorded);
+            if dropped.contains(recorded.sequence) {
+                run.pass_over(recorded);
+            } else {
+                run.evolve(plan, recorded);
+            }
         }
         if matches!(run.phase, Phase::New) {
             return Err(Unrestorable::NoStart);

@@ -651,7 +651,7 @@ fn rounds(view: &View<'_>, repeat: &Loop) -> Result<u32, Failure> {
 }
 
 /// Returns the steps of a block of a step, or of the run: its body (0) or its `always` blocks (1).
-fn block_of(plan: &Plan, node: Option<NodeIndex>, block: u32) -> &Block {
+pub(super) fn block_of(plan: &Plan, node: Option<NodeIndex>, block: u32) -> &Block {
     const EMPTY: &Block = &Block::new();
     let Some(node) = node else {
         return if block == 0 {

@@ -1,7 +1,9 @@
 //! What people ask of a run: cancel, kill, pause and resume, at every point and after every other.
 
 use cofferdam_engine::transitions::{self, Outcome, outcome};
-use cofferdam_engine::{Ending, Event, Input, Parking, Rejected, Request, RequestKind, RunStatus, Standing, Verdict};
+use cofferdam_engine::{
+    Ending, Event, Input, Parking, Rejected, Request, RequestKind, RetryRefused, RunStatus, Standing, Verdict,
+};
 use cofferdam_testkit::Scenario;
 use cofferdam_testkit::plan_builder::{call, parallel, set, workflow};
 use std::time::Duration;
@@ -83,8 +85,12 @@ fn every_request_at_every_standing_does_what_the_table_says() {
                 RequestKind::Kill => kill(),
                 RequestKind::Pause => pause(),
                 RequestKind::Resume => Request::Resume,
-                // These need a gate, a wait or an end: they have tests of their own.
-                RequestKind::Decide | RequestKind::Signal | RequestKind::Retry => continue,
+                // These need a gate or a wait: they have tests of their own.
+                RequestKind::Decide | RequestKind::Signal => continue,
+                RequestKind::Retry => {
+                    retry_at(from);
+                    continue;
+                }
             };
             let mut scenario = standing(from);
             let (before, events) = (scenario.run().standing(), scenario.log.len());
@@ -109,6 +115,23 @@ fn every_request_at_every_standing_does_what_the_table_says() {
                 assert_eq!(scenario.run().standing(), before, "{case}");
             }
         }
+    }
+}
+
+/// Retries a run that stands there: no message, since nobody has a run that has ended.
+fn retry_at(from: Standing) {
+    let mut scenario = standing(from);
+    let events = scenario.log.len();
+    match outcome(from, RequestKind::Retry) {
+        Outcome::To(to) => {
+            assert_eq!(scenario.retry(Some("a")), Ok(()), "{from:?}");
+            assert_eq!(scenario.run().standing(), to, "{from:?}");
+        }
+        Outcome::Conflict => {
+            assert_eq!(scenario.retry(Some("a")), Err(RetryRefused::NotEnded), "{from:?}");
+            assert_eq!(scenario.log.len(), events, "{from:?}");
+        }
+        other => panic!("{from:?}: {other:?}"),
     }
 }
 

@@ -96,6 +96,29 @@ fn all_events() -> Vec<Event> {
             cause: cause(),
         },
         Event::RunResumed { cause: cause() },
+        Event::RunRetried {
+            generation: Generation(4),
+            host: "host-3".to_owned(),
+            lineage: 1,
+            from: Some(at("while/fetch", &[3])),
+            dropped: vec![(5, 9).into(), (12, 12).into()],
+            plan: Some(Digest::of(b"plan")),
+            inputs: Some(Value::new(json(r#"{"limit": 20}"#))),
+            cause: Cause {
+                message: None,
+                by: Some("ada".to_owned()),
+            },
+        },
+        Event::RunRetried {
+            generation: Generation(5),
+            host: "host-3".to_owned(),
+            lineage: 2,
+            from: None,
+            dropped: vec![(14, 14).into()],
+            plan: None,
+            inputs: None,
+            cause: Cause::default(),
+        },
         Event::RunFinished {
             ending: Ending::Killed {
                 reason: "enough".to_owned(),
@@ -500,6 +523,26 @@ fn any_event() -> BoxedStrategy<Event> {
             died: false,
         }),
         any_fences().prop_map(|stopped| Event::RunInterrupted { stopped }),
+        (
+            any::<u64>(),
+            any::<u32>(),
+            vec((0..40_u64, 0..40_u64), 0..3),
+            option::of(any_place())
+        )
+            .prop_map(|(generation, lineage, dropped, from)| Event::RunRetried {
+                generation: Generation(generation),
+                host: "host".to_owned(),
+                lineage,
+                from,
+                // Of the first event, the start, a log never loses anything.
+                dropped: dropped
+                    .into_iter()
+                    .map(|(first, more)| (first + 2, first + 2 + more).into())
+                    .collect(),
+                plan: None,
+                inputs: None,
+                cause: Cause::default(),
+            }),
         any::<String>().prop_map(|reason| Event::CancelRequested {
             reason,
             cause: Cause::default()

@@ -13,6 +13,7 @@ mod hosts;
 mod inbox;
 mod loops;
 mod retries;
+mod retrying;
 mod size;
 mod steps;
 mod waits;

@@ -3,10 +3,11 @@
 use crate::contradiction::contradiction;
 use crate::error::StoreError;
 use crate::inbox::needs_all_answered;
-use crate::record::{HostId, NewRun};
+use crate::record::{Definition, HostId, NewRun};
 use crate::sqlite::driven::Driven;
 use crate::sqlite::error::from_sqlite;
 use crate::sqlite::inbox;
+use crate::sqlite::queue::Opening;
 use crate::sqlite::write::{self, Encoded, RunNumber};
 use crate::ticket::{Fate, Position, Settler};
 use cofferdam_engine::{Append, Generation, MessageId, RunId, RunStatus, Timestamp};
@@ -18,12 +19,12 @@ use std::sync::Arc;
 /// The most appends of a run that are written as one; what a run decides between two barriers is far less.
 const LONGEST_CHAIN: usize = 64;
 
-/// Appends of one generation of a run that follow each other, and the run itself if it is new.
+/// Appends of one generation of a run that follow each other, and how the run came to take them if it did not before.
 #[derive(Debug)]
 pub(crate) struct Chain {
     run: RunId,
     generation: Generation,
-    begin: Option<Box<NewRun>>,
+    opening: Option<Opening>,
     appends: Vec<(Encoded, Settler)>,
 }
 
@@ -35,10 +36,10 @@ pub(crate) struct Chains {
 }
 
 impl Chains {
-    /// Adds an append, with the run that it begins if it does.
-    pub(crate) fn push(&mut self, begin: Option<Box<NewRun>>, append: Encoded, settler: Settler) {
+    /// Adds an append, with how it begins its run or opens it again if it does.
+    pub(crate) fn push(&mut self, opening: Option<Opening>, append: Encoded, settler: Settler) {
         let (run, generation) = (append.append.run, append.append.generation);
-        if begin.is_none()
+        if opening.is_none()
             && let Some(index) = self.open.get(&(run, generation))
             && self.queue[*index].appends.len() < LONGEST_CHAIN
         {
@@ -49,7 +50,7 @@ impl Chains {
         self.queue.push_back(Chain {
             run,
             generation,
-            begin,
+            opening,
             appends: vec![(append, settler)],
         });
     }
@@ -93,7 +94,7 @@ impl Written {
 
     /// Returns the chain as one that was never tried, for want of a transaction.
     pub(crate) fn lost(chain: Chain, error: &Arc<StoreError>) -> Self {
-        let new = chain.begin.is_some();
+        let new = chain.opening.is_some();
         let written = Self::refused(chain, &Fate::Failed(Arc::clone(error)));
         // A run that never began has no incarnation to break off.
         let generation = if new { Generation::default() } else { written.generation };
@@ -149,7 +150,7 @@ impl Scribe<'_> {
     /// # Errors
     /// Gives the chain's tickets back with the error when the whole transaction is lost.
     pub(crate) fn write(&mut self, db: &Connection, mut chain: Chain) -> Result<Written, (Written, Arc<StoreError>)> {
-        let mut begun = chain.begin.is_none();
+        let mut begun = chain.opening.is_none();
         let (fate, lost) = match self.write_inside_savepoint(db, &mut chain, &mut begun) {
             Ok(Attempt::Fits(rest, last)) => return Ok(self.split(chain, rest, last)),
             Ok(Attempt::Refused(fate)) => (fate, None),
@@ -182,9 +183,16 @@ impl Scribe<'_> {
             return Ok(Attempt::Refused(fate));
         }
         execute(db, "SAVEPOINT chain").map_err(fail)?;
-        if let Some(run) = chain.begin.take() {
-            let number = self.begin(db, &run)?;
-            self.driven.insert(run.id, number, Generation(1));
+        if let Some(opening) = chain.opening.take() {
+            let opened = match opening {
+                Opening::Begin(run) => Some(self.begin(db, &run)?),
+                Opening::Reopen(definition) => self.reopen(db, chain, definition.as_deref())?,
+            };
+            let Some(number) = opened else {
+                undo(db).map_err(fail)?;
+                return Ok(Attempt::Refused(Fate::Fenced));
+            };
+            self.driven.insert(chain.run, number, chain.generation);
             *begun = true;
         }
         let attempt = match self.driven.admit(chain.run, chain.generation) {
@@ -213,6 +221,27 @@ impl Scribe<'_> {
         }
         let definition = write::insert_definition(db, &run.definition).map_err(fail)?;
         write::insert_run(db, run, definition, self.host).map_err(fail)
+    }
+
+    /// Makes this host the one that drives a run which has ended; returns its number, none if it is not as the chain has it.
+    fn reopen(
+        &self,
+        db: &Connection,
+        chain: &Chain,
+        definition: Option<&Definition>,
+    ) -> Result<Option<RunNumber>, StoreError> {
+        let fail = |error| from_sqlite(self.path, error);
+        let Some((first, _)) = chain.appends.first() else {
+            return Ok(None);
+        };
+        let definition = match definition {
+            Some(definition) => {
+                let number = write::insert_definition(db, definition).map_err(fail)?;
+                Some((number, &*definition.workflow))
+            }
+            None => None,
+        };
+        write::reopen_run(db, &first.append, definition, self.host).map_err(fail)
     }
 
     /// Writes the appends of `chain` from the first on that fit each other.

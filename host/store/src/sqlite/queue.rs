@@ -1,7 +1,7 @@
 //! What waits for the writer, in the order in which it was asked for.
 
 use crate::error::{ClaimError, PostError, StoreError};
-use crate::record::NewRun;
+use crate::record::{Definition, NewRun};
 use crate::sqlite::inbox::Letter;
 use crate::sqlite::write::Encoded;
 use crate::ticket::Settler;
@@ -16,14 +16,23 @@ use tokio::sync::{oneshot, watch};
 /// Something for the writer to do.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// Begin a run.
-    Begin(Box<NewRun>, Encoded, Settler),
+    /// Let a run take appends that took none before.
+    Open(Opening, Encoded, Settler),
     /// Add to a run.
     Append(Encoded, Settler),
     /// Take a run over.
     Claim(RunId, oneshot::Sender<Result<Granted, ClaimError>>),
     /// Put a message into an inbox.
     Post(Letter, oneshot::Sender<Result<MessageId, PostError>>),
+}
+
+/// How a run comes to take appends.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    /// It is new.
+    Begin(Box<NewRun>),
+    /// It had ended, and goes on with this definition if it is another one.
+    Reopen(Option<Box<Definition>>),
 }
 
 /// A run that was taken over.

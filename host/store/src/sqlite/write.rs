@@ -148,6 +148,36 @@ pub(crate) fn insert_run(db: &Connection, run: &NewRun, definition: i64, host: &
     .map(RunNumber)
 }
 
+/// Takes a run that has ended out of its end, if it still has the version that `first` was decided for and the generation
+/// before it, and makes `host` its owner. Returns its number if it had.
+pub(crate) fn reopen_run(
+    db: &Connection,
+    first: &Append,
+    definition: Option<(i64, &str)>,
+    host: &HostId,
+) -> Result<Option<RunNumber>> {
+    let (number, workflow) = definition.unzip();
+    db.prepare_cached(
+        "UPDATE runs SET generation = ?2, owner = ?4, status = ?5, finished_at = NULL, due_at = NULL,
+                         definition = coalesce(?6, definition), workflow = coalesce(?7, workflow)
+         WHERE id = ?1 AND generation = ?2 - 1 AND version = ?3 AND finished_at IS NOT NULL
+         RETURNING number",
+    )?
+    .query_row(
+        params![
+            id_bytes(first.run),
+            first.generation.0,
+            first.expected.0,
+            host.as_str(),
+            RunStatus::Running.word(),
+            number,
+            workflow,
+        ],
+        |row| row.get(0).map(RunNumber),
+    )
+    .optional()
+}
+
 /// Moves a run on, if it still has that generation and version: this is the fence. Returns whether it had.
 ///
 /// `at` is when the latest of the new events was decided.

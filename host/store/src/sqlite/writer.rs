@@ -117,7 +117,7 @@ impl Writer {
                     self.write_chains(db, chains.take());
                     posts.push((letter, answer));
                 }
-                Order::Begin(run, append, settler) => chains.push(Some(run), append, settler),
+                Order::Open(opening, append, settler) => chains.push(Some(opening), append, settler),
                 Order::Append(append, settler) => chains.push(None, append, settler),
                 Order::Claim(run, answer) => {
                     // What was handed over before belongs to the generation that ends.

@@ -71,11 +71,13 @@ pub enum Fault {
     PausedOwner,
     /// The host that was stopped goes on: it decides and writes as if the run were still its own.
     WokenOwner,
+    /// Somebody wants to go on from a step of a run, whether or not it has ended.
+    Retry,
 }
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Crash,
         Self::FailedAppend,
         Self::SecondOwner,
@@ -109,6 +111,7 @@ impl Fault {
         Self::Suspended,
         Self::PausedOwner,
         Self::WokenOwner,
+        Self::Retry,
     ];
 
     /// Returns how often the fault is chosen, compared with the others.
@@ -122,7 +125,7 @@ impl Fault {
             // A cancelled run does little afterwards: most schedules should have none.
             Self::Cancelled | Self::CancelMessage | Self::KillMessage => 1,
             Self::PauseMessage | Self::AmbiguousAppend | Self::StrayDecision | Self::StraySignal => 3,
-            Self::ResumeMessage => 2,
+            Self::ResumeMessage | Self::Retry => 2,
             Self::WantedMessage => 10,
             Self::InboxNotEmpty => 0,
             Self::CrashAfterCommit | Self::CrashWhileDispatching | Self::CrashBeforeReport => 3,

@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use cofferdam_engine::plan::{Join, NodeKind, Parts};
-use cofferdam_engine::{Append, Cause, Data, Ending, Event, Plan, Recorded, RunStatus, Timestamp, Value};
+use cofferdam_engine::{Append, Cause, Data, Ending, Event, Plan, Recorded, RunStatus, Span, Timestamp, Value};
 
 /// One defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,11 +65,17 @@ pub enum Mutant {
     WakesTooLate,
     /// The end of a cancelled run gives another reason.
     ForgetsTheReason,
+    /// A run is retried that has not ended.
+    RetriesTooEarly,
+    /// A retry loses a result that came before its step.
+    DropsTooMuch,
+    /// A retry gives receivers the tokens that they know.
+    KeepsTheToken,
 }
 
 impl Mutant {
     /// All mutants, each with the oracles of which one must catch it.
-    pub const ALL: [(Self, &'static [&'static str]); 29] = [
+    pub const ALL: [(Self, &'static [&'static str]); 32] = [
         (Self::DropsAnEvent, &["invariant_sequence_is_contiguous"]),
         (Self::WritesOldTimes, &["invariant_time_never_goes_back"]),
         (Self::EndsTwice, &["invariant_nothing_follows_the_end"]),
@@ -112,6 +118,9 @@ impl Mutant {
         (Self::TakesASignalTwice, &["invariant_signals_are_taken_once"]),
         (Self::WakesTooLate, &["invariant_parked_rows_tell_the_truth"]),
         (Self::ForgetsTheReason, &["invariant_the_first_cancel_counts"]),
+        (Self::RetriesTooEarly, &["invariant_only_ended_runs_are_retried"]),
+        (Self::DropsTooMuch, &["invariant_a_retry_keeps_what_came_before"]),
+        (Self::KeepsTheToken, &["invariant_tokens_belong_to_a_lineage"]),
     ];
 
     /// Returns the plan that the defective core executes in place of `plan`, none if it has no place for the defect.
@@ -132,6 +141,15 @@ impl Mutant {
         match (self, &recorded.event) {
             (Self::DecidesTwice, Event::GateDecided { .. }) => twice(recorded),
             (Self::TakesASignalTwice, Event::WaitReceived { .. }) => twice(recorded),
+            (Self::DropsTooMuch, Event::RunRetried { dropped, .. }) => {
+                let mut recorded = recorded.clone();
+                let first = dropped.first().map_or(recorded.sequence, |span| span.first);
+                if let Event::RunRetried { dropped, .. } = &mut recorded.event {
+                    // All but the start of the run.
+                    dropped.push(Span { first: 2, last: first });
+                }
+                vec![recorded]
+            }
             (Self::ApprovesTooEarly, Event::GateApproved { at, cause }) => vec![Recorded {
                 event: Event::GateDecided {
                     at: at.clone(),

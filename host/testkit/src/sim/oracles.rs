@@ -5,6 +5,7 @@
 
 mod past;
 mod requests;
+mod retries;
 
 use super::interpreter::{self, Place, Unclear};
 use cofferdam_engine::plan::{NodeIndex, NodeKind};
@@ -26,7 +27,7 @@ pub struct Violation {
 type Verdict = Result<(), Violation>;
 
 /// All oracles, by name.
-pub const ORACLES: [&str; 27] = [
+pub const ORACLES: [&str; 30] = [
     "invariant_sequence_is_contiguous",
     "invariant_time_never_goes_back",
     "invariant_nothing_follows_the_end",
@@ -54,6 +55,9 @@ pub const ORACLES: [&str; 27] = [
     "invariant_parked_rows_tell_the_truth",
     "invariant_the_first_cancel_counts",
     "invariant_only_the_latest_owner_writes",
+    "invariant_only_ended_runs_are_retried",
+    "invariant_a_retry_keeps_what_came_before",
+    "invariant_tokens_belong_to_a_lineage",
 ];
 
 fn holds(oracle: &'static str, condition: bool, detail: impl FnOnce() -> String) -> Verdict {
@@ -97,8 +101,11 @@ pub(super) struct Judge<'a> {
     always: BTreeMap<Place, u32>,
     /// Which delivery each execution was of, by the number in the value that it returned.
     executions: BTreeMap<i64, (Generation, Fence)>,
+    /// Which step, in which lineage, each token was seen for.
+    tokens: BTreeMap<String, (Place, usize)>,
     generation: Generation,
     requests: Requests,
+    /// The events that count.
     log: Vec<Recorded>,
 }
 
@@ -122,6 +129,7 @@ impl<'a> Judge<'a> {
             entered: BTreeSet::new(),
             always: BTreeMap::new(),
             executions: BTreeMap::new(),
+            tokens: BTreeMap::new(),
             generation: Generation(1),
             requests: Requests::default(),
             log: Vec::new(),
@@ -141,6 +149,11 @@ impl<'a> Judge<'a> {
         self.invariant_sequence_is_contiguous(recorded)?;
         self.invariant_time_never_goes_back(recorded)?;
         self.invariant_nothing_follows_the_end(recorded)?;
+        self.invariant_only_ended_runs_are_retried(recorded)?;
+        if let Event::RunRetried { .. } = &recorded.event {
+            self.invariant_a_retry_keeps_what_came_before(recorded)?;
+            self.reopen(recorded);
+        }
         self.invariant_results_are_recorded_once(recorded)?;
         self.invariant_results_come_from_their_delivery(recorded)?;
         self.invariant_one_delivery_at_a_time(recorded)?;
@@ -176,9 +189,12 @@ impl<'a> Judge<'a> {
     }
 
     fn invariant_nothing_follows_the_end(&self, recorded: &Recorded) -> Verdict {
-        holds("invariant_nothing_follows_the_end", self.ending.is_none(), || {
-            format!("{} after the end", recorded.event.kind())
-        })
+        let goes_on = matches!(recorded.event, Event::RunRetried { .. });
+        holds(
+            "invariant_nothing_follows_the_end",
+            self.ending.is_none() || goes_on,
+            || format!("{} after the end", recorded.event.kind()),
+        )
     }
 
     fn invariant_results_are_recorded_once(&self, recorded: &Recorded) -> Verdict {

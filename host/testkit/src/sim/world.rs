@@ -10,8 +10,9 @@ use super::mutants::Mutant;
 use super::oracles::{Compared, Judge, Violation};
 use super::script::{self, Behaviour};
 use cofferdam_engine::{
-    Adoption, Append, Attempt, AttemptOutcome, Data, Decision, EffectChange, Fence, FormerOwner, Generation, Input,
-    Metrics, Orphan, Parking, Plan, Recorded, Report, Request, Run, RunId, Situation, Start, Timestamp, Writer,
+    Adoption, Append, Attempt, AttemptOutcome, Data, Decision, EffectChange, Event, Fence, FormerOwner, Generation,
+    Input, Metrics, Orphan, Parking, Plan, Recorded, Report, Request, Retrial, Retry, RetryRefused, Run, RunId,
+    Situation, Start, Timestamp, Writer,
 };
 use outside::Inbox;
 use points::Sleeper;
@@ -29,6 +30,9 @@ const PATIENCE: usize = 20_000;
 
 /// How often the host may die: below what the core takes for a guest that kills hosts.
 const MOST_DEATHS: u32 = 4;
+
+/// How often the run of a schedule is opened again.
+const MOST_RETRIES: u32 = 3;
 
 /// What a schedule amounted to.
 #[derive(Clone, Debug)]
@@ -120,6 +124,7 @@ struct World<'a> {
     sleeper: Option<Sleeper>,
     executions: i64,
     deaths: u32,
+    retries: u32,
     faults: BTreeMap<Fault, u64>,
 }
 
@@ -157,6 +162,7 @@ impl<'a> World<'a> {
             sleeper: None,
             executions: 0,
             deaths: 0,
+            retries: 0,
             faults: BTreeMap::new(),
         }
     }
@@ -200,6 +206,22 @@ impl<'a> World<'a> {
             }
         }
         self.let_it_end()?;
+        // What has ended is opened again now and then, and is disturbed again.
+        while self.dice.chance(35) && self.retries < MOST_RETRIES {
+            if self.strike(Fault::Retry)? {
+                *self.faults.entry(Fault::Retry).or_default() += 1;
+            }
+            for _ in 0..self.dice.below(MOST_MOVES / 3) {
+                if self.is_over() {
+                    break;
+                }
+                self.work()?;
+                if self.dice.chance(25) {
+                    self.disturb()?;
+                }
+            }
+            self.let_it_end()?;
+        }
         let inputs = Data::map(
             self.inputs
                 .clone()
@@ -388,9 +410,20 @@ impl<'a> World<'a> {
     }
 
     fn enter(&mut self, fence: Fence) -> Step {
+        if self.is(Mutant::KeepsTheToken)
+            && let Some(attempt) = self.flights.get_mut(&fence)
+        {
+            attempt.token = format!("{} {:?}", attempt.at.step, attempt.at.occurrence);
+        }
         let Some(attempt) = self.flights.get(&fence) else {
             return Ok(());
         };
+        let held = self.held.0.borrow();
+        let ahead = held.iter().flat_map(|append| &append.events);
+        let is_retry = |recorded: &&Recorded| matches!(recorded.event, Event::RunRetried { .. });
+        let lineage = self.durable.iter().chain(ahead).filter(is_retry).count();
+        drop(held);
+        self.judge.invariant_tokens_belong_to_a_lineage(attempt, lineage)?;
         if Behaviour::of(&attempt.action.action).effectful {
             self.judge.invariant_effects_follow_durable_starts(attempt)?;
         }
@@ -671,6 +704,7 @@ impl<'a> World<'a> {
                 return Ok(self.post(signal));
             }
             Fault::WantedMessage => return Ok(self.answer_from_outside()),
+            Fault::Retry => return self.retry(),
             // The log does it by itself.
             Fault::InboxNotEmpty => return Ok(false),
             Fault::Cancelled => {
@@ -682,6 +716,44 @@ impl<'a> World<'a> {
                 for _ in 0..self.dice.below(4) {
                     self.decide(Input::Tick)?;
                 }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Asks for the run to go on from one of its steps, or from what did not end well; returns whether it does.
+    fn retry(&mut self) -> Result<bool, Violation> {
+        let which = self.dice.below(self.plan.nodes().len() + 2);
+        let from = self.plan.nodes().get(which).map(|node| node.path.to_string());
+        let retry = Retry {
+            from: from.as_deref(),
+            former: self.plan,
+            plan: self.plan,
+        };
+        let durable = self.durable.clone();
+        let retrial = match Retrial::of(RUN, &durable, retry) {
+            Ok(retrial) => retrial,
+            Err(RetryRefused::NotEnded) if self.is(Mutant::RetriesTooEarly) => {
+                return self.judge.only_an_ended_run_may_be_retried(true).map(|()| true);
+            }
+            Err(_) => return Ok(false),
+        };
+        self.judge.only_an_ended_run_may_be_retried(true)?;
+        self.die_softly();
+        self.owner = FormerOwner::LetGo;
+        self.generation = Generation(self.generation.0 + 1);
+        self.retries += 1;
+        let permits = self.permits(None);
+        let situation = Situation {
+            now: self.now,
+            permits,
+            parking: self.parking,
+        };
+        match retrial.decide(self.generation, "host", "ada", situation) {
+            Ok(staged) => self.take(Decision::Staged(staged), permits, None)?,
+            Err(refused) => {
+                let why = format!("a retry that was possible is refused: {refused}");
+                self.judge.invariant_deadlines_are_met_and_runs_end(false, &why)?;
             }
         }
         Ok(true)

@@ -4,7 +4,7 @@ use super::{Judge, place};
 use crate::sim::interpreter::{Expected, Place};
 use cofferdam_engine::event::AfterFailure;
 use cofferdam_engine::plan::{NodeIndex, NodeKind};
-use cofferdam_engine::{Data, Ending, Event, Fence, Recorded, RunStatus, StepReference};
+use cofferdam_engine::{Data, Dropped, Ending, Event, Fence, Recorded, RunStatus, StepReference};
 use std::collections::BTreeMap;
 
 impl Judge<'_> {
@@ -101,7 +101,25 @@ impl Judge<'_> {
             | Event::BranchesCancelled { .. }
             | Event::RunPaused { .. }
             | Event::RunResumed { .. } => {}
+            Event::RunRetried { generation, .. } => self.generation = *generation,
         }
+    }
+
+    /// Forgets what a retry dropped: the past is what the other events say.
+    pub(super) fn reopen(&mut self, retried: &Recorded) {
+        let mut log = std::mem::take(&mut self.log);
+        let dropped = Dropped::of([retried]);
+        log.retain(|recorded| !dropped.contains(recorded.sequence));
+        let mut past = Self::new(self.plan);
+        past.executions = std::mem::take(&mut self.executions);
+        past.tokens = std::mem::take(&mut self.tokens);
+        past.requests = self.requests.forget();
+        for recorded in &log {
+            past.requests.apply(recorded);
+            past.apply(recorded);
+        }
+        past.log = log;
+        *self = past;
     }
 
     fn enter(&mut self, at: &StepReference, block: u32) {

@@ -84,6 +84,15 @@ impl Requests {
         }
     }
 
+    /// Returns what is left when the rest is told again from the events that count: which messages came and were answered.
+    pub(super) fn forget(&mut self) -> Self {
+        Self {
+            posted: std::mem::take(&mut self.posted),
+            answered: std::mem::take(&mut self.answered),
+            ..Self::default()
+        }
+    }
+
     /// Returns the earliest time at which something that is waited for is over.
     fn earliest(&self) -> Option<Timestamp> {
         let gates = self.gates.values().filter_map(|(deadline, _)| *deadline);
