@@ -172,6 +172,9 @@ pub(crate) struct Run {
     /// Use only plugins that are built in or listed in cofferdam.lock, as they are listed
     #[arg(long)]
     pub(crate) locked: bool,
+    /// What you call this run: started again with the same id, workflow and inputs, it is the same run
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
 }
 
 /// Arguments of `resume`.

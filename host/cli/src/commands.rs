@@ -13,6 +13,7 @@ mod plugin_author;
 mod resume;
 mod retry;
 mod run;
+mod started_before;
 mod take_up;
 mod waiting;
 mod why;

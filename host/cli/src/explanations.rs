@@ -130,6 +130,11 @@ const RUNNING: &[(&str, &str, &str)] = &[
         "`retry --latest` keeps what steps returned under the former definition. They must still be there, in the same order, and call the same actions; nothing new may stand before what runs again; the inputs of the run must still fit. Every difference stands below the message. What only changes how a kept step was called is allowed, and told.",
     ),
     (
+        "CF0727",
+        "an id under which something else was started",
+        "`run --id ID` starts a run once: with the same workflow, plugins and inputs it is the same run, whoever asks and however often. With anything else it is a conflict; what is different stands below the message. Take another id, or give what was given then.",
+    ),
+    (
         "CF0724",
         "a request that the run has nothing for",
         "There is no such gate, it has no such option, or more than one gate is open and none was named. The message says what there is; `cofferdam why RUN` says what the run waits for.",

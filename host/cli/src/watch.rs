@@ -270,7 +270,9 @@ impl Watcher {
             (Event::KillRequested { reason, .. }, _) => self.line(at, &format!("run kill requested {reason}")),
             (Event::RunPaused { reason, .. }, _) => self.line(at, &format!("run paused {reason}")),
             (Event::RunResumed { .. }, _) => self.line(at, "run resumed"),
-            (Event::RunRetried { from: Some(from), .. }, _) => self.line(at, &format!("run retried from {}", from.step)),
+            (Event::RunRetried { from: Some(from), .. }, _) => {
+                self.line(at, &format!("run retried from {}", from.step))
+            }
             (Event::RunRetried { from: None, .. }, _) => self.line(at, "run retried"),
             (Event::RunFinished { ending, .. }, _) => {
                 use cofferdam_engine::Ending;

@@ -14,7 +14,7 @@ use cofferdam_engine::plan::Plan;
 use cofferdam_engine::run::MAX_EVENTS_PER_DECISION;
 use cofferdam_engine::{
     Adoption, AttemptOutcome, Decision, EffectChange, FailureClass, Fence, FormerOwner, Generation, Input, Message,
-    MessageId, Orphan, Parking, Recorded, Rejected, Report, RetryRefused, Retrial, Run, RunId, Situation,
+    MessageId, Orphan, Parking, Recorded, Rejected, Report, Retrial, RetryRefused, Run, RunId, Situation,
 };
 use cofferdam_store::{Claim, ClaimError, Failpoint, Fate, Lease, Position, RunLog, StoreError, Ticket, Within};
 use guests::{Guests, Reported};
@@ -263,6 +263,11 @@ impl Driver {
                 Wake::Settled(Fate::Fenced) => {
                     self.guests.stop_all();
                     return Err(DriveError::Fenced);
+                }
+                // The caller has started it before: there is nothing to take up.
+                Wake::Settled(Fate::Failed(error)) if matches!(*error, StoreError::Duplicate { .. }) => {
+                    self.guests.stop_all();
+                    return Err(DriveError::Log(error));
                 }
                 Wake::Settled(Fate::Failed(error)) => self.rebuild(run, error).await?,
                 Wake::Settled(Fate::InboxNotEmpty) => self.rebuild(run, Arc::new(StoreError::InboxNotEmpty)).await?,

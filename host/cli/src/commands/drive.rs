@@ -13,8 +13,8 @@ use crate::tree::day_and_time;
 use crate::watch::Watcher;
 use cofferdam_engine::{Plan, Run, RunId, RunStatus, Waiting};
 use cofferdam_runtime::{DEFAULT_GRACE, DriveError, Driven, Driving, Host, ResumeError, now};
-use cofferdam_store::{ClaimError, Definition, NewMessage, RunLog};
-use std::sync::Arc;
+use cofferdam_store::{ClaimError, Definition, NewMessage, RunLog, StoreError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -33,6 +33,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) host: Host,
     pub(crate) watcher: Arc<Watcher>,
     pub(crate) definition: &'a Definition,
+    /// The run that was started earlier under the id that its caller gave this one.
+    pub(crate) earlier: OnceLock<RunId>,
 }
 
 impl Scene<'_> {
@@ -47,6 +49,12 @@ impl Scene<'_> {
             let driven = match driven {
                 Ok(driven) => driven,
                 Err(error) => {
+                    if let DriveError::Log(refused) = &error
+                        && let StoreError::Duplicate { run, .. } = &**refused
+                    {
+                        self.earlier.get_or_init(|| *run);
+                        return Err(Failure::of(Exit::Refused, error));
+                    }
                     self.watcher.finish();
                     let failure = Failure::of(Exit::Refused, error);
                     return Err(failure.hint(format!(

@@ -12,7 +12,7 @@ use crate::station::Station;
 use crate::talk::{harmless, print, say};
 use cofferdam_dsl::compile;
 use cofferdam_engine::plan::Plan;
-use cofferdam_engine::{Digest, Event, Recorded, Request, RetryRefused, RunId, RunStatus};
+use cofferdam_engine::{Digest, Event, Recorded, Request, RetryRefused, RunStatus};
 use cofferdam_runtime::{Afterwards, DriveError, RetryRequest, Unobserved, now};
 use cofferdam_store::{Definition, NewMessage, RunLog, RunSummary};
 use serde_json::json;
@@ -52,10 +52,15 @@ pub(crate) async fn retry(station: &Station, manner: &Manner, arguments: &Argume
         by: arguments.asking.by.clone().unwrap_or_else(user),
     };
     let retrial = request.weigh().map_err(|refused| refusal(&short, refused))?;
-    let from = retrial.from().map_or_else(|| "its outputs".to_owned(), |from| format!("`{}`", from.step));
+    let from = retrial
+        .from()
+        .map_or_else(|| "its outputs".to_owned(), |from| format!("`{}`", from.step));
     if !retrial.changed().is_empty() {
         let steps: Vec<String> = retrial.changed().iter().map(|step| format!("`{step}`")).collect();
-        say(format!("kept, although the newest definition says otherwise: {}", steps.join(", ")));
+        say(format!(
+            "kept, although the newest definition says otherwise: {}",
+            steps.join(", ")
+        ));
     }
     let dropped = retrial.dropped();
     let mut progress = RunProgress::new(Arc::clone(ready.plan()));
@@ -71,7 +76,9 @@ pub(crate) async fn retry(station: &Station, manner: &Manner, arguments: &Argume
         note => format!("retried from {from}, {note}"),
     };
     let scene = ready.scene(station, manner, id, progress, &note, &guests);
-    let driving = scene.host.retry(&request, Afterwards::Drive, Arc::clone(&scene.watcher) as Arc<_>);
+    let driving = scene
+        .host
+        .retry(&request, Afterwards::Drive, Arc::clone(&scene.watcher) as Arc<_>);
     let driving = driving.map_err(|refused| refusal(&short, refused))?;
     scene.to_the_end(driving).await
 }
@@ -91,21 +98,27 @@ async fn detach(
     let driving = driving.map_err(|refused| refusal(short, refused))?;
     match driving.wait().await {
         Ok(_) => {}
-        Err(error @ DriveError::Fenced) => {
+        Err(DriveError::Fenced) => {
             let message = format!("run {short} was retried by somebody else at the same time");
             let failure = Failure::new(Exit::Refused, message).code("CF0721");
-            tracing::debug!(%error, "the retry was fenced");
             return Err(failure.hint(format!("look at it: cofferdam show {short}")));
         }
         Err(error) => return Err(Failure::of(Exit::Refused, error)),
     }
     // An interrupted run is taken up by a host when it is asked to go on.
     let message = NewMessage::new(request.run, now(), request.by.clone(), Request::Resume);
-    log.post(message).await.map_err(|error| Failure::of(Exit::Refused, error))?;
+    log.post(message)
+        .await
+        .map_err(|error| Failure::of(Exit::Refused, error))?;
     if manner.json {
-        print(json!({ "run": request.run, "request": "retry", "verdict": "accepted", "from": request.from }).to_string());
+        print(
+            json!({ "run": request.run, "request": "retry", "verdict": "accepted", "from": request.from }).to_string(),
+        );
     } else {
-        say(format!("retried: run {short} from {from}, by {}; left to the next host", harmless(&request.by)));
+        say(format!(
+            "retried: run {short} from {from}, by {}; left to the next host",
+            harmless(&request.by)
+        ));
         say("  cofferdam work");
         say(format!("  cofferdam resume {short}"));
     }
@@ -147,7 +160,10 @@ async fn newest(
 }
 
 fn not_ended(short: &str, summary: &RunSummary) -> Failure {
-    let message = format!("run {short} is {}; only a run that has ended is retried", summary.status.word());
+    let message = format!(
+        "run {short} is {}; only a run that has ended is retried",
+        summary.status.word()
+    );
     let failure = Failure::new(Exit::Refused, message).code("CF0721");
     match summary.status {
         RunStatus::Interrupted | RunStatus::Paused => failure.hint(format!("go on with it: cofferdam resume {short}")),
@@ -179,11 +195,13 @@ fn refusal(short: &str, refused: RetryRefused) -> Failure {
                 None => failure.hint(format!("its steps: {}", paths.join(", "))),
             }
         }
-        RetryRefused::Ambiguous { paths, .. } => paths.iter().fold(failure, |failure, path| failure.hint(path.as_str())),
-        RetryRefused::NothingFailed => failure.hint(format!("cofferdam retry {short} --from STEP")),
-        RetryRefused::NeverBegan { stopped_at: Some(at), .. } => {
-            failure.hint(format!("it stopped at `{at}`: cofferdam retry {short}"))
+        RetryRefused::Ambiguous { paths, .. } => {
+            paths.iter().fold(failure, |failure, path| failure.hint(path.as_str()))
         }
+        RetryRefused::NothingFailed => failure.hint(format!("cofferdam retry {short} --from STEP")),
+        RetryRefused::NeverBegan {
+            stopped_at: Some(at), ..
+        } => failure.hint(format!("it stopped at `{at}`: cofferdam retry {short}")),
         RetryRefused::InHandler { of, .. } => failure.hint(go_on(of.as_str())),
         RetryRefused::NotWell { before, .. } => failure.hint(go_on(before.as_str())),
         RetryRefused::InCleanup { .. } => failure.hint(format!("name a step of the body: cofferdam show {short}")),
@@ -193,8 +211,8 @@ fn refusal(short: &str, refused: RetryRefused) -> Failure {
                 .fold(failure, |failure, difference| failure.hint(difference.to_string()));
             failure.hint("go on from an earlier step, or start a new run; nothing was changed")
         }
-        RetryRefused::NeverBegan { stopped_at: None, .. }
-        | RetryRefused::NotEnded
-        | RetryRefused::Unrestorable(_) => failure.hint(format!("look at it: cofferdam show {short}")),
+        RetryRefused::NeverBegan { stopped_at: None, .. } | RetryRefused::NotEnded | RetryRefused::Unrestorable(_) => {
+            failure.hint(format!("look at it: cofferdam show {short}"))
+        }
     }
 }

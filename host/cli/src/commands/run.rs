@@ -1,6 +1,7 @@
 //! `cofferdam run`: checks a workflow, starts a run of it, and drives it to its end.
 
 use super::drive::{Scene, shortest};
+use super::started_before::{self, Started};
 use crate::arguments::{Manner, Run as Arguments};
 use crate::builtin;
 use crate::diagnostics::draw;
@@ -18,7 +19,7 @@ use cofferdam_engine::{Digest, RunId};
 use cofferdam_runtime::{Host, Request};
 use cofferdam_store::Definition;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 
 /// Runs a workflow.
@@ -50,6 +51,7 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
     let log = station.log()?;
     equipment.keep(station)?;
     let attempts = u32::try_from(station.configuration.attempts()).unwrap_or(u32::MAX);
+    let guests_again = guests.clone();
     let host = Host::new(Arc::clone(&log), Arc::new(executor), attempts, guests);
     let short = shortest(&log, id).await;
     let heading = heading(plan.name(), &short, &state_note(station), &station.look);
@@ -78,8 +80,9 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
         inputs,
         injected,
         dry_run: arguments.dry_run,
-        caller_id: None,
+        caller_id: arguments.id.clone(),
     };
+    let asked = Started::of(&request);
     let driving = host.start(id, request, Arc::clone(&watcher) as Arc<_>);
     let scene = Scene {
         station,
@@ -87,8 +90,15 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
         host,
         watcher,
         definition: &definition,
+        earlier: OnceLock::new(),
     };
-    scene.to_the_end(driving).await
+    let outcome = scene.to_the_end(driving).await;
+    match (scene.earlier.get(), &arguments.id) {
+        (Some(earlier), Some(called)) => {
+            started_before::join(station, manner, &log, *earlier, called, &asked, guests_again).await
+        }
+        _ => outcome,
+    }
 }
 
 /// Returns how progress is shown: a program that reads JSON wants none on its terminal.

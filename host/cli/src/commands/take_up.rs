@@ -15,7 +15,7 @@ use cofferdam_engine::{RunId, RunStatus};
 use cofferdam_runtime::{Driving, Executor, Host, SandboxExecutor, Unobserved};
 use cofferdam_store::{Claim, Definition, RunLog, RunSummary};
 use cofferdam_wasm::Sandbox;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 
 /// A run that can be carried on here: its components are loaded and may touch what they need.
@@ -123,6 +123,7 @@ impl Ready {
             host,
             watcher,
             definition: &self.definition,
+            earlier: OnceLock::new(),
         }
     }
 }

@@ -15,6 +15,8 @@ mod installing;
 mod interrupt;
 mod plugins;
 mod project;
+mod retry;
 mod run;
 mod schemas;
+mod started_before;
 mod workflows;

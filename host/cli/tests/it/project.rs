@@ -142,7 +142,7 @@ impl Project {
                 (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "[time]"),
                 (r"\d\d:\d\d:\d\d(\.\d+)?", "[time]"),
                 (
-                    r"(run|logs|show|resume|cancel|approve|reject|signal)( +)[0-9a-f]{6,12}\b",
+                    r"(run|logs|show|resume|cancel|approve|reject|signal|retry)( +)[0-9a-f]{6,12}\b",
                     "$1$2[run]",
                 ),
                 (r"(?m)^( [✓✗–●◌·=]  )[0-9a-f]{6}  ", "$1[run]  "),

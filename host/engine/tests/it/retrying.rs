@@ -186,6 +186,32 @@ fn branches_that_ended_well_are_kept_and_the_others_go_on_where_they_stopped() {
 }
 
 #[test]
+fn no_more_branches_are_kept_in_part_than_may_run_beside_each_other() {
+    let branch = |first: &str, second: &str| block([call(first), call(second)]);
+    let plan = workflow([parallel([branch("a", "x"), branch("b", "y")])
+        .max_parallel(1)
+        .without_fail_fast()
+        .named("all")])
+    .plan();
+    let mut scenario = Scenario::started(plan);
+    assert_eq!(play(&mut scenario, &["x", "y"]), ["a", "x", "b", "y"]);
+    scenario.retry(None).unwrap();
+    assert_eq!(scenario.flights().len(), 1);
+    // One branch goes on where it stopped, the other begins anew when there is room.
+    assert_eq!(play(&mut scenario, &[]), ["x", "b", "y"]);
+    assert_eq!(scenario.status(), RunStatus::Completed);
+
+    // The branch that was asked for is the one.
+    let plan = scenario.plan.clone();
+    let mut scenario = Scenario::started(plan);
+    play(&mut scenario, &["x", "y"]);
+    scenario.retry(Some("y")).unwrap();
+    let mut entered = play(&mut scenario, &[]);
+    entered.sort();
+    assert_eq!(entered, ["a", "x", "y"]);
+}
+
+#[test]
 fn a_branch_that_was_cancelled_by_its_sibling_starts_again() {
     let plan = workflow([parallel([call("a"), call("b"), call("c")])]).plan();
     let mut scenario = Scenario::started(plan);
@@ -441,9 +467,11 @@ fn a_definition_that_does_not_fit_is_refused_with_every_difference() {
         differences(workflow([call("a"), call("b"), call("c"), gate("g"), call("e"), call("d")]).plan()),
         [Difference::Moved { step: step("d") }]
     );
-    let with_input = workflow([call("a"), call("b"), call("c"), gate("g"), call("d"), call("e")])
-        .input("must", cofferdam_engine::plan::InputKind::String);
-    let found = differences(with_input.plan());
+    let mut with_input = workflow([call("a"), call("b"), call("c"), gate("g"), call("d"), call("e")])
+        .input("must", cofferdam_engine::plan::InputKind::String)
+        .parts();
+    with_input.inputs[0].required = true;
+    let found = differences(Plan::build(with_input).unwrap());
     assert!(
         matches!(found.as_slice(), [Difference::Input(cofferdam_engine::inputs::InvalidInput::Missing { name, .. })] if name == "must"),
         "{found:?}"

@@ -46,6 +46,15 @@ enum End {
     Badly,
 }
 
+/// How something runs again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    /// What is inside and ended well is kept.
+    InPart,
+    /// From its beginning.
+    Anew,
+}
+
 #[derive(Clone, Debug)]
 struct Story {
     /// The number of its first event.
@@ -287,15 +296,24 @@ impl<'a> Survey<'a> {
             .filter(|child| self.chain.contains(*child) || !self.stories.get(*child).is_some_and(Story::is_well))
             .map(place)
             .collect();
+        // Of the branches that go on at most as many are kept in part as may run beside each other, the target's before all
+        // others; the rest begins anew when there is room.
+        let mut room = parallel.max_parallel.map_or(usize::MAX, |most| most as usize);
+        let reserved = usize::from(inside.iter().any(|child| self.chain.contains(child)));
         let mut open = Open::default();
         for child in inside {
             let needs_one = needs(parallel, place(child))
                 .iter()
                 .any(|need| runs_again.contains(need));
+            let taken = if self.chain.contains(child) { 0 } else { reserved };
             if needs_one {
                 self.note_again(child);
             } else if runs_again.contains(&place(child)) {
-                self.begin_again(child, blocks);
+                if self.goes_on(child) && room <= taken {
+                    self.note_again(child);
+                } else if self.begin_again(child, blocks) == Again::InPart {
+                    room -= 1;
+                }
             } else {
                 self.selection.whole.insert(child.clone());
                 open.kept.push(child.clone());
@@ -305,17 +323,24 @@ impl<'a> Survey<'a> {
     }
 
     /// Takes a child of an open block that does not stay as it is: a block is kept in part, all else runs again.
-    fn begin_again(&mut self, child: &Instance, blocks: &mut Vec<Option<Instance>>) {
+    fn begin_again(&mut self, child: &Instance, blocks: &mut Vec<Option<Instance>>) -> Again {
+        if self.goes_on(child) {
+            blocks.push(Some(child.clone()));
+            Again::InPart
+        } else {
+            self.note_again(child);
+            Again::Anew
+        }
+    }
+
+    /// Returns whether there is something in a child that did not end well to go on from.
+    fn goes_on(&self, child: &Instance) -> bool {
         let skipped = self
             .stories
             .get(child)
             .is_some_and(|story| story.end == Some(End::Needless));
         let began = self.children.contains_key(&Some(child.clone()));
-        if self.target.as_ref() != Some(child) && !skipped && began && is_block(&self.plan.node(child.0).kind) {
-            blocks.push(Some(child.clone()));
-        } else {
-            self.note_again(child);
-        }
+        self.target.as_ref() != Some(child) && !skipped && began && is_block(&self.plan.node(child.0).kind)
     }
 
     fn note_again(&mut self, child: &Instance) {
