@@ -271,7 +271,7 @@ impl Watcher {
             (Event::RunPaused { reason, .. }, _) => self.line(at, &format!("run paused {reason}")),
             (Event::RunResumed { .. }, _) => self.line(at, "run resumed"),
             (Event::RunRetried { from: Some(from), .. }, _) => {
-                self.line(at, &format!("run retried from {}", from.step))
+                self.line(at, &format!("run retried from {}", from.step));
             }
             (Event::RunRetried { from: None, .. }, _) => self.line(at, "run retried"),
             (Event::RunFinished { ending, .. }, _) => {

@@ -4,6 +4,7 @@ use crate::diagnostic::did_you_mean;
 use crate::library::Library;
 use crate::surroundings::Surroundings;
 use cofferdam_engine::Digest;
+use cofferdam_engine::plan::OnLost;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -67,19 +68,8 @@ pub struct ActionEntry {
     pub output: Value,
     /// Parameters that work.
     pub example: Option<Value>,
-    /// Whether it may be entered again.
-    pub repetition: Repetition,
-}
-
-/// Whether an action may be entered again when an attempt at it did not end well.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Repetition {
-    /// Always: entering it twice does no harm, or nothing is said about it.
-    #[default]
-    Free,
-    /// Only after a failure that it reported itself: of an attempt that was cut off nobody knows what it had done, and
-    /// doing it twice does harm.
-    AfterReports,
+    /// What becomes of a delivery that was lost with its host.
+    pub on_lost: OnLost,
 }
 
 impl ActionEntry {
@@ -95,7 +85,7 @@ impl ActionEntry {
             params: Value::Null,
             output: Value::Null,
             example: None,
-            repetition: Repetition::Free,
+            on_lost: OnLost::default(),
         }
     }
 

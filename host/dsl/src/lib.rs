@@ -33,7 +33,7 @@ mod yaml;
 
 pub use ast_json::{ast_json, ast_schema};
 pub use attributes::{check_attributes, not_carried_out};
-pub use catalog::{ActionEntry, Actions, CALLED, Catalog, Lookup, Repetition};
+pub use catalog::{ActionEntry, Actions, CALLED, Catalog, Lookup};
 pub use code::Code;
 pub use compile::{Compiled, DEFAULT_CALL_LEVELS, Options, compile};
 pub use diagnostic::{Diagnostic, Elsewhere, Label, Severity, did_you_mean};

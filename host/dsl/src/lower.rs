@@ -151,6 +151,7 @@ impl Lowering {
             retry: call.retry,
             timeout: call.timeout,
             timeout_total: call.timeout_total,
+            on_lost: call.on_lost,
             on_fail: match call.on_fail {
                 OnFail::Fail => plan::OnFail::Fail,
                 OnFail::Continue => plan::OnFail::Continue,

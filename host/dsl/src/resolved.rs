@@ -3,7 +3,8 @@
 use cofferdam_engine::Data;
 use cofferdam_engine::expr::{Template, ValueSource};
 use cofferdam_engine::plan::{
-    ActionReference, Condition, Gate, InputDeclaration, Join, LoopOrder, OnLimit, Place, RetryPolicy, StepKey, Wait,
+    ActionReference, Condition, Gate, InputDeclaration, Join, LoopOrder, OnLimit, OnLost, Place, RetryPolicy, StepKey,
+    Wait,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -93,6 +94,8 @@ pub struct Call {
     pub timeout: Option<Duration>,
     /// How long all attempts may take.
     pub timeout_total: Option<Duration>,
+    /// What becomes of a delivery that was lost with its host.
+    pub on_lost: OnLost,
     /// What a failure does.
     pub on_fail: OnFail,
     /// The name of the schema of its output.

@@ -167,6 +167,9 @@ pub enum Event {
         /// Variables of templates in the parameters that have no value; nothing stands in their places.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missing: Vec<String>,
+        /// What the sandbox of this delivery lets it do outside; none in logs of hosts that did not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        class: Option<AttemptClass>,
     },
     /// An attempt failed.
     #[serde(rename = "attempt.failed")]
@@ -394,6 +397,16 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         markers: Vec<String>,
     },
+}
+
+/// Whether anything outside can notice a delivery: decided by what its sandbox is granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttemptClass {
+    /// Nothing outside can notice that it runs.
+    Quiet,
+    /// Something outside can.
+    Effectful,
 }
 
 /// One thing that can be chosen at a gate.

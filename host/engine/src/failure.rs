@@ -29,11 +29,13 @@ pub enum FailureClass {
     Expression,
     /// The step was cancelled.
     Cancelled,
+    /// The host died while the attempt was under way, and the action must not be repeated.
+    Lost,
 }
 
 impl FailureClass {
     /// All classes, in the order of their documentation.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Transient,
         Self::Permanent,
         Self::InvalidInput,
@@ -44,6 +46,7 @@ impl FailureClass {
         Self::Denied,
         Self::Expression,
         Self::Cancelled,
+        Self::Lost,
     ];
 
     /// Returns the word for this class.
@@ -59,6 +62,7 @@ impl FailureClass {
             Self::Denied => "denied",
             Self::Expression => "expression",
             Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
         }
     }
 

@@ -174,6 +174,12 @@ pub struct ActionReference {
     pub component: Digest,
 }
 
+impl std::fmt::Display for ActionReference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.plugin, self.action)
+    }
+}
+
 /// A call of an action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
@@ -193,12 +199,35 @@ pub struct Call {
     /// What a failure does.
     #[serde(default)]
     pub on_fail: OnFail,
+    /// What becomes of a delivery that could be noticed outside and was lost with its host, as the action says.
+    #[serde(default, skip_serializing_if = "OnLost::is_default")]
+    pub on_lost: OnLost,
     /// The name of the schema that its output must fit, if the call or a block around it names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
     /// The names of the snippets that go with its prompt: those of outer blocks first, its own last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<String>,
+}
+
+/// What becomes of a delivery that was lost with its host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnLost {
+    /// It is delivered again.
+    #[default]
+    Redeliver,
+    /// The attempt fails.
+    Fail,
+    /// The run is paused until a person lets it go on.
+    Ask,
+}
+
+impl OnLost {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+    fn is_default(&self) -> bool {
+        *self == Self::Redeliver
+    }
 }
 
 /// A question to people.

@@ -38,7 +38,7 @@ use std::sync::Arc;
 /// The most events that one decision records; a run that has more to say goes on at the next [`crate::Input::Tick`].
 pub const MAX_EVENTS_PER_DECISION: usize = 1_024;
 
-/// How often an attempt is delivered again after the host that worked on it died.
+/// So many hosts may die while they work on one attempt; then the run is paused until a person lets it go on.
 pub const MAX_LOST_DELIVERIES: u32 = 5;
 
 /// One run: what its events so far amount to.
@@ -73,6 +73,8 @@ pub struct Run {
     ready: BTreeSet<FrameKey>,
     /// Frames that can go on once there is a permit. Derived likewise.
     wanting: BTreeSet<FrameKey>,
+    /// Calls of which hosts died, and which have not ended since. Derived at an adoption.
+    suspects: BTreeSet<FrameKey>,
     /// The latest time that a decision was made at, also one without events: deadlines up to it have been looked at.
     looked_at: Timestamp,
     /// The status that the last decision gave the row.
@@ -123,6 +125,7 @@ impl Run {
             changes: Vec::new(),
             ready: BTreeSet::new(),
             wanting: BTreeSet::new(),
+            suspects: BTreeSet::new(),
             looked_at: Timestamp::default(),
             row_status: RunStatus::Running,
         }

@@ -13,10 +13,12 @@ use crate::permits::{Permits, Taken};
 use cofferdam_engine::plan::Plan;
 use cofferdam_engine::run::MAX_EVENTS_PER_DECISION;
 use cofferdam_engine::{
-    Adoption, AttemptOutcome, Decision, EffectChange, FailureClass, Fence, FormerOwner, Generation, Input, Message,
-    MessageId, Orphan, Parking, Recorded, Rejected, Report, Retrial, RetryRefused, Run, RunId, Situation,
+    Adoption, AttemptClass, AttemptOutcome, Decision, EffectChange, FailureClass, Fence, FormerOwner, Generation,
+    Input, Message, MessageId, Orphan, Parking, Recorded, Rejected, Report, Retrial, RetryRefused, Run, RunId,
+    Situation,
 };
 use cofferdam_store::{Claim, ClaimError, Failpoint, Fate, Lease, Position, RunLog, StoreError, Ticket, Within};
+use cofferdam_wasm::EffectClass;
 use guests::{Guests, Reported};
 use pace::{Pace, shows_progress};
 use std::collections::{BTreeSet, VecDeque};
@@ -410,6 +412,11 @@ impl Driver {
             Decision::Unchanged(run) => return run,
             Decision::Staged(staged) => staged,
         };
+        let pace = self.pace();
+        let staged = staged.classified(&self.plan, |at| match pace.class_of(&at.step) {
+            EffectClass::Quiet => AttemptClass::Quiet,
+            EffectClass::Effectful => AttemptClass::Effectful,
+        });
         let append = staged.append();
         Failpoint::BeforeHandover.reached();
         if append.row.status.is_parked() {
@@ -419,7 +426,6 @@ impl Driver {
             Failpoint::BeforeAnswer.reached();
         }
         let events = append.events.clone();
-        let pace = self.pace();
         let urgency = pace.urgency(append, answered.iter().any(|answered| answered.effectful));
         let may_run_ahead = pace.may_run_ahead(append);
         let (mut run, ticket) = match begin {

@@ -1,10 +1,10 @@
 //! Which components does a run use, whatever is installed by now?
 
 use crate::sandbox_executor::{PreparedAction, SandboxExecutor};
-use cofferdam_dsl::{ActionEntry, Repetition};
-use cofferdam_engine::plan::Plan;
+use cofferdam_dsl::ActionEntry;
+use cofferdam_engine::plan::{OnLost, Plan};
 use cofferdam_engine::{Data, Digest};
-use cofferdam_wasm::{Action, Component, Copies, CopyError, OnLost, Origin, Plugin, PluginSource, Registry, Sandbox};
+use cofferdam_wasm::{Action, Component, Copies, CopyError, Origin, Plugin, PluginSource, Registry, Sandbox};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -139,9 +139,10 @@ pub fn entries(plugin: &Plugin) -> impl Iterator<Item = ActionEntry> {
         params: action.params.as_ref().map_or(serde_json::Value::Null, json),
         output: action.output.as_ref().map_or(serde_json::Value::Null, json),
         example: action.examples.first().map(json),
-        repetition: match action.on_lost {
-            OnLost::Redeliver => Repetition::Free,
-            OnLost::Fail | OnLost::Ask => Repetition::AfterReports,
+        on_lost: match action.on_lost {
+            cofferdam_wasm::OnLost::Redeliver => OnLost::Redeliver,
+            cofferdam_wasm::OnLost::Fail => OnLost::Fail,
+            cofferdam_wasm::OnLost::Ask => OnLost::Ask,
         },
     })
 }

@@ -104,6 +104,7 @@ fn step(run: RunId, version: u64) -> Append {
         delivery: 1,
         params: Some(Value::new(Data::map([("path", Data::text("some/path/of/a/file"))]))),
         missing: Vec::new(),
+        class: None,
     };
     let recorded = |sequence, event| Recorded {
         sequence,

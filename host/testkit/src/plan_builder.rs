@@ -3,8 +3,8 @@
 use cofferdam_engine::expr::{Expression, Template, TemplatePart, ValueSource};
 use cofferdam_engine::plan::{
     ActionReference, Arm, Block, Branch, Call, Condition, Gate, If, InputDeclaration, InputKind, Join, Loop, LoopOrder,
-    Node, NodeIndex, NodeKind, OnFail, OnLimit, OnReject, OnTimeout, Parallel, Parts, Place, RetryPolicy, Test, Wait,
-    WaitUntil,
+    Node, NodeIndex, NodeKind, OnFail, OnLimit, OnLost, OnReject, OnTimeout, Parallel, Parts, Place, RetryPolicy, Test,
+    Wait, WaitUntil,
 };
 use cofferdam_engine::{Data, Digest, Plan, StepPath};
 use std::collections::BTreeMap;
@@ -43,6 +43,7 @@ struct CallStep {
     timeout: Option<Duration>,
     timeout_total: Option<Duration>,
     on_fail: Reaction,
+    on_lost: OnLost,
     output: Option<String>,
     with: Vec<String>,
 }
@@ -181,6 +182,7 @@ pub fn call(key: &str) -> Step {
             timeout: None,
             timeout_total: None,
             on_fail: Reaction::Fail,
+            on_lost: OnLost::default(),
             output: None,
             with: Vec::new(),
         })),
@@ -473,6 +475,12 @@ impl Step {
         self.change_call(|call| call.timeout_total = Some(timeout))
     }
 
+    /// Says what becomes of a delivery of a call that was lost with its host.
+    #[must_use]
+    pub fn on_lost(self, on_lost: OnLost) -> Self {
+        self.change_call(|call| call.on_lost = on_lost)
+    }
+
     /// Names the schema of a call's output.
     #[must_use]
     pub fn output_schema(self, name: &str) -> Self {
@@ -731,6 +739,7 @@ impl Flattener {
                     Reaction::Continue => OnFail::Continue,
                     Reaction::Handle(steps) => OnFail::Handle(self.block(path, used, steps)),
                 },
+                on_lost: call.on_lost,
                 output: call.output,
                 with: call.with,
             })),

@@ -1,9 +1,9 @@
 //! How tests play a run step by step: no store, no threads, a clock that moves when told to.
 
 use cofferdam_engine::{
-    Adoption, Answer, Append, Attempt, AttemptOutcome, Data, Decision, EffectChange, Ending, Event, Failure,
-    FailureClass, Fence, FormerOwner, Generation, Input, Message, MessageId, Metrics, Orphan, Parking, Plan, Recorded,
-    Rejected, Report, Request, Retrial, Retry, RetryRefused, Run, RunId, RunRow, RunStatus, Situation, Start,
+    Adoption, Answer, Append, Attempt, AttemptClass, AttemptOutcome, Data, Decision, EffectChange, Ending, Event,
+    Failure, FailureClass, Fence, FormerOwner, Generation, Input, Message, MessageId, Metrics, Orphan, Parking, Plan,
+    Recorded, Rejected, Report, Request, Retrial, Retry, RetryRefused, Run, RunId, RunRow, RunStatus, Situation, Start,
     Timestamp, Verdict, Writer,
 };
 use std::cell::RefCell;
@@ -31,6 +31,8 @@ pub struct Scenario {
     pub most_in_flight: usize,
     /// Whether the host keeps a run of which nothing is under way.
     pub parking: Parking,
+    /// What is said about deliveries that are started, if anything is.
+    pub class: Option<AttemptClass>,
     /// The row that the latest append gave the run.
     pub row: Option<RunRow>,
     /// What the run said to messages, oldest first.
@@ -98,6 +100,7 @@ impl Scenario {
             capacity: u32::MAX,
             most_in_flight: 0,
             parking: Parking::Keep,
+            class: None,
             row: None,
             answers: Vec::new(),
             messages: 0,
@@ -193,6 +196,10 @@ impl Scenario {
             Decision::Unchanged(run) => run,
             Decision::Staged(staged) => {
                 let taken = Taken::default();
+                let staged = match self.class {
+                    Some(class) => staged.classified(&self.plan, |_| class),
+                    None => staged,
+                };
                 let (run, ()) = staged.hand_over(&taken);
                 for append in taken.0.into_inner() {
                     assert_eq!(append.expected.0 as usize, self.log.len(), "appends follow each other");

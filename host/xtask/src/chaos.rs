@@ -81,11 +81,12 @@ const KILLS_PER_ROUND: usize = 100;
 /// How often a scenario is tried on a machine that is too slow for it.
 const TRIES: usize = 4;
 
-const SCENARIOS: [(&str, Scenario); 8] = [
+const SCENARIOS: [(&str, Scenario); 9] = [
     ("heirs", company::heirs),
     ("neighbours", company::neighbours),
     ("stopped", company::stopped),
     ("deadly", company::deadly),
+    ("unrepeatable", company::unrepeatable),
     ("no-room", disk::no_room),
     ("limited", disk::limited),
     ("damaged", disk::damaged),

@@ -12,7 +12,7 @@ use crate::station::Station;
 use crate::talk::{harmless, print, say};
 use cofferdam_dsl::compile;
 use cofferdam_engine::plan::Plan;
-use cofferdam_engine::{Digest, Event, Recorded, Request, RetryRefused, RunStatus};
+use cofferdam_engine::{Digest, Event, Recorded, Request, RetryRefused, RunStatus, StepPath};
 use cofferdam_runtime::{Afterwards, DriveError, RetryRequest, Unobserved, now};
 use cofferdam_store::{Definition, NewMessage, RunLog, RunSummary};
 use serde_json::json;
@@ -189,7 +189,7 @@ fn refusal(short: &str, refused: RetryRefused) -> Failure {
     let go_on = |step: &str| format!("go on from there: cofferdam retry {short} --from {step}");
     match refused {
         RetryRefused::NoSuchStep { step, steps } => {
-            let paths: Vec<&str> = steps.iter().map(|path| path.as_str()).collect();
+            let paths: Vec<&str> = steps.iter().map(StepPath::as_str).collect();
             match cofferdam_dsl::did_you_mean(&step, paths.iter().copied()) {
                 Some(near) => failure.hint(format!("did you mean `{near}`?")),
                 None => failure.hint(format!("its steps: {}", paths.join(", "))),

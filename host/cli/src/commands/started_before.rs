@@ -51,7 +51,7 @@ impl Started {
         let mut names: Vec<String> = [&self.inputs, &other.inputs]
             .into_iter()
             .filter_map(|inputs| match inputs {
-                Data::Map(map) => Some(map.iter().map(|(name, _)| name.to_string())),
+                Data::Map(map) => Some(map.keys().map(ToString::to_string)),
                 _ => None,
             })
             .flatten()

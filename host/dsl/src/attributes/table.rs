@@ -120,6 +120,7 @@ pub const FAILURE_CLASSES: &[&str] = &[
     "denied",
     "expression",
     "cancelled",
+    "lost",
 ];
 
 /// The kinds of inputs.

@@ -87,12 +87,14 @@ impl<'a> Checker<'a> {
         if let Some(undo) = find_attribute(attributes, "undo").and_then(Attribute::handler) {
             self.handler(undo, node.span.start, scope);
         }
+        let action = action?;
         Some(StepKind::Call(Box::new(resolved::Call {
-            action: reference(&action?.entry),
+            action: reference(&action.entry),
             params: params?,
             retry: retry?,
             timeout,
             timeout_total,
+            on_lost: action.entry.on_lost,
             on_fail: on_fail?,
             output: prompts.output,
             with: prompts.with.to_vec(),
@@ -338,6 +340,7 @@ impl<'a> Checker<'a> {
             retry: RetryPolicy::default(),
             timeout: None,
             timeout_total: None,
+            on_lost: entry.on_lost,
             on_fail: OnFail::Fail,
             output: None,
             with: Vec::new(),

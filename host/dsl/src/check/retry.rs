@@ -3,12 +3,12 @@
 use super::Checker;
 use super::attribute::{value, word, words};
 use crate::ast::{Attribute, Map, ValueKind, find_attribute};
-use crate::catalog::{ActionEntry, Repetition};
+use crate::catalog::ActionEntry;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use cofferdam_engine::FailureClass;
-use cofferdam_engine::plan::RetryPolicy;
+use cofferdam_engine::plan::{OnLost, RetryPolicy};
 
 /// The classes of attempts that were cut off: what they had done by then nobody knows.
 const CUT_OFF: [FailureClass; 3] = [FailureClass::Timeout, FailureClass::Trap, FailureClass::Limit];
@@ -102,7 +102,7 @@ impl<'a> Checker<'a> {
 
     /// Reports a policy that repeats an action which must not be done twice although nobody knows what it had done.
     pub(super) fn unsafe_retry(&mut self, attributes: &[Attribute], policy: &RetryPolicy, entry: &ActionEntry) {
-        if entry.repetition == Repetition::Free || policy.attempts < 2 {
+        if entry.on_lost == OnLost::Redeliver || policy.attempts < 2 {
             return;
         }
         let is_retried = |class: &FailureClass| {

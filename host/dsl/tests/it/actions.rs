@@ -1,7 +1,8 @@
 //! The actions that the workflows of these tests call.
 
-use cofferdam_dsl::{ActionEntry, Actions, Catalog as _, Lookup, Repetition};
+use cofferdam_dsl::{ActionEntry, Actions, Catalog as _, Lookup};
 use cofferdam_engine::Digest;
+use cofferdam_engine::plan::OnLost;
 use serde_json::{Value, json};
 
 /// Actions that take and return anything.
@@ -124,7 +125,7 @@ pub(crate) fn actions() -> Actions {
             action("state.read", &[("key", text())], &["key"], &["value"]),
             action("test.fail", &[], &[], &[]),
             ActionEntry {
-                repetition: Repetition::AfterReports,
+                on_lost: OnLost::Ask,
                 ..action("mail.post", &[], &[], &[])
             },
         ]

@@ -5,7 +5,7 @@ use super::progress::Next;
 use super::{MAX_EVENTS_PER_DECISION, Phase, Run, retry};
 use crate::append::{Append, RunStatus, Writer};
 use crate::data::Data;
-use crate::event::{AfterFailure, Cause, Event, Metrics, Recorded, StepReference};
+use crate::event::{AfterFailure, AttemptClass, Cause, Event, Metrics, Recorded, StepReference};
 use crate::failure::{Failure, FailureClass};
 use crate::id::{Fence, Version};
 use crate::inbox::Answer;
@@ -42,6 +42,18 @@ impl Staged {
     pub fn hand_over<W: Writer + ?Sized>(self, writer: &W) -> (Run, W::Ticket) {
         let ticket = writer.hand_over(self.append);
         (self.run, ticket)
+    }
+
+    /// Returns the same with the class of every delivery that it starts, as the sandbox that it will have says.
+    pub fn classified(mut self, plan: &Plan, class: impl Fn(&StepReference) -> AttemptClass) -> Self {
+        for recorded in &mut self.append.events {
+            if let Event::AttemptStarted { at, class: said, .. } = &mut recorded.event {
+                let is = class(at);
+                *said = Some(is);
+                self.run.classify(plan, at, Fence(recorded.sequence), is);
+            }
+        }
+        self
     }
 
     /// Returns the run and the append, for a log that stores more with it than the append (a new run's definition).
@@ -130,10 +142,10 @@ impl<'a> Transition<'a> {
 
     /// Returns how many attempts may be started now: what the shell permits, within what the workflow allows.
     fn free_permits(&self) -> u32 {
-        let Some(most) = self.plan.parts().max_parallel else {
-            return self.permits;
-        };
         let busy = u32::try_from(self.run.flights.len()).unwrap_or(u32::MAX);
+        // One at a time, so that the next death blames the right one (rule B5).
+        let alone = if self.run.suspects.is_empty() { u32::MAX } else { 1 };
+        let most = self.plan.parts().max_parallel.unwrap_or(u32::MAX).min(alone);
         self.permits.min(most.saturating_sub(busy))
     }
 
@@ -251,6 +263,17 @@ impl Run {
         }
         transition.progress();
         Ok(transition.finish())
+    }
+
+    /// Takes note of what a delivery that was just started may do outside.
+    fn classify(&mut self, plan: &Plan, at: &StepReference, fence: Fence, class: AttemptClass) {
+        let key = self.locate(plan, at);
+        let frame = key.and_then(|key| self.frames.get_mut(&key));
+        if let Some(State::Call(state)) = frame.map(|frame| &mut frame.state)
+            && delivery_of(&state.phase) == Some(fence)
+        {
+            state.class = Some(class);
+        }
     }
 
     fn accepts(&self, input: &Input) -> Result<(), Rejected> {

@@ -47,6 +47,7 @@ impl Run {
                 self.generation = *generation;
                 self.phase = Phase::Active;
                 self.lose(lost, 1);
+                self.suspect();
                 self.ready.extend(self.frames.keys().cloned());
             }
             Event::RunInterrupted { stopped } => {
@@ -77,7 +78,10 @@ impl Run {
                     cause: cause.clone(),
                 });
             }
-            Event::RunResumed { .. } => self.pause = None,
+            Event::RunResumed { .. } => {
+                self.pause = None;
+                self.absolve();
+            }
             // What it dropped was passed over when the run was restored for it.
             Event::RunRetried {
                 generation,
@@ -115,8 +119,10 @@ impl Run {
                 delivery,
                 attempt,
                 missing: _,
+                class,
             } => {
-                self.attempt_started(plan, at, Fence(recorded.sequence), *attempt, *delivery, params.as_ref());
+                let given = (params.as_ref(), *class);
+                self.attempt_started(plan, at, Fence(recorded.sequence), *attempt, *delivery, given);
             }
             Event::AttemptFailed {
                 at,

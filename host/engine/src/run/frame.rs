@@ -3,7 +3,7 @@
 use super::gate::GateState;
 use super::scope::ScopeId;
 use super::wait::WaitState;
-use crate::event::Ending;
+use crate::event::{AttemptClass, Ending};
 use crate::failure::Failure;
 use crate::id::{Digest, Fence, Occurrence};
 use crate::plan::NodeIndex;
@@ -102,6 +102,10 @@ pub(super) struct CallState {
     pub(super) deliveries: u32,
     /// How many of these were lost with their host.
     pub(super) deaths: u32,
+    /// What the latest delivery may do outside, if it was said.
+    pub(super) class: Option<AttemptClass>,
+    /// Whether a delivery that could be noticed outside was lost, and nobody has decided what follows.
+    pub(super) unsure: bool,
     pub(super) params: Value,
     pub(super) previous: Option<Failure>,
     pub(super) deadline: Option<Timestamp>,

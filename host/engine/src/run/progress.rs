@@ -7,11 +7,13 @@ use super::frame::{
 use super::view::View;
 use super::{MAX_LOST_DELIVERIES, Run, scope};
 use crate::data::Data;
-use crate::event::{AfterFailure, Ending, Event, Metrics, SkipReason, StepReference};
+use crate::event::{AfterFailure, Cause, Ending, Event, Metrics, SkipReason, StepReference};
 use crate::expr::Evaluated;
 use crate::failure::{Failure, FailureClass};
 use crate::id::{Digest, Occurrence, StepPath};
-use crate::plan::{Block, Call, Join, Loop, LoopOrder, Node, NodeIndex, NodeKind, OnFail, OnLimit, Parallel, Plan};
+use crate::plan::{
+    Block, Call, Join, Loop, LoopOrder, Node, NodeIndex, NodeKind, OnFail, OnLimit, OnLost, Parallel, Plan,
+};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -265,6 +267,7 @@ impl Run {
                     delivery: 1,
                     params: Some(Value::new(params)),
                     missing,
+                    class: None,
                 }
                 .into(),
                 Err(failure) => failed(failure),
@@ -403,26 +406,39 @@ impl Run {
                 delivery,
                 params: None,
                 missing: Vec::new(),
+                class: None,
             }
             .into()
+        };
+        let lose = |message: String| {
+            let failure = Failure::new(FailureClass::Lost, message);
+            let attempt = state.failed + 1;
+            Next::Events(self.failed_attempt(plan, key, here(), attempt, failure, Metrics::new(), now))
         };
         match &state.phase {
             CallPhase::Running(_) => Next::Wait,
             CallPhase::Waiting(until) if *until > now => Next::Wait,
             CallPhase::Waiting(_) => start(state.failed + 1, 1),
-            CallPhase::Lost if state.deaths >= MAX_LOST_DELIVERIES => {
-                let message = format!("{MAX_LOST_DELIVERIES} hosts died while they worked on this attempt");
-                let failure = Failure::new(FailureClass::Limit, message);
-                let attempts = state.failed + 1;
-                let then = after_failure(&call.on_fail);
-                Event::StepFailed {
-                    at: here(),
-                    failure,
-                    attempts,
-                    then,
-                }
-                .into()
+            CallPhase::Lost if state.unsure && call.on_lost == OnLost::Fail => {
+                lose("its host died while it was under way; the action must not be repeated".to_owned())
             }
+            // A run that is being cancelled waits for nobody: it ends.
+            CallPhase::Lost if state.unsure && call.on_lost == OnLost::Ask && self.cancel.is_some() => {
+                lose("its host died while it was under way; whether it is repeated is for a person to say".to_owned())
+            }
+            CallPhase::Lost if state.deaths >= MAX_LOST_DELIVERIES && self.cancel.is_some() => lose(format!(
+                "{MAX_LOST_DELIVERIES} hosts died while they worked on this attempt"
+            )),
+            CallPhase::Lost if state.unsure && call.on_lost == OnLost::Ask => pause(format!(
+                "the host died while step `{}` ({}) was under way, and the action wants a person to look: \
+                 resumed, it is delivered again",
+                node.path, call.action
+            )),
+            CallPhase::Lost if state.deaths >= MAX_LOST_DELIVERIES => pause(format!(
+                "{MAX_LOST_DELIVERIES} hosts died while they worked on step `{}` ({}): \
+                 resumed, it is delivered again",
+                node.path, call.action
+            )),
             CallPhase::Lost => start(state.failed + 1, state.deliveries + 1),
             // Answered above.
             CallPhase::Handling(_) => Next::Wait,
@@ -623,6 +639,12 @@ impl Run {
         markers.dedup();
         markers
     }
+}
+
+/// Returns that the run pauses by itself, until a person lets it go on.
+fn pause(reason: String) -> Next {
+    let cause = Cause::default();
+    Event::RunPaused { reason, cause }.into()
 }
 
 pub(super) fn at(node: &Node, occurrence: &Occurrence) -> StepReference {

@@ -1,6 +1,6 @@
 //! When a failed attempt is tried again.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureClass};
 use crate::id::{Digest, Occurrence, RunId};
 use crate::plan::RetryPolicy;
 use std::time::Duration;
@@ -17,10 +17,10 @@ pub(super) struct FailedAttempt<'a> {
 /// Returns how long to wait before the next attempt, none if there is none.
 pub(super) fn wait(policy: &RetryPolicy, attempt: &FailedAttempt<'_>, failure: &Failure) -> Option<Duration> {
     let class = failure.class;
-    let wanted = policy
-        .on
-        .as_ref()
-        .map_or_else(|| !policy.never.contains(&class), |on| on.contains(&class));
+    let wanted = policy.on.as_ref().map_or_else(
+        || !policy.never.contains(&class) && class != FailureClass::Lost,
+        |on| on.contains(&class),
+    );
     if !wanted || attempt.number >= policy.attempts {
         return None;
     }
@@ -54,7 +54,6 @@ fn share(attempt: &FailedAttempt<'_>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::FailureClass;
 
     fn attempt(number: u32, occurrence: &Occurrence) -> FailedAttempt<'_> {
         FailedAttempt {
@@ -73,7 +72,8 @@ mod tests {
         let waits = |class| wait(&policy, &attempt(1, &here), &Failure::new(class, "x"));
         assert_eq!(waits(FailureClass::Transient), Some(Duration::ZERO));
         assert_eq!(waits(FailureClass::Timeout), Some(Duration::ZERO));
-        for class in RetryPolicy::NEVER {
+        // What must not be repeated is repeated only where a workflow says so by name.
+        for class in RetryPolicy::NEVER.into_iter().chain([FailureClass::Lost]) {
             assert_eq!(waits(class), None);
         }
         let only = RetryPolicy {

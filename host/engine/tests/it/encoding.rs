@@ -3,8 +3,8 @@
 use cofferdam_engine::event::{AfterFailure, EVENT_ENCODING, SkipReason, UnreadableEvent};
 use cofferdam_engine::plan::{InputKind, OnTimeout, RetryPolicy, UnreadablePlan};
 use cofferdam_engine::{
-    Cause, Data, Digest, Ending, Event, Failure, FailureClass, Fence, GateOption, Generation, MessageId, Metrics,
-    Occurrence, Orphan, Plan, Recorded, RunId, StepPath, StepReference, Timestamp, Value,
+    AttemptClass, Cause, Data, Digest, Ending, Event, Failure, FailureClass, Fence, GateOption, Generation, MessageId,
+    Metrics, Occurrence, Orphan, Plan, Recorded, RunId, StepPath, StepReference, Timestamp, Value,
 };
 use cofferdam_testkit::plan_builder::{
     Workflow, always, block, call, choose, do_while, fail, gate, input, json, marker, parallel, repeat_while, set,
@@ -141,6 +141,7 @@ fn all_events() -> Vec<Event> {
             delivery: 1,
             params: Some(Value::new(json(r#"{"url": "https://example.org"}"#))),
             missing: vec!["repo".to_owned()],
+            class: Some(AttemptClass::Effectful),
         },
         Event::AttemptStarted {
             at: at("fetch", &[]),
@@ -148,6 +149,7 @@ fn all_events() -> Vec<Event> {
             delivery: 3,
             params: None,
             missing: Vec::new(),
+            class: None,
         },
         Event::AttemptFailed {
             at: at("fetch", &[]),
@@ -558,6 +560,7 @@ fn any_event() -> BoxedStrategy<Event> {
                 delivery,
                 params,
                 missing: Vec::new(),
+                class: None,
             }
         ),
         (
@@ -687,6 +690,7 @@ fn a_block_that_starts_once_more_counts_no_branch_twice() {
             delivery: 1,
             params: None,
             missing: Vec::new(),
+            class: None,
         },
         Event::BlockStarted { at: at("both", &[]) },
         Event::StepCancelled { at: branch() },

@@ -1,9 +1,10 @@
 //! Hosts that come and go: adoption, interruption, and reports from the past.
 
+use cofferdam_engine::plan::{OnLost, RetryPolicy};
 use cofferdam_engine::run::{MAX_LOST_DELIVERIES, Unrestorable};
 use cofferdam_engine::{
-    Adoption, Data, Decision, Event, FailureClass, Fence, FormerOwner, Generation, Input, Orphan, Parking, Rejected,
-    RunId, RunStatus, Situation, Timestamp,
+    Adoption, AttemptClass, Cause, Data, Decision, Event, FailureClass, Fence, FormerOwner, Generation, Input, Orphan,
+    Parking, Rejected, Request, RunId, RunStatus, Situation, Timestamp,
 };
 use cofferdam_testkit::Scenario;
 use cofferdam_testkit::plan_builder::{call, parallel, workflow};
@@ -29,10 +30,11 @@ fn a_lost_attempt_is_delivered_again_with_its_token_and_number() {
     assert_eq!(scenario.status(), RunStatus::Completed);
 }
 
-// row K08
+// rows K08, L02
 #[test]
-fn a_lost_host_does_not_use_up_the_only_attempt_but_five_do() {
+fn a_lost_host_does_not_use_up_the_only_attempt_but_five_pause_the_run() {
     let mut scenario = Scenario::started(workflow([call("a")]).plan());
+    scenario.parking = Parking::LetGo;
     for delivery in 2..=MAX_LOST_DELIVERIES {
         scenario.adopt([]);
         assert_eq!(
@@ -41,19 +43,157 @@ fn a_lost_host_does_not_use_up_the_only_attempt_but_five_do() {
         );
     }
     scenario.adopt([]);
-    let (_, failure) = scenario.failure();
-    assert_eq!(failure.class, FailureClass::Limit);
-    assert!(failure.message.contains("hosts died"), "{}", failure.message);
+    assert_eq!(scenario.status(), RunStatus::Paused);
+    let (reason, cause) = paused(&scenario);
+    assert_eq!(
+        reason,
+        "5 hosts died while they worked on step `a` (test.act): resumed, it is delivered again"
+    );
+    assert_eq!(cause, Cause::default());
+    scenario.ask("ada", Request::Resume);
+    assert_eq!(scenario.attempt("a").delivery, MAX_LOST_DELIVERIES + 1);
+    // The count begins anew.
+    scenario.adopt([]);
+    assert_eq!(scenario.attempt("a").delivery, MAX_LOST_DELIVERIES + 2);
+    scenario.complete("a", "1");
+    assert_eq!(scenario.status(), RunStatus::Completed);
+}
+
+fn paused(scenario: &Scenario) -> (String, Cause) {
+    let paused = scenario.log.iter().rev().find_map(|recorded| match &recorded.event {
+        Event::RunPaused { reason, cause } => Some((reason.clone(), cause.clone())),
+        _ => None,
+    });
+    paused.expect("the run was paused")
+}
+
+// ENGINE-RULES B5
+#[test]
+fn suspects_are_delivered_one_at_a_time_and_only_the_deadly_one_is_blamed() {
+    let plan = || workflow([parallel([call("a"), call("deadly"), call("c"), call("d")])]).plan();
+    let mut scenario = Scenario::started(plan());
+    scenario.parking = Parking::LetGo;
+    scenario.complete("parallel/d", "1");
+    assert_eq!(scenario.flights().len(), 3);
+    scenario.adopt([]);
+    // Nobody knows who it was: each is looked at alone.
+    assert_eq!(scenario.flights(), ["parallel/a"]);
+    scenario.complete("parallel/a", "1");
+    assert_eq!(scenario.flights(), ["parallel/deadly"]);
+    for _ in 1..MAX_LOST_DELIVERIES {
+        assert_eq!(scenario.flights(), ["parallel/deadly"]);
+        scenario.adopt([]);
+    }
+    assert_eq!(scenario.status(), RunStatus::Paused);
+    assert!(
+        paused(&scenario).0.contains("`parallel/deadly`"),
+        "{}",
+        paused(&scenario).0
+    );
+    scenario.ask("ada", Request::Resume);
+    // Whoever lets it go on has looked: all may run beside each other again.
+    assert_eq!(scenario.flights(), ["parallel/deadly", "parallel/c"]);
+}
+
+// row K08
+#[test]
+fn an_action_that_must_not_be_repeated_fails_when_it_could_be_noticed() {
+    let lost = |class: Option<AttemptClass>, on_lost: OnLost| {
+        let mut scenario = Scenario::new(workflow([call("a").attempts(3).on_lost(on_lost), call("b")]).plan());
+        scenario.parking = Parking::LetGo;
+        scenario.class = class;
+        scenario.start([]);
+        scenario.adopt([]);
+        scenario
+    };
+    for class in [Some(AttemptClass::Effectful), None] {
+        let scenario = lost(class, OnLost::Fail);
+        let (step, failure) = scenario.failure();
+        assert_eq!((step.as_str(), failure.class), ("a", FailureClass::Lost), "{class:?}");
+        assert_eq!(
+            scenario.story_of("a"),
+            ["attempt.started", "attempt.failed", "step.failed"]
+        );
+
+        let mut scenario = lost(class, OnLost::Ask);
+        assert_eq!(scenario.status(), RunStatus::Paused, "{class:?}");
+        assert!(paused(&scenario).0.contains("step `a` (test.act)"));
+        scenario.ask("ada", Request::Resume);
+        assert_eq!((scenario.attempt("a").number, scenario.attempt("a").delivery), (1, 2));
+        // It is asked about each time.
+        scenario.adopt([]);
+        assert_eq!(scenario.status(), RunStatus::Paused, "{class:?}");
+
+        assert_eq!(lost(class, OnLost::Redeliver).attempt("a").delivery, 2, "{class:?}");
+    }
+    // Nothing outside can tell.
+    for on_lost in [OnLost::Fail, OnLost::Ask, OnLost::Redeliver] {
+        let scenario = lost(Some(AttemptClass::Quiet), on_lost);
+        assert_eq!(scenario.attempt("a").delivery, 2, "{on_lost:?}");
+    }
 }
 
 #[test]
-fn a_handler_of_a_step_that_hosts_died_of_counts_its_attempt() {
-    let handler = call("h").with("attempt", "error.attempt");
-    let mut scenario = Scenario::started(workflow([call("a").or_handle([handler])]).plan());
+fn a_run_that_is_being_cancelled_asks_nobody() {
+    let plan = || {
+        workflow([call("a")])
+            .always([call("clean").on_lost(OnLost::Ask)])
+            .plan()
+    };
+    let mut scenario = Scenario::new(plan());
+    scenario.parking = Parking::LetGo;
+    scenario.class = Some(AttemptClass::Effectful);
+    scenario.start([]);
+    scenario.cancel();
+    assert_eq!(scenario.flights(), ["always/clean"]);
+    scenario.adopt([]);
+    assert_eq!(scenario.status(), RunStatus::Cancelled);
+    let lost = scenario.log.iter().any(|recorded| {
+        matches!(&recorded.event, Event::AttemptFailed { failure, .. } if failure.class == FailureClass::Lost)
+    });
+    assert!(lost);
+
+    // The same for what hosts die of.
+    let mut scenario = Scenario::new(workflow([call("a")]).always([call("deadly")]).plan());
+    scenario.start([]);
+    scenario.cancel();
     for _ in 0..MAX_LOST_DELIVERIES {
+        assert_eq!(scenario.flights(), ["always/deadly"]);
         scenario.adopt([]);
     }
-    assert_eq!(scenario.attempt("a/h").params.get("attempt"), Some(&Data::Int(1)));
+    assert_eq!(scenario.status(), RunStatus::Cancelled);
+}
+
+#[test]
+fn a_lost_attempt_is_tried_again_where_the_workflow_names_it() {
+    let policy = RetryPolicy {
+        on: Some(vec![FailureClass::Lost]),
+        ..RetryPolicy::times(2)
+    };
+    let mut scenario = Scenario::started(workflow([call("a").on_lost(OnLost::Fail).retry(policy)]).plan());
+    scenario.adopt([]);
+    assert_eq!((scenario.attempt("a").number, scenario.attempt("a").delivery), (2, 1));
+    let previous = scenario.attempt("a").previous.as_ref().map(|failure| failure.class);
+    assert_eq!(previous, Some(FailureClass::Lost));
+}
+
+// ENGINE-RULES B10
+#[test]
+fn the_class_of_a_delivery_is_in_its_start() {
+    let mut scenario = Scenario::new(workflow([call("a"), call("b")]).plan());
+    scenario.class = Some(AttemptClass::Quiet);
+    scenario.start([]);
+    scenario.class = Some(AttemptClass::Effectful);
+    scenario.complete("a", "1");
+    let classes: Vec<Option<AttemptClass>> = scenario
+        .log
+        .iter()
+        .filter_map(|recorded| match &recorded.event {
+            Event::AttemptStarted { class, .. } => Some(*class),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(classes, [Some(AttemptClass::Quiet), Some(AttemptClass::Effectful)]);
 }
 
 #[test]
@@ -115,9 +255,11 @@ fn an_adoption_leaves_alone_what_is_alive_and_its_report_counts() {
     scenario.adopt(["parallel/a"]);
     assert_eq!(scenario.attempt("parallel/a").delivery, 1);
     assert_eq!(scenario.attempt("parallel/a").generation, report.generation);
-    assert_eq!(scenario.attempt("parallel/b").delivery, 2);
+    // What was lost waits for it: nobody knows of which of the two the host died.
+    assert_eq!(scenario.flights(), ["parallel/a"]);
     scenario.decide(Input::Reported(report));
     assert_eq!(scenario.flights(), ["parallel/b"]);
+    assert_eq!(scenario.attempt("parallel/b").delivery, 2);
     scenario.complete("parallel/b", "1");
     assert_eq!(scenario.status(), RunStatus::Completed);
 }

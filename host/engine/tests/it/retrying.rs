@@ -194,21 +194,24 @@ fn no_more_branches_are_kept_in_part_than_may_run_beside_each_other() {
         .named("all")])
     .plan();
     let mut scenario = Scenario::started(plan);
-    assert_eq!(play(&mut scenario, &["x", "y"]), ["a", "x", "b", "y"]);
+    assert_eq!(
+        play(&mut scenario, &["all/do/x", "all/do#2/y"]),
+        ["all/do/a", "all/do/x", "all/do#2/b", "all/do#2/y"]
+    );
     scenario.retry(None).unwrap();
     assert_eq!(scenario.flights().len(), 1);
     // One branch goes on where it stopped, the other begins anew when there is room.
-    assert_eq!(play(&mut scenario, &[]), ["x", "b", "y"]);
+    assert_eq!(play(&mut scenario, &[]), ["all/do/x", "all/do#2/b", "all/do#2/y"]);
     assert_eq!(scenario.status(), RunStatus::Completed);
 
     // The branch that was asked for is the one.
     let plan = scenario.plan.clone();
     let mut scenario = Scenario::started(plan);
-    play(&mut scenario, &["x", "y"]);
-    scenario.retry(Some("y")).unwrap();
+    play(&mut scenario, &["all/do/x", "all/do#2/y"]);
+    scenario.retry(Some("all/do#2/y")).unwrap();
     let mut entered = play(&mut scenario, &[]);
     entered.sort();
-    assert_eq!(entered, ["a", "x", "y"]);
+    assert_eq!(entered, ["all/do#2/y", "all/do/a", "all/do/x"]);
 }
 
 #[test]

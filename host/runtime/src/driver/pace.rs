@@ -51,7 +51,7 @@ impl Pace<'_> {
         matches!(event, Event::AttemptStarted { at, .. } if self.class_of(&at.step) == EffectClass::Effectful)
     }
 
-    fn class_of(&self, step: &StepPath) -> EffectClass {
+    pub(super) fn class_of(&self, step: &StepPath) -> EffectClass {
         match self.plan.find(step).map(|node| &self.plan.node(node).kind) {
             Some(NodeKind::Call(call)) => self.surroundings.executor.class(&call.action),
             _ => EffectClass::Effectful,

@@ -5,7 +5,7 @@ use crate::plan_builder::{
     BranchStep, Step, Workflow, always, block, call, choose, do_while, fail, gate, input, marker, parallel,
     repeat_while, set_values, unless, wait_for, wait_signal, when, workflow,
 };
-use cofferdam_engine::plan::{Condition, InputKind, OnTimeout, RetryPolicy};
+use cofferdam_engine::plan::{Condition, InputKind, OnLost, OnTimeout, RetryPolicy};
 use std::time::Duration;
 
 /// The most calls of a program.
@@ -115,6 +115,11 @@ impl Generator<'_> {
             };
             step = step.retry(policy);
         }
+        step = step.on_lost(match self.dice.below(8) {
+            0 => OnLost::Fail,
+            1 => OnLost::Ask,
+            _ => OnLost::Redeliver,
+        });
         match self.dice.below(6) {
             0 | 1 => step = step.or_continue(),
             2 if level < MOST_LEVELS => step = step.or_handle(self.block(level + 2, 2)),

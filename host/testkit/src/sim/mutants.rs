@@ -1,7 +1,7 @@
 //! Defects put in on purpose, at least one for every oracle: an oracle that no mutant can trip checks nothing.
 
 use super::dice::Dice;
-use cofferdam_engine::plan::{Join, NodeKind, Parts};
+use cofferdam_engine::plan::{Join, NodeKind, OnLost, Parts};
 use cofferdam_engine::{Append, Cause, Data, Ending, Event, Plan, Recorded, RunStatus, Span, Timestamp, Value};
 
 /// One defect.
@@ -71,11 +71,15 @@ pub enum Mutant {
     DropsTooMuch,
     /// A retry gives receivers the tokens that they know.
     KeepsTheToken,
+    /// What could be noticed outside and was lost is delivered again, whatever the action says.
+    RepeatsWhatWasLost,
+    /// After a death all that was under way is delivered at the same time.
+    SuspectsNobody,
 }
 
 impl Mutant {
     /// All mutants, each with the oracles of which one must catch it.
-    pub const ALL: [(Self, &'static [&'static str]); 32] = [
+    pub const ALL: [(Self, &'static [&'static str]); 34] = [
         (Self::DropsAnEvent, &["invariant_sequence_is_contiguous"]),
         (Self::WritesOldTimes, &["invariant_time_never_goes_back"]),
         (Self::EndsTwice, &["invariant_nothing_follows_the_end"]),
@@ -121,6 +125,8 @@ impl Mutant {
         (Self::RetriesTooEarly, &["invariant_only_ended_runs_are_retried"]),
         (Self::DropsTooMuch, &["invariant_a_retry_keeps_what_came_before"]),
         (Self::KeepsTheToken, &["invariant_tokens_belong_to_a_lineage"]),
+        (Self::RepeatsWhatWasLost, &["invariant_lost_effects_are_not_repeated"]),
+        (Self::SuspectsNobody, &["invariant_suspects_are_alone"]),
     ];
 
     /// Returns the plan that the defective core executes in place of `plan`, none if it has no place for the defect.
@@ -131,6 +137,7 @@ impl Mutant {
             Self::IgnoresTheBranchCap => ignore_branch_caps(&mut parts),
             Self::ForgetsAlways => forget_always(&mut parts),
             Self::TurnsAConditionRound => turn_a_condition(&mut parts),
+            Self::RepeatsWhatWasLost => repeat_what_was_lost(&mut parts),
             _ => return Some(plan.clone()),
         };
         changed.then(|| Plan::build(parts).ok()).flatten()
@@ -190,6 +197,7 @@ impl Mutant {
                 },
                 ..recorded
             }],
+            (Self::SuspectsNobody, Event::AttemptStarted { delivery, .. }) if *delivery > 1 => twice(recorded),
             (Self::DropsAnEvent, _) if dice.chance(5) => Vec::new(),
             (Self::WritesOldTimes, _) if dice.chance(20) => vec![Recorded {
                 at: Timestamp::from_millis(recorded.at.as_millis() - 10_000_000),
@@ -206,6 +214,7 @@ impl Mutant {
                     delivery,
                     params,
                     missing,
+                    class,
                 },
             ) if *delivery > 1 => vec![Recorded {
                 event: Event::AttemptStarted {
@@ -214,6 +223,7 @@ impl Mutant {
                     delivery: *delivery,
                     params: params.clone(),
                     missing: missing.clone(),
+                    class: *class,
                 },
                 ..recorded
             }],
@@ -288,6 +298,17 @@ fn forget_always(parts: &mut Parts) -> bool {
         if let (NodeKind::Always(body), false) = (&node.kind, is_top) {
             node.kind = NodeKind::Do(body.clone());
             changed = true;
+        }
+    }
+    changed
+}
+
+fn repeat_what_was_lost(parts: &mut Parts) -> bool {
+    let mut changed = false;
+    for node in &mut parts.nodes {
+        if let NodeKind::Call(call) = &mut node.kind {
+            changed |= call.on_lost != OnLost::Redeliver;
+            call.on_lost = OnLost::Redeliver;
         }
     }
     changed

@@ -3,6 +3,7 @@
 //! The judge reads the durable log event by event, as anybody outside would; the driver asks it about what it is about
 //! to do. Every oracle has a mutant (see `mutants`) that it must catch.
 
+mod lost;
 mod past;
 mod requests;
 mod retries;
@@ -27,7 +28,7 @@ pub struct Violation {
 type Verdict = Result<(), Violation>;
 
 /// All oracles, by name.
-pub const ORACLES: [&str; 30] = [
+pub const ORACLES: [&str; 32] = [
     "invariant_sequence_is_contiguous",
     "invariant_time_never_goes_back",
     "invariant_nothing_follows_the_end",
@@ -58,6 +59,8 @@ pub const ORACLES: [&str; 30] = [
     "invariant_only_ended_runs_are_retried",
     "invariant_a_retry_keeps_what_came_before",
     "invariant_tokens_belong_to_a_lineage",
+    "invariant_lost_effects_are_not_repeated",
+    "invariant_suspects_are_alone",
 ];
 
 fn holds(oracle: &'static str, condition: bool, detail: impl FnOnce() -> String) -> Verdict {
@@ -103,6 +106,10 @@ pub(super) struct Judge<'a> {
     executions: BTreeMap<i64, (Generation, Fence)>,
     /// Which step, in which lineage, each token was seen for.
     tokens: BTreeMap<String, (Place, usize)>,
+    /// The step that the latest retry was asked to go on from.
+    aimed_at: Option<NodeIndex>,
+    /// The calls of which hosts died since they began their attempt, and whether something outside may have noticed.
+    lost: BTreeMap<Place, bool>,
     generation: Generation,
     requests: Requests,
     /// The events that count.
@@ -130,6 +137,8 @@ impl<'a> Judge<'a> {
             always: BTreeMap::new(),
             executions: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            aimed_at: None,
+            lost: BTreeMap::new(),
             generation: Generation(1),
             requests: Requests::default(),
             log: Vec::new(),
@@ -154,6 +163,8 @@ impl<'a> Judge<'a> {
             self.invariant_a_retry_keeps_what_came_before(recorded)?;
             self.reopen(recorded);
         }
+        self.invariant_suspects_are_alone(recorded)?;
+        self.invariant_lost_effects_are_not_repeated(recorded)?;
         self.invariant_results_are_recorded_once(recorded)?;
         self.invariant_results_come_from_their_delivery(recorded)?;
         self.invariant_one_delivery_at_a_time(recorded)?;
@@ -164,6 +175,7 @@ impl<'a> Judge<'a> {
         self.invariant_signals_are_taken_once(recorded)?;
         self.invariant_the_first_cancel_counts(recorded)?;
         self.requests.apply(recorded);
+        self.note_lost(recorded);
         self.apply(recorded);
         self.invariant_run_cap_holds()?;
         self.invariant_branch_cap_holds(recorded)?;
@@ -425,7 +437,7 @@ impl<'a> Judge<'a> {
 
     fn invariant_outcome_is_that_of_the_interpreter(&self, inputs: &Data) -> Result<Compared, Violation> {
         const NAME: &str = "invariant_outcome_is_that_of_the_interpreter";
-        if self.cancelled_at.is_some() {
+        if self.cancelled_at.is_some() || self.is_lost_for_good() {
             return Ok(Compared::No);
         }
         let wrong = |detail: String| Violation { oracle: NAME, detail };

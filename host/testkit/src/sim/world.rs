@@ -9,10 +9,11 @@ use super::generator;
 use super::mutants::Mutant;
 use super::oracles::{Compared, Judge, Violation};
 use super::script::{self, Behaviour};
+use cofferdam_engine::plan::NodeKind;
 use cofferdam_engine::{
-    Adoption, Append, Attempt, AttemptOutcome, Data, Decision, EffectChange, Event, Fence, FormerOwner, Generation,
-    Input, Metrics, Orphan, Parking, Plan, Recorded, Report, Request, Retrial, Retry, RetryRefused, Run, RunId,
-    Situation, Start, Timestamp, Writer,
+    Adoption, Append, Attempt, AttemptClass, AttemptOutcome, Data, Decision, EffectChange, Event, Fence, FormerOwner,
+    Generation, Input, Metrics, Orphan, Parking, Plan, Recorded, Report, Request, Retrial, Retry, RetryRefused, Run,
+    RunId, Situation, Start, Timestamp, Writer,
 };
 use outside::Inbox;
 use points::Sleeper;
@@ -28,8 +29,8 @@ const MOST_MOVES: usize = 60;
 /// How many moves a run that is left alone may need; the longest programs need a tenth.
 const PATIENCE: usize = 20_000;
 
-/// How often the host may die: below what the core takes for a guest that kills hosts.
-const MOST_DEATHS: u32 = 4;
+/// How often the host may die: more often than the core puts up with for one attempt.
+const MOST_DEATHS: u32 = 8;
 
 /// How often the run of a schedule is opened again.
 const MOST_RETRIES: u32 = 3;
@@ -355,6 +356,14 @@ impl<'a> World<'a> {
             Decision::Unchanged(run) => run,
             Decision::Staged(staged) => {
                 self.judge.invariant_permits_hold(&staged.append().events, permits)?;
+                let plan = self.plan;
+                let staged =
+                    staged.classified(plan, |at| match plan.find(&at.step).map(|node| &plan.node(node).kind) {
+                        Some(NodeKind::Call(call)) if !Behaviour::of(&call.action.action).effectful => {
+                            AttemptClass::Quiet
+                        }
+                        _ => AttemptClass::Effectful,
+                    });
                 let (run, ()) = staged.hand_over(&self.held);
                 if let Some(report) = report {
                     self.retained.push(Retained {
@@ -724,7 +733,8 @@ impl<'a> World<'a> {
     /// Asks for the run to go on from one of its steps, or from what did not end well; returns whether it does.
     fn retry(&mut self) -> Result<bool, Violation> {
         let which = self.dice.below(self.plan.nodes().len() + 2);
-        let from = self.plan.nodes().get(which).map(|node| node.path.to_string());
+        let target = self.plan.nodes().get(which).map(|node| &node.path);
+        let from = target.map(ToString::to_string);
         let retry = Retry {
             from: from.as_deref(),
             former: self.plan,
@@ -739,6 +749,7 @@ impl<'a> World<'a> {
             Err(_) => return Ok(false),
         };
         self.judge.only_an_ended_run_may_be_retried(true)?;
+        self.judge.aim(target);
         self.die_softly();
         self.owner = FormerOwner::LetGo;
         self.generation = Generation(self.generation.0 + 1);

@@ -103,7 +103,8 @@ fn to_contract(failure: &Failure) -> types::Failure {
         | FailureClass::Trap
         | FailureClass::Limit
         | FailureClass::Denied
-        | FailureClass::Expression => types::FailureClass::Permanent,
+        | FailureClass::Expression
+        | FailureClass::Lost => types::FailureClass::Permanent,
     };
     let code = failure.code.clone().or_else(|| match failure.class {
         FailureClass::InvalidInput | FailureClass::Transient | FailureClass::Cancelled | FailureClass::Permanent => {
@@ -114,7 +115,8 @@ fn to_contract(failure: &Failure) -> types::Failure {
         | FailureClass::Trap
         | FailureClass::Limit
         | FailureClass::Denied
-        | FailureClass::Expression => Some(failure.class.word().to_owned()),
+        | FailureClass::Expression
+        | FailureClass::Lost => Some(failure.class.word().to_owned()),
     });
     types::Failure {
         class,

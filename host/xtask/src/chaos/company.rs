@@ -14,11 +14,15 @@ use std::time::{Duration, Instant};
 const LONG: u64 = 60;
 /// Long enough for a machine that does much else to notice a line and to kill before the other half of the work is done.
 const VERY_LONG: u64 = 1600;
+/// What the command line returns when a run failed.
+const FAILED: i32 = 1;
 /// What the command line returns when it refuses.
 const REFUSED: i32 = 5;
+/// What the command line returns when a run waits for somebody.
+const PARKED: i32 = 6;
 /// How long a host may be silent before others take its runs.
 const LEASE: Duration = Duration::from_secs(30);
-/// How often a step's host may die before the step is given up.
+/// How often a step's host may die before its run waits for a person.
 const DEATHS: usize = 5;
 
 /// Two processes resume the same run at the same moment: one gets it, the other is told.
@@ -123,7 +127,7 @@ fn inherit(trial: &mut Trial, place: &Place, case: &Case) -> Result<Remains> {
     }
 }
 
-/// A step that takes its host down each time is given up, and only that: `always` still runs.
+/// A step that takes its host down each time pauses its run, which names it.
 pub(super) fn deadly(place: &Place, case: &Case, _dice: &mut Dice) -> Result<String> {
     let mut trial = Trial::of(1);
     for death in 1..=DEATHS {
@@ -136,16 +140,56 @@ pub(super) fn deadly(place: &Place, case: &Case, _dice: &mut Dice) -> Result<Str
     }
     let last = trial.start(place, case, LONG)?;
     let remains = trial.fail(place, case, last)?;
-    ensure!(remains.status.code() == Some(1), "{remains}");
+    ensure!(remains.status.code() == Some(PARKED), "{remains}");
     ensure!(remains.said("5 hosts died"), "{remains}");
     let end = trial.last()?;
     let of_step = end.lines.iter().filter(|line| line.step == "open").count();
     ensure!(of_step == DEATHS, "the step was entered {of_step} times");
     let cleaned = end.lines.iter().filter(|line| line.step == "always/close").count();
-    ensure!(cleaned == 1, "`always` left {cleaned} lines");
+    ensure!(
+        cleaned == 0,
+        "`always` left {cleaned} lines of a run that has not ended"
+    );
     Ok(format!(
-        "a step whose host dies {DEATHS} times is given up, and `always` runs"
+        "a run of which a step takes its host down {DEATHS} times waits for a person"
     ))
+}
+
+// row K08
+/// Hosts die in the middle of actions that must not be repeated: of one a person is asked, the other one fails.
+pub(super) fn unrepeatable(place: &Place, case: &Case, _dice: &mut Dice) -> Result<String> {
+    let mut trial = Trial::of(1);
+    let mut command = place.cofferdam();
+    command.args(case.run_unrepeatable(VERY_LONG));
+    let mut victim = trial.start_as(command, case)?;
+    written(&mut victim, case, 1)?;
+    ensure!(trial.kill(place, case, victim)?, TooLate);
+    let asks = trial.start(place, case, VERY_LONG)?;
+    let asks = trial.fail(place, case, asks)?;
+    ensure!(asks.status.code() == Some(PARKED), "{asks}");
+    ensure!(asks.said("wants a person to look"), "{asks}");
+    ensure!(case.written() == 1, "an action was repeated and nobody had said so");
+    // Who resumes it has looked.
+    let mut victim = trial.start(place, case, VERY_LONG)?;
+    written(&mut victim, case, 3)?;
+    ensure!(trial.kill(place, case, victim)?, TooLate);
+    let last = trial.start(place, case, VERY_LONG)?;
+    let last = trial.fail(place, case, last)?;
+    ensure!(last.status.code() == Some(FAILED), "{last}");
+    let end = trial.last()?;
+    let written: Vec<&str> = end.lines.iter().map(|line| line.step.as_str()).collect();
+    ensure!(written == ["asked", "asked", "once"], "the book says {written:?}");
+    let lost: Vec<bool> = end
+        .of("attempt.failed")
+        .map(|event| event.body["failure"]["class"] == "lost")
+        .collect();
+    ensure!(lost == [true], "{last}");
+    let classes: Vec<bool> = end
+        .of("attempt.started")
+        .map(|event| event.body["class"] == "effectful")
+        .collect();
+    ensure!(classes == [true; 3], "the starts say {classes:?} of their class");
+    Ok("what must not be repeated is not entered again: a person is asked, or the attempt fails".to_owned())
 }
 
 /// Waits until the book has so many lines: the last step is in the second half of its work then.

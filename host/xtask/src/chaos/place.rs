@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const WORKFLOW: &str = include_str!("chaos.wf");
+const UNREPEATABLE: &str = include_str!("unrepeatable.wf");
 const CONFIGURATION: &str = "\
 config = 1
 
@@ -50,6 +51,7 @@ impl Place {
         }
         fs::write(place.root.join("project/cofferdam.toml"), CONFIGURATION)?;
         fs::write(place.root.join("project/chaos.wf"), WORKFLOW)?;
+        fs::write(place.root.join("project/unrepeatable.wf"), UNREPEATABLE)?;
         let ledger = repository.target().join("guests/ledger.wasm");
         fs::copy(&ledger, place.root.join("project/plugins/ledger.wasm"))
             .with_context(|| format!("no component at {}", ledger.display()))?;
@@ -121,6 +123,15 @@ impl Case {
             format!("rounds:={rounds}"),
         ];
         let mut arguments = vec!["run".to_owned(), "chaos.wf".to_owned()];
+        arguments.extend(inputs.into_iter().flat_map(|input| ["-i".to_owned(), input]));
+        arguments.extend(self.named());
+        arguments
+    }
+
+    /// Returns the arguments of a new run whose actions must not be repeated.
+    pub(super) fn run_unrepeatable(&self, work: u64) -> Vec<String> {
+        let inputs = [format!("book={}", self.guest_book()), format!("work:={work}")];
+        let mut arguments = vec!["run".to_owned(), "unrepeatable.wf".to_owned()];
         arguments.extend(inputs.into_iter().flat_map(|input| ["-i".to_owned(), input]));
         arguments.extend(self.named());
         arguments

@@ -42,6 +42,36 @@ pub(crate) fn append(
     Ok(entry)
 }
 
+/// Adds one line like `append`, which must not be repeated: a host that died meanwhile fails the attempt.
+#[action(needs = [write], on_lost = "fail", example = { "book": "/book/ledger", "text": "paid" })]
+pub(crate) fn once(
+    /// Path of the book, which is made if it is missing.
+    book: String,
+    /// What to write down, in one line.
+    text: String,
+    /// How long to work, in milliseconds.
+    #[serde(default)]
+    work_ms: u64,
+    ctx: &Context,
+) -> Result<Entry, Failure> {
+    append(book, text, work_ms, ctx)
+}
+
+/// Adds one line like `append`, about whose repetition a person is asked.
+#[action(needs = [write], on_lost = "ask", example = { "book": "/book/ledger", "text": "paid" })]
+pub(crate) fn ask(
+    /// Path of the book, which is made if it is missing.
+    book: String,
+    /// What to write down, in one line.
+    text: String,
+    /// How long to work, in milliseconds.
+    #[serde(default)]
+    work_ms: u64,
+    ctx: &Context,
+) -> Result<Entry, Failure> {
+    append(book, text, work_ms, ctx)
+}
+
 /// Adds one line like `append`, and then fails unless this is the attempt that may succeed.
 #[action(needs = [write], example = { "book": "/book/ledger", "text": "paid", "succeeds_at": 2 })]
 pub(crate) fn stumble(

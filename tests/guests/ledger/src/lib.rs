@@ -5,4 +5,4 @@ mod think;
 
 use cofferdam_plugin::plugin;
 
-plugin!(append::append, append::stumble, think::think);
+plugin!(append::append, append::once, append::ask, append::stumble, think::think);

@@ -2,7 +2,7 @@
 
 use crate::data::Data;
 use crate::effect::EffectChange;
-use crate::event::{AfterFailure, Ending, Metrics, StepReference};
+use crate::event::{AfterFailure, AttemptClass, Ending, Metrics, StepReference};
 use crate::failure::{Failure, FailureClass};
 use crate::id::Fence;
 use crate::plan::{NodeKind, Plan};
@@ -26,9 +26,33 @@ impl Run {
             {
                 call.phase = CallPhase::Lost;
                 call.deaths += deaths;
+                call.unsure |= deaths > 0 && call.class != Some(AttemptClass::Quiet);
+                if deaths > 0 {
+                    self.suspects.insert(key.clone());
+                }
             }
             self.ready.insert(key);
         }
+    }
+
+    /// Takes it that whoever lets the run go on wants what was lost to be delivered again.
+    pub(super) fn absolve(&mut self) {
+        for frame in self.frames.values_mut() {
+            if let State::Call(call) = &mut frame.state {
+                call.deaths = 0;
+                call.unsure = false;
+            }
+        }
+        self.suspects.clear();
+        // What paused the run may have been all that there was to decide.
+        self.ready.extend(self.frames.keys().cloned());
+    }
+
+    /// Looks for the deliveries that hosts died of, after a run was restored.
+    pub(super) fn suspect(&mut self) {
+        let suspect = |state: &State| matches!(state, State::Call(call) if call.deaths > 0);
+        let suspects = self.frames.iter().filter(|(_, frame)| suspect(&frame.state));
+        self.suspects = suspects.map(|(key, _)| key.clone()).collect();
     }
 
     pub(super) fn attempt_started(
@@ -38,7 +62,7 @@ impl Run {
         fence: Fence,
         attempt: u32,
         delivery: u32,
-        params: Option<&Value>,
+        (params, class): (Option<&Value>, Option<AttemptClass>),
     ) {
         let Some(key) = self.locate(plan, at) else { return };
         let NodeKind::Call(call) = &plan.node(self.node_of(&key)).kind else {
@@ -52,6 +76,8 @@ impl Run {
                 failed: 0,
                 deliveries: 0,
                 deaths: 0,
+                class: None,
+                unsure: false,
                 params: Value::Inline(Data::Null),
                 previous: None,
                 deadline,
@@ -70,6 +96,8 @@ impl Run {
         state.phase = CallPhase::Running(fence);
         state.failed = attempt.saturating_sub(1);
         state.deliveries = delivery;
+        state.class = class;
+        state.unsure = false;
         if let Some(params) = params {
             state.params = params.clone();
         }
@@ -100,6 +128,8 @@ impl Run {
         state.failed = state.failed.saturating_add(1);
         state.deliveries = 0;
         state.deaths = 0;
+        state.unsure = false;
+        self.suspects.remove(&key);
         state.previous = Some(failure.clone());
         // Without another attempt the failure of the step follows in the same transition.
         state.phase = CallPhase::Waiting(retry_at.unwrap_or(self.last_at));
@@ -157,6 +187,8 @@ impl Run {
                         failed: 0,
                         deliveries: 0,
                         deaths: 0,
+                        class: None,
+                        unsure: false,
                         params: Value::Inline(Data::Null),
                         previous: None,
                         deadline: None,

@@ -38,6 +38,7 @@ impl Run {
 
     /// Takes a call out of the air, and a gate or a wait out of what is waited for.
     pub(super) fn land(&mut self, key: &FrameKey) {
+        self.suspects.remove(key);
         let call = match self.frames.get(key).map(|frame| &frame.state) {
             Some(State::Call(call)) => call,
             Some(State::Gate(gate)) => {

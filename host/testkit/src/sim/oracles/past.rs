@@ -116,6 +116,7 @@ impl Judge<'_> {
         past.requests = self.requests.forget();
         for recorded in &log {
             past.requests.apply(recorded);
+            past.note_lost(recorded);
             past.apply(recorded);
         }
         past.log = log;

@@ -2,7 +2,7 @@
 
 use super::{Judge, Verdict, holds, place};
 use cofferdam_engine::plan::{NodeIndex, NodeKind};
-use cofferdam_engine::{Attempt, Dropped, Event, Recorded, StepReference};
+use cofferdam_engine::{Attempt, Dropped, Event, Recorded, StepPath, StepReference};
 
 impl Judge<'_> {
     pub(super) fn invariant_only_ended_runs_are_retried(&self, recorded: &Recorded) -> Verdict {
@@ -31,13 +31,35 @@ impl Judge<'_> {
                 continue;
             };
             let stays = !dropped.contains(recorded.sequence);
-            let must =
-                from.as_ref().is_none_or(|from| self.is_before(at, from)) && self.stands_alone(at, from.as_ref());
+            let must = from
+                .as_ref()
+                .is_none_or(|from| self.is_before(at, from) && self.is_spared(at))
+                && self.stands_alone(at, from.as_ref());
             holds("invariant_a_retry_keeps_what_came_before", stays || !must, || {
                 format!("{:?} came before {from:?} and is lost", place(at))
             })?;
         }
         Ok(())
+    }
+
+    /// Takes note of the step that a retry is asked to go on from: what runs again first may be another one that was
+    /// under way beside it.
+    pub(in crate::sim) fn aim(&mut self, step: Option<&StepPath>) {
+        self.aimed_at = step.and_then(|step| self.plan.find(step));
+    }
+
+    /// Returns whether a step is not what the retry was asked to go on from, nor behind it.
+    fn is_spared(&self, at: &StepReference) -> bool {
+        let Some(target) = self.aimed_at else { return true };
+        let around = self.around(at);
+        let mut around_target = vec![target];
+        while let Some(outer) = around_target.last().and_then(|node| self.plan.parent(*node)) {
+            around_target.push(outer);
+        }
+        let meet = around.iter().find(|node| around_target.contains(node));
+        let beside =
+            meet.is_some_and(|node| *node != target && matches!(self.plan.node(*node).kind, NodeKind::Parallel(_)));
+        around.first().is_some_and(|node| *node < target) || beside
     }
 
     /// Judges a delivery that is entered: its token is that of its step in this lineage and of nothing else.
