@@ -32,7 +32,7 @@ pub(crate) fn demo(repository: &Repository) -> Result<()> {
         page.len().div_ceil(1000)
     );
     println!("touched   {}", touched(repository, &place)?);
-    println!("          network, secrets, processes: nothing can be granted in this release");
+    println!("          network, secrets: nothing was granted; sockets, processes: nobody can be");
     let binary = repository.short(&repository.binary());
     println!("\ntry next");
     println!("  cargo xtask demo --kill      the same, killed half-way and resumed: finished steps are kept");

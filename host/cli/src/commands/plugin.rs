@@ -75,7 +75,7 @@ pub(crate) async fn list(station: &Station, manner: &Manner) -> Outcome {
     print_table(&mut table, &[]);
     if !crate::builtin::are_there() {
         say(
-            "this binary was built without its plugins (fs, text, json, report): cargo xtask plugins, then build it again",
+            "this binary was built without its plugins (fs, http, text, json, report): cargo xtask plugins, then build it again",
         );
     }
     if !registry.problems().is_empty() {

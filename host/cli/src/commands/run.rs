@@ -238,7 +238,7 @@ pub(super) fn accepted(mut compiled: Compiled, look: &Look, manner: &Manner) -> 
                 .iter()
                 .any(|found| found.code == cofferdam_dsl::Code::UnknownAction);
             Err(if absent && !builtin::are_there() {
-                failure.hint("this binary was built without its plugins (fs, text, json, report): cargo xtask plugins, then build it again")
+                failure.hint("this binary was built without its plugins (fs, http, text, json, report): cargo xtask plugins, then build it again")
             } else {
                 failure
             })

@@ -71,7 +71,7 @@ impl Project {
             .env("HOME", self.home.path())
             .env("LANG", "C.UTF-8")
             .env("COLUMNS", "100")
-            // Compiled code is worth sharing: compiling the four plugins takes seconds.
+            // Compiled code is worth sharing: compiling the plugins takes seconds.
             .env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"))
             .stdin(Stdio::null());
         command
