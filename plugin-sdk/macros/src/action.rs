@@ -31,6 +31,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
         .collect::<syn::Result<Vec<_>>>()?;
     let entry = entry(&function, &options, &summary, &arguments);
     Ok(quote! {
+        #[allow(clippy::too_many_arguments, reason = "an action has as many parameters as its users need")]
         #function
 
         #entry
