@@ -39,7 +39,7 @@ CREATE TABLE events (
     encoding INTEGER NOT NULL,
     step     TEXT,
     data     TEXT NOT NULL
-) STRICT;
+, checksum INTEGER) STRICT;
 
 CREATE UNIQUE INDEX events_by_run ON events (run, sequence);
 
@@ -65,6 +65,14 @@ CREATE TABLE inbox (
 CREATE UNIQUE INDEX inbox_by_key ON inbox (run, key) WHERE key IS NOT NULL;
 
 CREATE INDEX inbox_unanswered ON inbox (run) WHERE answer IS NULL;
+
+CREATE TABLE listeners (
+    topic TEXT NOT NULL,
+    run   INTEGER NOT NULL,
+    PRIMARY KEY (topic, run)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX listeners_by_run ON listeners (run);
 
 CREATE TABLE logs (
     number     INTEGER PRIMARY KEY,
@@ -113,3 +121,12 @@ CREATE INDEX runs_by_workflow ON runs (workflow, number);
 CREATE INDEX runs_due ON runs (due_at) WHERE due_at IS NOT NULL;
 
 CREATE INDEX runs_unfinished ON runs (number) WHERE finished_at IS NULL;
+
+CREATE TABLE snapshots (
+    run      INTEGER NOT NULL PRIMARY KEY,
+    version  INTEGER NOT NULL,
+    encoding INTEGER NOT NULL,
+    blobs    BLOB NOT NULL,
+    checksum INTEGER NOT NULL,
+    data     TEXT NOT NULL
+) STRICT;

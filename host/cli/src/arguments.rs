@@ -271,9 +271,14 @@ pub(crate) struct Decide {
 #[derive(Debug, Args)]
 pub(crate) struct Signal {
     /// The run: an id, the last six or more characters of one, or `last`
-    pub(crate) run: String,
+    #[arg(required_unless_present = "to_all")]
+    pub(crate) run: Option<String>,
     /// What happened: the `event` of the `wait`
-    pub(crate) topic: String,
+    #[arg(required_unless_present = "to_all")]
+    pub(crate) topic: Option<String>,
+    /// Tell every run that waits for this topic now, in place of one run
+    #[arg(long = "topic", value_name = "TOPIC", conflicts_with_all = ["run", "topic"])]
+    pub(crate) to_all: Option<String>,
     /// Which one of its kind: the `correlation` of the `wait`
     #[arg(long, value_name = "TEXT")]
     pub(crate) correlation: Option<String>,
@@ -426,6 +431,12 @@ pub(crate) struct Events {
     /// Wait for further events until the run ends
     #[arg(long)]
     pub(crate) follow: bool,
+    /// The events of all runs, in the order in which they became durable
+    #[arg(long, conflicts_with_all = ["run", "after"])]
+    pub(crate) all: bool,
+    /// Only events behind this cursor, as `--all --json` prints it with each event; `end` is behind all of them
+    #[arg(long, value_name = "CURSOR", requires = "all")]
+    pub(crate) behind: Option<String>,
 }
 
 /// Arguments of `logs`.

@@ -2,10 +2,12 @@
 
 mod ask;
 mod author;
+mod broadcast;
 mod configuration;
 mod control;
 mod definition;
 mod drive;
+mod follow;
 mod graph;
 mod history;
 mod plugin;
@@ -44,6 +46,10 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
         Verb::Pause(arguments) => control::pause(&open()?, &manner, &arguments, guests).await,
         Verb::Approve(arguments) => control::decide(&open()?, &manner, &arguments, true, guests).await,
         Verb::Reject(arguments) => control::decide(&open()?, &manner, &arguments, false, guests).await,
+        Verb::Signal(arguments) if arguments.to_all.is_some() => {
+            let topic = arguments.to_all.as_deref().unwrap_or_default();
+            broadcast::signal(&open()?, &manner, &arguments, topic).await
+        }
         Verb::Signal(arguments) => control::signal(&open()?, &manner, &arguments, guests).await,
         Verb::Work(arguments) => work::work(&open()?, &manner, &arguments, guests).await,
         Verb::Check(arguments) => author::check(&open()?, &manner, &arguments).await,
@@ -57,6 +63,7 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
         Verb::Show(arguments) if arguments.effective => definition::show_effective(&open()?, &manner, &arguments).await,
         Verb::Show(arguments) => history::show(&open()?, &manner, &arguments).await,
         Verb::Why(arguments) => why::why(&open()?, &manner, &arguments).await,
+        Verb::Events(arguments) if arguments.all => follow::all(&open()?, &manner, &arguments).await,
         Verb::Events(arguments) => history::events(&open()?, &manner, &arguments).await,
         Verb::Logs(arguments) => history::logs(&open()?, &manner, &arguments).await,
         Verb::Plugin(Plugin::List) => plugin::list(&open()?, &manner).await,

@@ -1,7 +1,9 @@
 //! How a command fails: what is printed, which exit code it has, what the user can do.
 
+use cofferdam_store::StoreError;
 use std::fmt;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The exit codes, documented in `docs/cli.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +98,50 @@ impl Failure {
     pub(crate) fn code(mut self, code: &'static str) -> Self {
         self.code = Some(code);
         self
+    }
+}
+
+impl Failure {
+    /// Gives what the state itself brought about its exit code and what can be done about it, wherever it was met: damage is
+    /// not a fault of this program, and a log that takes nothing more ends the process.
+    pub(crate) fn with_state_in_mind(mut self) -> Self {
+        match self.error.chain().find_map(trouble) {
+            Some(Trouble::Damage) => {
+                self.exit = Exit::Invalid;
+                self.hints = vec![
+                    "keep the file and those beside it with the same beginning, and put a backup in their place"
+                        .to_owned(),
+                ];
+            }
+            Some(Trouble::GivenUp) => {
+                self.exit = Exit::Internal;
+                if self.hints.is_empty() {
+                    self.hints
+                        .push("see to the disk of the state; what is recorded is kept".to_owned());
+                    self.hints
+                        .push("then go on: cofferdam runs --status running, cofferdam resume RUN".to_owned());
+                }
+            }
+            None => {}
+        }
+        self
+    }
+}
+
+/// What is wrong with a state.
+enum Trouble {
+    Damage,
+    GivenUp,
+}
+
+fn trouble(cause: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
+    // An error that is kept behind a pointer is told as that pointer.
+    let shared = cause.downcast_ref::<Arc<StoreError>>().map(|error| &**error);
+    let boxed = || cause.downcast_ref::<Box<StoreError>>().map(|error| &**error);
+    match shared.or_else(boxed).or_else(|| cause.downcast_ref::<StoreError>())? {
+        StoreError::Damaged { .. } => Some(Trouble::Damage),
+        StoreError::GaveUp(_) | StoreError::WriterGone | StoreError::ReaderGone => Some(Trouble::GivenUp),
+        _ => None,
     }
 }
 

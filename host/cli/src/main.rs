@@ -22,6 +22,7 @@ use crate::failure::{Exit, Failure};
 use crate::talk::{BAD, Look, say};
 use clap::Parser;
 use cofferdam_wasm::CompileLimits;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -48,7 +49,8 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let look = Look::of(arguments.manner.color, arguments.manner.plain);
-    let exit = match carry_out(arguments) {
+    let carried_out = catch_unwind(AssertUnwindSafe(|| carry_out(arguments)));
+    let exit = match carried_out.unwrap_or_else(|_| Err(panicked())) {
         Ok(exit) => match talk::unprinted() {
             Some(reason) => {
                 let failure = unprinted(exit, reason);
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
             None => exit,
         },
         Err(failure) => {
+            let failure = failure.with_state_in_mind();
             complain(&failure, &look);
             failure.exit
         }
@@ -76,6 +79,12 @@ fn compile_limits() -> Option<CompileLimits> {
         wall: Duration::from_secs(number()?),
         memory: number()?,
     })
+}
+
+/// Returns the failure of a command in which something panicked: what is in memory is not to be trusted any more (rule C13).
+fn panicked() -> Failure {
+    let failure = Failure::new(Exit::Internal, "a fault of this program ended it, as told above");
+    failure.hint("what is recorded is kept: cofferdam runs, cofferdam resume RUN")
 }
 
 /// Returns the failure of a command that did what it should and could not say so.

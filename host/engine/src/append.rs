@@ -3,6 +3,7 @@
 use crate::event::Recorded;
 use crate::id::{Generation, RunId, Version};
 use crate::inbox::Answer;
+use crate::run::Snapshot;
 use crate::time::Timestamp;
 use crate::value::Blob;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub struct Append {
     pub row: RunRow,
     /// What the run says to messages of its inbox: they are answered by this append or not at all.
     pub answers: Vec<Answer>,
+    /// The state after the last of these events, when enough has happened since the one before.
+    pub snapshot: Option<Snapshot>,
 }
 
 impl Append {

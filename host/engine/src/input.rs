@@ -19,11 +19,6 @@ pub enum Input {
     Reported(Report),
     /// A message of the inbox is to be answered.
     Message(Message),
-    /// The host asks for the run to be cancelled, without a message.
-    CancelRequested {
-        /// Why, for people.
-        reason: String,
-    },
     /// The host wants to let go of the run.
     InterruptRequested,
 }
@@ -106,9 +101,6 @@ pub enum Rejected {
     /// The last decision parked the run; it must be adopted first.
     #[error("the run is parked and was not adopted since")]
     Parked,
-    /// The run was already asked to cancel.
-    #[error("the run is already being cancelled")]
-    AlreadyCancelling,
     /// The report is of a delivery that the run does not wait for (any more).
     #[error("nothing waits for delivery {} of generation {}", fence.0, generation.0)]
     StaleReport {

@@ -37,7 +37,7 @@ pub use input::{AttemptOutcome, Input, Parking, Rejected, Report, Situation, Sta
 pub use plan::Plan;
 pub use result::{StepResult, StepStatus};
 pub use run::{
-    Adoption, Decision, Difference, FormerOwner, Orphan, Retrial, Retry, RetryRefused, Run, Staged, Waiting,
+    Adoption, Decision, Difference, FormerOwner, Orphan, Retrial, Retry, RetryRefused, Run, Snapshot, Staged, Waiting,
 };
 pub use secret::{SECRET_MARK, secret_placeholder};
 pub use time::Timestamp;

@@ -18,7 +18,8 @@ use std::time::Duration;
 /// The name under which the result of a step is found by conditions and expressions.
 pub type StepKey = Arc<str>;
 
-/// The place of a step in [`Plan::nodes`]. Never stored: events name steps by [`StepPath`].
+/// The place of a step in [`Plan::nodes`]. Stored only with the plan that gives it its meaning, and in snapshots of its runs:
+/// events name steps by [`StepPath`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NodeIndex(pub u32);

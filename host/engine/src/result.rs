@@ -5,9 +5,11 @@ use crate::failure::Failure;
 use crate::id::StepPath;
 use crate::time::Timestamp;
 use crate::value::Value;
+use serde::{Deserialize, Serialize};
 
 /// How a step ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum StepStatus {
     /// It completed.
     Completed,
@@ -31,22 +33,26 @@ impl StepStatus {
     }
 }
 
-/// The latest result under a key.
-#[derive(Clone, Debug, PartialEq)]
+/// The latest result under a key. Its serialised form is that of snapshots; expressions see [`StepResult::to_data`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepResult {
     /// The step that it is from.
     pub path: StepPath,
     /// How the step ended.
     pub status: StepStatus,
     /// Whether a later occurrence of the step was skipped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skipped_since: bool,
     /// What it returned; null unless it completed.
     pub output: Value,
     /// What conditions ask for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub markers: Vec<String>,
     /// Text for later steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
     /// Why it failed, and at which attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
     /// How many attempts there were.
     pub attempts: u32,

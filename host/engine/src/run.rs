@@ -11,6 +11,7 @@ mod requests;
 mod retrial;
 mod retry;
 mod scope;
+mod snapshot;
 mod view;
 mod wait;
 mod waiting;
@@ -18,6 +19,7 @@ mod waiting;
 pub use decide::{Decision, Staged};
 pub use orphan::{Adoption, FormerOwner, Orphan, Unrestorable};
 pub use retrial::{Difference, Retrial, Retry, RetryRefused};
+pub use snapshot::{SNAPSHOT_ENCODING, Snapshot, UnusableSnapshot};
 pub use wait::{LONGEST_WAIT, MAX_SIGNALS};
 pub use waiting::Waiting;
 
@@ -32,6 +34,7 @@ use crate::time::Timestamp;
 use crate::value::Value;
 use frame::{Frame, FrameKey, State};
 use requests::Asked;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -79,10 +82,12 @@ pub struct Run {
     looked_at: Timestamp,
     /// The status that the last decision gave the row.
     row_status: RunStatus,
+    /// When the next snapshot is worth writing.
+    snapshot_due: snapshot::Due,
 }
 
 /// A delivery that is under way.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Flight {
     key: FrameKey,
     /// The generation that started it; its reports name it, also after an adoption that left it in flight.
@@ -128,6 +133,7 @@ impl Run {
             suspects: BTreeSet::new(),
             looked_at: Timestamp::default(),
             row_status: RunStatus::Running,
+            snapshot_due: snapshot::Due::FIRST,
         }
     }
 

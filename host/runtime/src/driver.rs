@@ -47,8 +47,6 @@ pub(crate) struct Surroundings {
 pub(crate) enum Control {
     /// Let guests finish for so long, start nothing new, then let go of the run.
     Interrupt { grace: Duration },
-    /// Cancel the run.
-    Cancel { reason: String },
     /// A message of the inbox is to be answered.
     Message(Message),
 }
@@ -206,8 +204,8 @@ impl Driver {
     }
 
     /// Takes a claimed run over.
-    pub(crate) fn adopt(&mut self, claim: &Claim) -> Result<Run, DriveError> {
-        let orphan = Orphan::restore(claim.run, &self.plan, &claim.events).map_err(DriveError::Unrestorable)?;
+    pub(crate) async fn adopt(&mut self, claim: &Claim) -> Result<Run, DriveError> {
+        let orphan = restore(&self.surroundings.log, &self.plan, claim).await?;
         Failpoint::BeforeAdoption.reached();
         Ok(self.take_over(orphan, claim, &BTreeSet::new()))
     }
@@ -279,7 +277,6 @@ impl Driver {
                     // A run is not let go of while a guest is on its way out.
                     self.decide(run, Input::Tick, Vec::new())
                 }
-                Wake::Control(Control::Cancel { reason }) => self.cancel(run, reason),
                 Wake::Control(Control::Message(message)) => self.tell(run, message),
                 Wake::Control(Control::Interrupt { grace }) => {
                     self.guests.ask_all();
@@ -314,11 +311,6 @@ impl Driver {
     /// Lets go of the run as soon as it has decided what it can without entering a guest.
     pub(crate) fn enter_nothing(&mut self) {
         self.draining = Some(Instant::now());
-    }
-
-    /// Decides that `run` is to be cancelled; one that is already is left as it is.
-    pub(crate) fn cancel(&mut self, run: Run, reason: String) -> Run {
-        self.decide(run, Input::CancelRequested { reason }, Vec::new())
     }
 
     async fn wait(&mut self, run: &Run) -> Wake {
@@ -522,7 +514,7 @@ impl Driver {
                 return Err(DriveError::Reclaim(error));
             }
         };
-        let orphan = Orphan::restore(claim.run, &self.plan, &claim.events).map_err(DriveError::Unrestorable)?;
+        let orphan = restore(&self.surroundings.log, &self.plan, &claim).await?;
         // Attempts that are under way here go on if their start is recorded; the others never were. Reports whose answer
         // was not written are decided again.
         let recorded: BTreeSet<Fence> = orphan
@@ -560,6 +552,23 @@ impl Driver {
             run: Box::new(run),
             stopped,
         })
+    }
+}
+
+/// Returns the run that is claimed as its log has it: by its snapshot, or by its whole history if that is of no use.
+async fn restore(log: &Arc<dyn RunLog>, plan: &Plan, claim: &Claim) -> Result<Orphan, DriveError> {
+    let run = claim.run;
+    let Some(snapshot) = &claim.snapshot else {
+        return Orphan::restore(run, plan, &claim.events).map_err(DriveError::Unrestorable);
+    };
+    match Orphan::restore_from(run, plan, snapshot, &claim.events) {
+        Ok(orphan) => Ok(orphan),
+        Err(error) => {
+            tracing::warn!(%run, %error, "the snapshot is left aside; the whole history is read");
+            let events = log.events(run, 0, usize::MAX).await;
+            let events = events.map_err(|error| DriveError::Log(Arc::new(error)))?;
+            Orphan::restore(run, plan, &events).map_err(DriveError::Unrestorable)
+        }
     }
 }
 

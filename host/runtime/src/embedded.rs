@@ -230,7 +230,7 @@ impl Embedded {
             }
             match self.log().claim(run).await {
                 Ok(claim) => {
-                    let deciding = self.host.decide_only(claim, Arc::new(Unobserved))?;
+                    let deciding = self.host.decide_only(claim, Arc::new(Unobserved)).await?;
                     // What it said is in the log, however the driving ended.
                     let _ = deciding.wait().await;
                 }

@@ -250,53 +250,36 @@ impl Host {
     /// If it has ended, another host drives it, or what is stored of it cannot be read.
     pub async fn resume(&self, id: RunId, observer: Arc<dyn Observer>) -> Result<Driving, ResumeError> {
         let claim = self.surroundings.log.claim(id).await?;
-        self.take_up(claim, observer)
+        self.take_up(claim, observer).await
     }
 
     /// Takes up a run that was claimed already.
     ///
     /// # Errors
     /// If what is stored of it cannot be read.
-    pub fn take_up(&self, claim: Claim, observer: Arc<dyn Observer>) -> Result<Driving, ResumeError> {
-        self.take_up_and(claim, observer, |_| (), |_, run| run)
-    }
-
-    /// Takes up a run that was claimed already only to cancel it: of the attempts that were under way when its host
-    /// went, none is entered again; its `always` blocks run.
-    ///
-    /// # Errors
-    /// If what is stored of it cannot be read.
-    pub fn cancel(
-        &self,
-        claim: Claim,
-        reason: impl Into<String>,
-        observer: Arc<dyn Observer>,
-    ) -> Result<Driving, ResumeError> {
-        let reason = reason.into();
-        self.take_up_and(claim, observer, |_| (), |driver, run| driver.cancel(run, reason))
+    pub async fn take_up(&self, claim: Claim, observer: Arc<dyn Observer>) -> Result<Driving, ResumeError> {
+        self.take_up_and(claim, observer, |_| ()).await
     }
 
     /// Takes up a run that was claimed already only to answer its messages: it enters nothing and lets go of the run.
     ///
     /// # Errors
     /// If what is stored of it cannot be read.
-    pub fn decide_only(&self, claim: Claim, observer: Arc<dyn Observer>) -> Result<Driving, ResumeError> {
-        self.take_up_and(claim, observer, Driver::enter_nothing, |_, run| run)
+    pub async fn decide_only(&self, claim: Claim, observer: Arc<dyn Observer>) -> Result<Driving, ResumeError> {
+        self.take_up_and(claim, observer, Driver::enter_nothing).await
     }
 
-    fn take_up_and(
+    async fn take_up_and(
         &self,
         claim: Claim,
         observer: Arc<dyn Observer>,
         prepare: impl FnOnce(&mut Driver),
-        first: impl FnOnce(&mut Driver, Run) -> Run,
     ) -> Result<Driving, ResumeError> {
         let plan = Arc::new(Plan::decode(&claim.definition.plan)?);
         let (control, receiver) = control_channel();
         let mut driver = Driver::new(Arc::clone(&self.surroundings), plan, observer, receiver);
         prepare(&mut driver);
-        let run = driver.adopt(&claim)?;
-        let run = first(&mut driver, run);
+        let run = driver.adopt(&claim).await?;
         let addressee = self.mail.deliver_to(&self.surroundings.log, claim.run, control.clone());
         let task = tokio::spawn(async move {
             let _addressee = addressee;
@@ -331,11 +314,6 @@ impl Driving {
     pub async fn interrupt(&self, grace: Duration) {
         // A driver that is gone has nothing to let go of.
         let _ = self.control.send(Control::Interrupt { grace }).await;
-    }
-
-    /// Asks for the run to be cancelled.
-    pub async fn cancel(&self, reason: impl Into<String>) {
-        let _ = self.control.send(Control::Cancel { reason: reason.into() }).await;
     }
 
     /// Returns what [`Driving::interrupt`] can be called on while the run is awaited.

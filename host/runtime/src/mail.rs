@@ -2,14 +2,18 @@
 
 use crate::driver::Control;
 use cofferdam_engine::RunId;
-use cofferdam_store::{Inbox, Posted, RunLog};
+use cofferdam_store::{Arrivals, Inbox, Posted, RunLog};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
-/// How often the host looks for messages that another process has posted; its own processes are told at once.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often the host looks for messages although nobody rang: whoever posts rings, so that a look finds only what a
+/// process posted that died before it could ring, or what a driver was too busy for. A host with ten thousand runs under
+/// way pays for each look.
+const LOOK: Duration = Duration::from_secs(1);
+/// The same where other processes are not heard, and while a driver was too busy to be told: a person waits.
+const QUICK_LOOK: Duration = Duration::from_millis(200);
 
 /// The runs that this host drives, and how each is told something. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +31,13 @@ struct State {
 pub(crate) struct Addressee {
     mail: Mail,
     run: RunId,
+}
+
+/// Whether all drivers were told.
+#[derive(Clone, Copy)]
+enum Told {
+    Everybody,
+    NotAll,
 }
 
 impl Drop for Addressee {
@@ -51,13 +62,14 @@ impl Mail {
         }
     }
 
-    async fn look(self, arrivals: Arc<Notify>, log: Weak<dyn RunLog>) {
+    async fn look(self, mut arrivals: Arrivals, log: Weak<dyn RunLog>) {
         loop {
+            let mut told = Told::Everybody;
             let Some(unanswered) = log.upgrade().map(|log| log.unanswered(Inbox::OfThisHost)) else {
                 return;
             };
             match unanswered.await {
-                Ok(posted) => self.bring(posted),
+                Ok(posted) => told = self.bring(posted),
                 Err(error) => tracing::warn!(%error, "the inbox could not be read; it is looked at again"),
             }
             {
@@ -67,20 +79,28 @@ impl Mail {
                     return;
                 }
             }
-            // Whichever comes first: what is posted here, or the time to look for what others posted.
-            let _ = tokio::time::timeout(LOOK, arrivals.notified()).await;
+            let look = match told {
+                Told::Everybody if arrivals.hears_others() => LOOK,
+                Told::Everybody | Told::NotAll => QUICK_LOOK,
+            };
+            // Whichever comes first: what is posted, or the time to look.
+            let _ = tokio::time::timeout(look, arrivals.next()).await;
         }
     }
 
     /// Hands messages to their drivers, which know what they were told before.
-    fn bring(&self, posted: Vec<Posted>) {
+    fn bring(&self, posted: Vec<Posted>) -> Told {
+        let mut told = Told::Everybody;
         let state = self.lock();
         for Posted { run, message } in posted {
             if let Some(driver) = state.drivers.get(&run) {
                 // A driver that is busy or gone is told at the next look.
-                let _ = driver.try_send(Control::Message(message));
+                if driver.try_send(Control::Message(message)).is_err() {
+                    told = Told::NotAll;
+                }
             }
         }
+        told
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -122,5 +122,6 @@ fn step(run: RunId, version: u64) -> Append {
             version: Version(version + 2),
         },
         answers: Vec::new(),
+        snapshot: None,
     }
 }

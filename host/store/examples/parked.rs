@@ -157,5 +157,6 @@ fn first(run: &NewRun, status: RunStatus, wake_at: Option<Timestamp>) -> Append 
             version: Version(1),
         },
         answers: Vec::new(),
+        snapshot: None,
     }
 }

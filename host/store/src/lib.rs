@@ -3,6 +3,7 @@
 //! [`RunLog`] is the port. [`SqliteLog`] implements it on one file; the memory log of the test kit is the other
 //! implementation, and one conformance suite holds both to the same behaviour.
 
+pub mod arrivals;
 pub mod boot_clock;
 pub mod contradiction;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod stream;
 pub mod ticket;
 pub mod urgency;
 
+pub use arrivals::{Arrivals, Bell};
 pub use boot_clock::{BootClock, ManualClock};
 pub use contradiction::contradiction;
 pub use error::{ClaimError, FindError, PostError, StoreError};

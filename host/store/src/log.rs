@@ -1,5 +1,6 @@
 //! What the runtime asks of a log: the port that the SQLite log and the memory log of the tests implement.
 
+use crate::arrivals::Arrivals;
 use crate::error::{ClaimError, FindError, PostError, StoreError};
 use crate::inbox::{Inbox, NewMessage, Posted};
 use crate::lease::Lease;
@@ -15,7 +16,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 /// An answer that is on its way. It makes progress on threads of the log and needs no particular runtime.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -105,11 +106,12 @@ pub trait RunLog: Send + Sync {
     /// unanswered messages, however many runs and answered messages there are.
     fn unanswered(&self, inbox: Inbox) -> Pending<Result<Vec<Posted>, StoreError>>;
 
-    /// Returns what is notified when there may be something to look for: a message for any run, or a run that was let go of.
-    ///
-    /// It is for one listener, who looks also by itself now and then: not every system lets it hear other processes, and
-    /// none tells that one died.
-    fn arrivals(&self) -> Arc<Notify>;
+    /// Returns the runs that may wait for a signal of `topic`, oldest first: all that have waited for one and not ended. Whether
+    /// one still does, only the run knows. One look costs as much as there are such runs, however many others there are.
+    fn listeners(&self, topic: &str) -> Pending<Result<Vec<RunId>, StoreError>>;
+
+    /// Returns a new listener for what there may be to look for: a message for any run, or a run that was let go of.
+    fn arrivals(&self) -> Arrivals;
 
     /// Returns what is known about `run`.
     fn run(&self, run: RunId) -> Pending<Result<Option<RunSummary>, StoreError>>;

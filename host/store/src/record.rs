@@ -1,6 +1,6 @@
 //! What a log keeps about a run beside its events.
 
-use cofferdam_engine::{Digest, Generation, Message, Recorded, RunId, RunStatus, Timestamp, Version};
+use cofferdam_engine::{Digest, Generation, Message, Recorded, RunId, RunStatus, Snapshot, Timestamp, Version};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -136,7 +136,9 @@ pub struct Claim {
     pub version: Version,
     /// What it executes.
     pub definition: Definition,
-    /// All its events, large values filled in.
+    /// Its state after some of its events, if there is a snapshot that this release can read.
+    pub snapshot: Option<Snapshot>,
+    /// Its events, those behind the snapshot if there is one, large values filled in.
     pub events: Vec<Recorded>,
     /// What is asked of it and not answered yet, oldest first.
     pub messages: Vec<Message>,

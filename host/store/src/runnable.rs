@@ -18,7 +18,7 @@ pub struct Runnable {
 pub enum Reason {
     /// The host that drove it is gone, or silent for longer than its lease.
     HostLost,
-    /// What it waited for, by the clock, has come.
+    /// What it waited for, by the clock, has come; or its host let go of it in good order.
     Due,
     /// Something is asked of it, and nobody drives it.
     Asked,

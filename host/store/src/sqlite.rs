@@ -2,6 +2,7 @@
 
 mod batch;
 mod checkpoint;
+mod checksum;
 mod claim;
 pub(crate) mod connection;
 mod counters;
@@ -11,6 +12,7 @@ mod driven;
 pub(crate) mod error;
 mod inbox;
 mod keeper;
+mod listeners;
 mod liveness;
 mod migration;
 mod notes;
@@ -19,10 +21,12 @@ mod read;
 mod readers;
 mod requests;
 mod runnable;
+mod snapshot;
 mod stream;
 mod write;
 mod writer;
 
+use crate::arrivals::Arrivals;
 use crate::error::{ClaimError, FindError, PostError, StoreError};
 use crate::inbox::{Inbox, NewMessage, Posted};
 use crate::lease::{Lease, LeaseTerms};
@@ -50,13 +54,13 @@ use crate::statistics::Statistics;
 use crate::stream::{Cursor, StreamError, Streamed};
 use crate::ticket::{Fate, Position, Ticket};
 use crate::urgency::Urgency;
-use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Timestamp, Verdict};
+use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Timestamp, Verdict, Version};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 /// Whether opening a log that is not there makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,8 +295,10 @@ impl RunLog for SqliteLog {
             let Some(definition) = archive.definition(db, run)? else {
                 return Ok(Err(ClaimError::NotFound(run)));
             };
-            let events = archive.whole_history(db, run, summary.version)?;
-            Ok(Ok((definition, events)))
+            let snapshot = archive.snapshot(db, run, summary.version)?;
+            let after = snapshot.as_ref().map_or(Version(0), |snapshot| snapshot.version);
+            let events = archive.history_behind(db, run, after, summary.version)?;
+            Ok(Ok((definition, snapshot, events)))
         });
         let (answer, granted) = oneshot::channel();
         let queue = Arc::clone(&self.queue);
@@ -300,12 +306,13 @@ impl RunLog for SqliteLog {
         let archive = self.archive.clone();
         Box::pin(async move {
             let failed = |error| unreadable(run, error);
-            let (definition, mut events) = history.await.map_err(failed)??;
+            let (definition, snapshot, mut events) = history.await.map_err(failed)??;
             if let Err(source) = queue.push(Order::Claim(run, answer)) {
                 return Err(ClaimError::Store { run, source });
             }
             let granted = granted.await.map_err(|_| failed(StoreError::WriterGone))??;
-            let read = events.len() as u64;
+            let after = snapshot.as_ref().map_or(0, |snapshot| snapshot.version.0);
+            let read = after + events.len() as u64;
             if granted.version.0 > read {
                 let path = Arc::clone(&archive.path);
                 let rest = asker.ask(
@@ -319,6 +326,7 @@ impl RunLog for SqliteLog {
                 generation: granted.generation,
                 version: granted.version,
                 definition,
+                snapshot,
                 events,
                 messages: granted.messages,
                 host_lost: granted.host_lost,
@@ -376,7 +384,12 @@ impl RunLog for SqliteLog {
         self.ask(move |archive, db| inbox::unanswered(db, &archive.path, inbox, &host))
     }
 
-    fn arrivals(&self) -> Arc<Notify> {
+    fn listeners(&self, topic: &str) -> Pending<Result<Vec<RunId>, StoreError>> {
+        let topic = topic.to_owned();
+        self.ask(move |archive, db| archive.listeners(db, &topic))
+    }
+
+    fn arrivals(&self) -> Arrivals {
         self.listener.get_or_init(|| match self.doorbell.listen() {
             Ok(listener) => Some(listener),
             Err(error) => {
@@ -384,7 +397,7 @@ impl RunLog for SqliteLog {
                 None
             }
         });
-        Arc::clone(self.doorbell.arrivals())
+        self.doorbell.arrivals()
     }
 
     fn run(&self, run: RunId) -> Pending<Result<Option<RunSummary>, StoreError>> {

@@ -4,9 +4,10 @@ mod inbox;
 mod ownership;
 mod stream;
 
+use cofferdam_engine::run::SNAPSHOT_ENCODING;
 use cofferdam_engine::{
-    Append, Data, Digest, Ending, Event, Generation, Occurrence, Recorded, RunId, RunRow, RunStatus, StepPath,
-    StepReference, Timestamp, Value, Version,
+    Append, Data, Digest, Ending, Event, Generation, Occurrence, Recorded, RunId, RunRow, RunStatus, Snapshot,
+    StepPath, StepReference, Timestamp, Value, Version,
 };
 use cofferdam_store::{
     Beginning, ClaimError, Definition, Fate, FindError, LogLevel, LogLine, MAX_LINES_PER_DELIVERY, NewRun, Reopening,
@@ -54,6 +55,14 @@ const CHECKS: &[Check] = &[
     ("an unknown run takes nothing", an_unknown_run_takes_nothing),
     ("a run begins once", a_run_begins_once),
     ("large values come back", large_values_come_back),
+    (
+        "a claim reads the latest snapshot and what came after",
+        a_claim_reads_the_latest_snapshot_and_what_came_after,
+    ),
+    (
+        "a snapshot of another release is left aside",
+        a_snapshot_of_another_release_is_left_aside,
+    ),
     ("a claim starts a new generation", a_claim_starts_a_new_generation),
     (
         "a run of a living host is not given away",
@@ -146,6 +155,7 @@ pub fn append(run: RunId, generation: u64, version: u64, status: RunStatus, even
         },
         events,
         answers: Vec::new(),
+        snapshot: None,
     }
 }
 
@@ -454,6 +464,66 @@ fn large_values_come_back(open: Open<'_>) {
     drop(log);
     let claim = answer(open("b").claim(run.id)).unwrap();
     assert_eq!(claim.events[1..], handed.events);
+}
+
+fn a_claim_reads_the_latest_snapshot_and_what_came_after(open: Open<'_>) {
+    let log = open("a");
+    let run = begin(&log, 1);
+    let large = Data::list((0..30_000).map(Data::Int));
+    let value = Value::new(large.clone());
+    let snapshot = |version: u64, encoding: u32| Snapshot {
+        version: Version(version),
+        encoding,
+        data: format!("{{\"of\":{version}}}").into_bytes(),
+        blobs: value.blob().cloned().into_iter().collect(),
+    };
+    for (version, kept) in [
+        (2, Some(SNAPSHOT_ENCODING)),
+        (3, None),
+        (4, Some(SNAPSHOT_ENCODING)),
+        (5, None),
+    ] {
+        durable(log.hand_over(Append {
+            snapshot: kept.map(|encoding| snapshot(version, encoding)),
+            ..step(run.id, 1, version - 1)
+        }));
+    }
+    let claim = answer(log.claim(run.id)).unwrap();
+    let read = claim.snapshot.unwrap();
+    assert_eq!(
+        (read.version, read.data),
+        (Version(4), snapshot(4, SNAPSHOT_ENCODING).data)
+    );
+    assert_eq!(read.blobs.len(), 1);
+    assert_eq!(read.blobs[0].content.as_ref(), Some(&large));
+    assert_eq!(claim.version, Version(5));
+    let numbers: Vec<u64> = claim.events.iter().map(|recorded| recorded.sequence).collect();
+    assert_eq!(numbers, [5]);
+    // A snapshot of the last event leaves no tail.
+    durable(log.hand_over(Append {
+        snapshot: Some(snapshot(6, SNAPSHOT_ENCODING)),
+        ..step(run.id, 2, 5)
+    }));
+    let claim = answer(log.claim(run.id)).unwrap();
+    assert_eq!((claim.snapshot.unwrap().version, claim.events.len()), (Version(6), 0));
+    // The log itself stays whole.
+    assert_eq!(all_events(&log, run.id).len(), 6);
+}
+
+fn a_snapshot_of_another_release_is_left_aside(open: Open<'_>) {
+    let log = open("a");
+    let run = begin(&log, 1);
+    durable(log.hand_over(Append {
+        snapshot: Some(Snapshot {
+            version: Version(2),
+            encoding: SNAPSHOT_ENCODING + 1,
+            data: b"{}".to_vec(),
+            blobs: Vec::new(),
+        }),
+        ..step(run.id, 1, 1)
+    }));
+    let claim = answer(log.claim(run.id)).unwrap();
+    assert_eq!((claim.snapshot, claim.events.len()), (None, 2));
 }
 
 fn a_claim_starts_a_new_generation(open: Open<'_>) {

@@ -1,20 +1,21 @@
 //! A log that keeps everything in memory, fails when told to, and otherwise behaves like the one on disk.
 
+use cofferdam_engine::run::SNAPSHOT_ENCODING;
 use cofferdam_engine::{
-    Answer, Append, Digest, Generation, Message, MessageId, Recorded, Request, RunId, RunStatus, StepPath, Timestamp,
-    Verdict, Version,
+    Answer, Append, Digest, Event, Generation, Message, MessageId, Recorded, Request, RunId, RunStatus, Snapshot,
+    StepPath, Timestamp, Verdict, Version,
 };
 use cofferdam_store::{
-    AtWork, Claim, ClaimError, Cursor, Definition, Fate, FindError, HostId, Inbox, Lease, LogLine, LogLines,
-    MAX_LINES_PER_DELIVERY, MAX_REQUEST_BYTES, NewMessage, NewRun, Owner, Pending, Position, PostError, Posted, Reason,
-    Reference, RunFilter, RunLog, RunSummary, Runnable, Settler, Statistics, StoreError, StreamError, Streamed, Ticket,
-    contradiction, needs_all_answered,
+    Arrivals, AtWork, Bell, Claim, ClaimError, Cursor, Definition, Fate, FindError, HostId, Inbox, Lease, LogLine,
+    LogLines, MAX_LINES_PER_DELIVERY, MAX_REQUEST_BYTES, NewMessage, NewRun, Owner, Pending, Position, PostError,
+    Posted, Reason, Reference, RunFilter, RunLog, RunSummary, Runnable, Settler, Statistics, StoreError, StreamError,
+    Streamed, Ticket, contradiction, needs_all_answered,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tokio::sync::{Notify, watch};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// What its cursors call it.
 const NAME: &str = "memory";
@@ -25,7 +26,6 @@ pub struct MemoryLog {
     host: HostId,
     shared: Arc<Mutex<Shared>>,
     own: Mutex<Own>,
-    arrivals: Arc<Notify>,
     progress: watch::Sender<Position>,
 }
 
@@ -40,7 +40,7 @@ struct Shared {
     /// The n-th one has the number n + 1.
     inbox: Vec<Letter>,
     /// What is notified of a new message, for each host.
-    arrivals: Vec<Weak<Notify>>,
+    bell: Bell,
     /// Shared by the hosts that are at work.
     sign: Arc<()>,
 }
@@ -66,6 +66,7 @@ struct Stored {
     updated_at: Timestamp,
     finished_at: Option<Timestamp>,
     events: Vec<Recorded>,
+    snapshot: Option<Snapshot>,
     /// Of each event.
     positions: Vec<u64>,
     lines: Vec<LogLine>,
@@ -108,17 +109,11 @@ impl MemoryLog {
     }
 
     fn seen_by(host: HostId, shared: Arc<Mutex<Shared>>) -> Self {
-        let arrivals = Arc::new(Notify::new());
-        {
-            let mut shared = lock(&shared);
-            shared.alive.insert(host.clone());
-            shared.arrivals.push(Arc::downgrade(&arrivals));
-        }
+        lock(&shared).alive.insert(host.clone());
         Self {
             host,
             shared,
             own: Mutex::default(),
-            arrivals,
             progress: watch::Sender::default(),
         }
     }
@@ -334,6 +329,7 @@ impl Shared {
             updated_at: new.created_at,
             finished_at: None,
             events: Vec::new(),
+            snapshot: None,
             positions: Vec::new(),
             lines: Vec::new(),
             dropped: BTreeMap::new(),
@@ -366,12 +362,15 @@ impl Shared {
         stored.generation.0 += 1;
         stored.owner = Some(host.clone());
         stored.released_at = None;
+        let readable = |snapshot: &Snapshot| snapshot.encoding == SNAPSHOT_ENCODING;
+        let snapshot = stored.snapshot.clone().filter(readable);
         Ok(Claim {
             run,
             generation: stored.generation,
             version: stored.version,
             definition: stored.new.definition.clone(),
-            events: stored.events.clone(),
+            events: stored.events[snapshot.as_ref().map_or(0, |snapshot| snapshot.version.0 as usize)..].to_vec(),
+            snapshot,
             messages: unanswered(&self.inbox, run)
                 .map(|letter| letter.message.clone())
                 .collect(),
@@ -433,9 +432,7 @@ impl Shared {
             message: Message { id, at, by, request },
             verdict: None,
         });
-        for arrivals in self.arrivals.iter().filter_map(Weak::upgrade) {
-            arrivals.notify_one();
-        }
+        self.bell.ring();
         Ok(id)
     }
 
@@ -569,11 +566,19 @@ impl Stored {
             self.finished_at = Some(self.updated_at);
         }
         self.events.extend(append.events);
+        self.snapshot = if self.status.is_final() {
+            None
+        } else {
+            append.snapshot.or_else(|| self.snapshot.take())
+        };
     }
 
     /// Returns when the run is to be taken up by whoever looks.
     fn due_at(&self) -> Option<Timestamp> {
         let waits = self.owner.is_none() && matches!(self.status, RunStatus::Waiting | RunStatus::Paused);
+        if self.owner.is_none() && self.status == RunStatus::Interrupted {
+            return Some(self.updated_at);
+        }
         self.released_at.or(self.wake_at.filter(|_| waits))
     }
 
@@ -689,8 +694,19 @@ impl RunLog for MemoryLog {
         ready(Ok(lock(&self.shared).unanswered(inbox, &self.host)))
     }
 
-    fn arrivals(&self) -> Arc<Notify> {
-        Arc::clone(&self.arrivals)
+    fn listeners(&self, topic: &str) -> Pending<Result<Vec<RunId>, StoreError>> {
+        let waited =
+            |recorded: &Recorded| matches!(&recorded.event, Event::WaitStarted { topic: Some(of), .. } if of == topic);
+        let shared = lock(&self.shared);
+        let open = shared.runs.values().filter(|stored| !stored.status.is_final());
+        let found = open.filter(|stored| stored.events.iter().any(waited));
+        ready(Ok(found.map(|stored| stored.new.id).collect()))
+    }
+
+    fn arrivals(&self) -> Arrivals {
+        let shared = lock(&self.shared);
+        shared.bell.hear_others(true);
+        shared.bell.arrivals()
     }
 
     fn run(&self, run: RunId) -> Pending<Result<Option<RunSummary>, StoreError>> {

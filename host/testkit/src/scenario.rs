@@ -3,8 +3,8 @@
 use cofferdam_engine::{
     Adoption, Answer, Append, Attempt, AttemptClass, AttemptOutcome, Data, Decision, EffectChange, Ending, Event,
     Failure, FailureClass, Fence, FormerOwner, Generation, Input, Message, MessageId, Metrics, Orphan, Parking, Plan,
-    Recorded, Rejected, Report, Request, Retrial, Retry, RetryRefused, Run, RunId, RunRow, RunStatus, Situation, Start,
-    Timestamp, Verdict, Writer,
+    Recorded, Rejected, Report, Request, Retrial, Retry, RetryRefused, Run, RunId, RunRow, RunStatus, Situation,
+    Snapshot, Start, Timestamp, Verdict, Writer,
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +37,8 @@ pub struct Scenario {
     pub row: Option<RunRow>,
     /// What the run said to messages, oldest first.
     pub answers: Vec<Answer>,
+    /// The snapshots that came with its appends.
+    pub snapshots: Vec<Snapshot>,
     messages: u64,
     run: Option<Run>,
     flights: BTreeMap<Fence, Attempt>,
@@ -103,6 +105,7 @@ impl Scenario {
             class: None,
             row: None,
             answers: Vec::new(),
+            snapshots: Vec::new(),
             messages: 0,
             run: Some(Run::new(RUN)),
             flights: BTreeMap::new(),
@@ -139,11 +142,7 @@ impl Scenario {
     fn situation(&self, input: &Input) -> Situation {
         let over = match input {
             Input::Reported(report) => usize::from(self.flights.contains_key(&report.fence)),
-            Input::Start(_)
-            | Input::Tick
-            | Input::Message(_)
-            | Input::CancelRequested { .. }
-            | Input::InterruptRequested => 0,
+            Input::Start(_) | Input::Tick | Input::Message(_) | Input::InterruptRequested => 0,
         };
         let busy = u32::try_from(self.flights.len() - over).unwrap_or(u32::MAX);
         Situation {
@@ -206,6 +205,7 @@ impl Scenario {
                     self.log.extend(append.events);
                     self.row = Some(append.row);
                     self.answers.extend(append.answers);
+                    self.snapshots.extend(append.snapshot);
                     assert_eq!(
                         append.row.version.0 as usize,
                         self.log.len(),
@@ -237,6 +237,11 @@ impl Scenario {
             );
             let replayed = Orphan::restore(RUN, &self.plan, &self.log).expect("the log can be replayed");
             assert_eq!(run.difference_to(replayed.look()), None, "the run is what its log says");
+            if let Some(snapshot) = run.snapshot(&self.plan) {
+                let restored = Orphan::restore_from(RUN, &self.plan, &snapshot, []).expect("the snapshot can be used");
+                let difference = restored.look().difference_to(replayed.look());
+                assert_eq!(difference, None, "the run is what its snapshot says");
+            }
         }
         self.run = Some(run);
     }
@@ -297,9 +302,9 @@ impl Scenario {
 
     /// Asks for the run to be cancelled.
     pub fn cancel(&mut self) {
-        self.decide(Input::CancelRequested {
-            reason: "enough".to_owned(),
-        });
+        let reason = "enough".to_owned();
+        let message = self.letter("ada", Request::Cancel { reason });
+        self.decide(Input::Message(message));
     }
 
     /// Returns the next message: `by` asks for `request`.

@@ -83,20 +83,26 @@ pub(crate) async fn decide(
 
 /// Tells a run that something happened.
 pub(crate) async fn signal(station: &Station, manner: &Manner, arguments: &Signal, guests: Handle) -> Outcome {
-    let data = match &arguments.data {
-        None => Data::Null,
-        Some(text) => Data::from_json(text, MAX_DATA).map_err(|error| {
-            Failure::new(Exit::Usage, format!("`--data` is {error}")).hint("texts have quotes: --data '\"done\"'")
-        })?,
-    };
+    let data = data(arguments)?;
     let request = Request::Signal {
-        topic: arguments.topic.clone(),
+        topic: arguments.topic.clone().unwrap_or_default(),
         correlation: arguments.correlation.clone(),
         data,
         key: arguments.key.clone(),
     };
-    let asked = Asked::new(&arguments.run, request, &arguments.asking);
+    let run = arguments.run.as_deref().unwrap_or_default();
+    let asked = Asked::new(run, request, &arguments.asking);
     asked.ask(station, manner, guests).await
+}
+
+/// Returns what a signal tells.
+pub(super) fn data(arguments: &Signal) -> Result<Data, Failure> {
+    let Some(text) = &arguments.data else {
+        return Ok(Data::Null);
+    };
+    Data::from_json(text, MAX_DATA).map_err(|error| {
+        Failure::new(Exit::Usage, format!("`--data` is {error}")).hint("texts have quotes: --data '\"done\"'")
+    })
 }
 
 /// A request on its way to a run.

@@ -12,14 +12,12 @@ use crate::talk::{DIM, Look, Sign, print, say};
 use crate::tree::day_and_time;
 use crate::watch::Watcher;
 use cofferdam_engine::{Plan, Run, RunId, RunStatus, Waiting};
-use cofferdam_runtime::{DEFAULT_GRACE, DriveError, Driven, Driving, Host, ResumeError, now};
+use cofferdam_runtime::{DriveError, Driven, Driving, Host, ResumeError, now};
 use cofferdam_store::{ClaimError, Definition, NewMessage, RunLog, StoreError};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// How long guests may take to stop after ctrl-c.
-const GRACE: Duration = DEFAULT_GRACE;
 /// How often a run that waits for a time is looked at, for what others do with it.
 const LOOK: Duration = Duration::from_millis(250);
 /// How often the live tree is drawn.
@@ -55,12 +53,7 @@ impl Scene<'_> {
                         self.earlier.get_or_init(|| *run);
                         return Err(Failure::of(Exit::Refused, error));
                     }
-                    self.watcher.finish();
-                    let failure = Failure::of(Exit::Refused, error);
-                    return Err(failure.hint(format!(
-                        "what is recorded is kept; go on with: cofferdam resume {}",
-                        self.watcher.short()
-                    )));
+                    return Err(self.let_down(run, Failure::of(Exit::Refused, error)).await);
                 }
             };
             match driven {
@@ -94,23 +87,45 @@ impl Scene<'_> {
         let controller = driving.controller();
         let mut frames = tokio::time::interval(FRAME);
         let mut interrupts = 0;
+        let grace = self.station.configuration.shutdown_grace();
+        let run = driving.run;
         let waiting = driving.wait();
         tokio::pin!(waiting);
+        let mut broken = self.host.log().broken();
         loop {
             tokio::select! {
+                biased;
                 driven = &mut waiting => return Ok(driven),
+                // Nothing that happens from now on could be recorded (rule C13).
+                reason = &mut broken => {
+                    return Err(self.let_down(run, Failure::of(Exit::Internal, reason)).await);
+                }
                 _ = frames.tick() => self.watcher.draw(),
                 () = stop.next() => {
                     interrupts += 1;
                     self.watcher.make_room();
                     if interrupts == 1 {
-                        say(format!("stopping: guests are asked to stop ({} s; ctrl-c again: at once)", GRACE.as_secs()));
-                        controller.interrupt(GRACE).await;
+                        say(format!("stopping: guests are asked to stop ({}; ctrl-c again: at once)", seconds(grace)));
+                        controller.interrupt(grace).await;
                     } else {
                         controller.interrupt(Duration::ZERO).await;
                     }
                 }
             }
+        }
+    }
+
+    /// Adds how the run goes on, if anything of it was recorded.
+    async fn let_down(&self, run: RunId, failure: Failure) -> Failure {
+        self.watcher.finish();
+        match self.host.log().run(run).await {
+            Ok(Some(_)) => failure.hint(format!(
+                "what is recorded is kept; go on with: cofferdam resume {}",
+                self.watcher.short()
+            )),
+            Ok(None) => failure.hint("nothing of the run was recorded"),
+            // A state that cannot be read says nothing about this run.
+            Err(_) => failure,
         }
     }
 
@@ -132,7 +147,13 @@ impl Scene<'_> {
     fn interrupted(&self, run: RunId, stopped: &[String]) -> Exit {
         self.watcher.finish();
         let (progress, _) = self.watcher.result();
-        interrupted(&progress, self.watcher.short(), stopped, &self.station.look);
+        let short = self.watcher.short();
+        interrupted(&progress, short, stopped, &self.station.look);
+        if self.host.log().is_anybody_at_work() {
+            say(format!(
+                "  cofferdam pause {short}         keep it back: a host is at work and carries it on"
+            ));
+        }
         if self.manner.json {
             print(report::json(run, self.definition, &progress, &Default::default()).to_string());
         }
@@ -225,6 +246,15 @@ impl Scene<'_> {
                 }
             }
         }
+    }
+}
+
+/// Returns a grace as people read it.
+pub(super) fn seconds(grace: Duration) -> String {
+    if grace.subsec_millis() == 0 {
+        format!("{} s", grace.as_secs())
+    } else {
+        format!("{} ms", grace.as_millis())
     }
 }
 

@@ -252,12 +252,12 @@ pub(super) async fn each_event(
     }
 }
 
-fn event_json(run: RunId, recorded: &Recorded) -> serde_json::Value {
+pub(super) fn event_json(run: RunId, recorded: &Recorded) -> serde_json::Value {
     let data = serde_json::to_value(&recorded.event).unwrap_or_default();
     serde_json::json!({ "run": run, "sequence": recorded.sequence, "at": recorded.at.to_string(), "event": data })
 }
 
-fn event_line(recorded: &Recorded) -> String {
+pub(super) fn event_line(recorded: &Recorded) -> String {
     let mut data = serde_json::to_value(&recorded.event).unwrap_or_default();
     let mut step = String::new();
     if let Some(object) = data.as_object_mut() {

@@ -25,7 +25,7 @@ pub(crate) async fn resume(station: &Station, manner: &Manner, arguments: &Resum
     }
     let ready = ready(station, &log, id, &short).await?;
     let claim = log.claim(id).await.map_err(|error| refused(&short, error))?;
-    let note = note(station, summary.as_ref(), &claim);
+    let note = note(station, summary.as_ref());
     let (driving, scene) = ready.drive(station, manner, claim, &note, &guests).await?;
     scene.to_the_end(driving).await
 }

@@ -53,6 +53,7 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
     let attempts = u32::try_from(station.configuration.attempts()).unwrap_or(u32::MAX);
     let guests_again = guests.clone();
     let host = Host::new(Arc::clone(&log), Arc::new(executor), attempts, guests);
+    let host = host.with_grace(station.configuration.cancel_grace());
     let short = shortest(&log, id).await;
     let heading = heading(plan.name(), &short, &state_note(station), &station.look);
     let progress = RunProgress::new(Arc::clone(&plan));

@@ -9,12 +9,12 @@ use crate::progress::RunProgress;
 use crate::station::{Plugins, Station};
 use crate::tree::{day_and_time, heading};
 use crate::watch::Watcher;
-use cofferdam_engine::event::Event;
 use cofferdam_engine::plan::Plan;
-use cofferdam_engine::{RunId, RunStatus};
+use cofferdam_engine::{Recorded, RunId, RunStatus};
 use cofferdam_runtime::{Driving, Executor, Host, SandboxExecutor, Unobserved};
 use cofferdam_store::{Claim, Definition, RunLog, RunSummary};
 use cofferdam_wasm::Sandbox;
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 
@@ -88,9 +88,9 @@ impl Ready {
         note: &str,
         guests: &Handle,
     ) -> Result<(Driving, Scene<'a>), Failure> {
-        let progress = RunProgress::of(Arc::clone(&self.plan), &claim.events);
+        let progress = RunProgress::of(Arc::clone(&self.plan), &history(&self.log, &claim).await?);
         let scene = self.scene(station, manner, claim.run, progress, note, guests);
-        let driving = scene.host.take_up(claim, Arc::clone(&scene.watcher) as Arc<_>);
+        let driving = scene.host.take_up(claim, Arc::clone(&scene.watcher) as Arc<_>).await;
         let driving = driving.map_err(|error| Failure::of(Exit::Invalid, error))?;
         Ok((driving, scene))
     }
@@ -131,26 +131,30 @@ impl Ready {
 /// Returns a host on `log` as the configuration wants it, which carries nothing out by itself.
 pub(super) fn host_of(station: &Station, log: &Arc<dyn RunLog>, guests: &Handle) -> Host {
     let attempts = u32::try_from(station.configuration.attempts()).unwrap_or(u32::MAX);
-    Host::deciding(Arc::clone(log), attempts, guests.clone())
+    let host = Host::deciding(Arc::clone(log), attempts, guests.clone());
+    host.with_grace(station.configuration.cancel_grace())
+}
+
+/// Returns all events of a claimed run, to show what was kept; taking it up needs only those behind its snapshot.
+pub(super) async fn history<'c>(log: &Arc<dyn RunLog>, claim: &'c Claim) -> Result<Cow<'c, [Recorded]>, Failure> {
+    if claim.snapshot.is_none() {
+        return Ok(Cow::Borrowed(&claim.events));
+    }
+    let events = log.events(claim.run, 0, usize::MAX).await;
+    events
+        .map(Cow::Owned)
+        .map_err(|error| Failure::of(Exit::Invalid, error))
 }
 
 /// Returns what stands behind the heading of a run that is taken up, `summary` being how it was found.
-pub(super) fn note(station: &Station, summary: Option<&RunSummary>, claim: &Claim) -> String {
-    match summary.map(|summary| (summary.status, &summary.owner)) {
-        Some((RunStatus::Running, Some(owner))) => format!(
+pub(super) fn note(station: &Station, summary: Option<&RunSummary>) -> String {
+    match summary.map(|summary| (summary.status, &summary.owner, summary.updated_at)) {
+        Some((RunStatus::Running, Some(owner), _)) => format!(
             "its host is gone (process {} on this machine), taking over at once",
             owner.pid
         ),
-        Some((RunStatus::Interrupted, _)) => {
-            let at = claim
-                .events
-                .iter()
-                .rev()
-                .find(|recorded| matches!(recorded.event, Event::RunInterrupted { .. }));
-            at.map_or_else(String::new, |recorded| {
-                format!("interrupted {}", day_and_time(recorded.at))
-            })
-        }
+        // Nothing happens in a run between its interruption and whoever takes it up.
+        Some((RunStatus::Interrupted, _, at)) => format!("interrupted {}", day_and_time(at)),
         _ => state_note(station),
     }
 }
@@ -158,7 +162,7 @@ pub(super) fn note(station: &Station, summary: Option<&RunSummary>, claim: &Clai
 /// Lets a run answer its messages and leaves it: nothing of it is entered.
 pub(super) async fn decided_here(log: &Arc<dyn RunLog>, claim: Claim, guests: &Handle) -> Result<(), Failure> {
     let host = Host::deciding(Arc::clone(log), 1, guests.clone());
-    let deciding = host.decide_only(claim, Arc::new(Unobserved));
+    let deciding = host.decide_only(claim, Arc::new(Unobserved)).await;
     let deciding = deciding.map_err(|error| Failure::of(Exit::Invalid, error))?;
     match deciding.wait().await {
         Ok(_) => Ok(()),

@@ -1,7 +1,7 @@
 //! `cofferdam work`: a host that carries on whatever run can go on.
 
-use super::drive::{StopSignals, shortest};
-use super::take_up::{host_of, ready};
+use super::drive::{StopSignals, seconds, shortest};
+use super::take_up::{history, host_of, ready};
 use crate::arguments::{Manner, Progress, Work};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::progress::RunProgress;
@@ -10,7 +10,7 @@ use crate::talk::{counted, print, say};
 use crate::tree::day_and_time;
 use crate::watch::Watcher;
 use cofferdam_engine::{RunId, Timestamp};
-use cofferdam_runtime::{Controller, DEFAULT_GRACE, DriveError, Driven, Host, now};
+use cofferdam_runtime::{Controller, DriveError, Driven, Host, now};
 use cofferdam_store::{AtWork, ClaimError, RunLog};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,7 +66,9 @@ impl Shift<'_> {
     /// Works until it is told to stop, or has nothing to do if `until_idle`. `sign` tells others that it takes runs on.
     async fn last(&mut self, until_idle: bool, sign: AtWork) -> Outcome {
         let mut sign = Some(sign);
-        let arrivals = self.log.arrivals();
+        let mut arrivals = self.log.arrivals();
+        let mut broken = self.log.broken();
+        let shutdown = self.station.configuration.shutdown_grace();
         let mut stop = StopSignals::listen()?;
         let mut interrupts = 0;
         loop {
@@ -77,18 +79,22 @@ impl Shift<'_> {
                 break;
             }
             let wake = self.log.next_wake().await.map_err(internal)?;
-            let sleep = wake.map_or(LOOK, |at| at.since(now()).max(Duration::from_millis(1)).min(LOOK));
+            // What is due already was taken on, is left alone for a while, or finds no room.
+            let ahead = wake.map(|at| at.since(now())).filter(|left| !left.is_zero());
+            let sleep = ahead.map_or(LOOK, |left| left.min(LOOK));
             tokio::select! {
                 Some(ended) = self.ends.join_next() => self.ended(ended),
-                () = arrivals.notified() => {}
+                () = arrivals.next() => {}
                 () = tokio::time::sleep(sleep) => {}
+                // Nothing that happens from now on could be recorded: whoever supervises this host starts another (rule C13).
+                reason = &mut broken => return Err(Failure::of(Exit::Internal, reason)),
                 () = stop.next() => {
                     interrupts += 1;
                     drop(sign.take());
-                    let grace = if interrupts == 1 { DEFAULT_GRACE } else { Duration::ZERO };
+                    let grace = if interrupts == 1 { shutdown } else { Duration::ZERO };
                     if !self.driving.is_empty() && interrupts == 1 {
-                        let seconds = grace.as_secs();
-                        say(format!("stopping: guests are asked to stop ({seconds} s; ctrl-c again: at once)"));
+                        let grace = seconds(grace);
+                        say(format!("stopping: guests are asked to stop ({grace}; ctrl-c again: at once)"));
                     }
                     for controller in self.driving.values() {
                         controller.interrupt(grace).await;
@@ -139,7 +145,7 @@ impl Shift<'_> {
             Err(ClaimError::Owned { .. } | ClaimError::Final { .. } | ClaimError::NotFound(_)) => return Ok(()),
             Err(error) => return Err(Failure::of(Exit::Invalid, error)),
         };
-        let mut progress = RunProgress::of(Arc::clone(ready.plan()), &claim.events);
+        let mut progress = RunProgress::of(Arc::clone(ready.plan()), &history(&self.log, &claim).await?);
         progress.keep();
         let how = match self.manner.progress {
             Progress::None => Progress::None,
@@ -159,6 +165,7 @@ impl Shift<'_> {
         let host = self.host.with_executor(ready.executor());
         let driving = host
             .take_up(claim, watcher)
+            .await
             .map_err(|error| Failure::of(Exit::Invalid, error))?;
         self.driving.insert(run, driving.controller());
         self.ends.spawn(async move { (run, short, driving.wait().await) });

@@ -30,7 +30,7 @@ fn go(project: &Project) {
     project.write("go", "");
 }
 
-fn signal(child: &Child, signal: Signal) {
+pub(crate) fn signal(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(child.id().try_into().expect("a process id")).expect("a process id");
     kill_process(pid, signal).expect("the process is there");
 }

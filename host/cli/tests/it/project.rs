@@ -113,6 +113,21 @@ impl Project {
             .expect("the binary starts")
     }
 
+    /// Waits until there are `count` runs, the newest of which has `events` events and is driven by `child`.
+    pub(crate) fn wait_for_run(&self, child: &mut Child, count: usize, events: u64) {
+        let since = Instant::now();
+        loop {
+            let runs = self.say(&["runs", "--json"]).stdout;
+            let runs = serde_json::from_str::<serde_json::Value>(&runs).unwrap_or_default();
+            if runs["runs"].as_array().is_some_and(|runs| runs.len() >= count) {
+                return self.wait_for_events(child, events);
+            }
+            let ended = child.try_wait().expect("a child of this process");
+            assert!(ended.is_none(), "it ended too early: {ended:?}");
+            assert!(since.elapsed() < PATIENCE, "{runs} where {count} runs are expected");
+        }
+    }
+
     /// Waits until the newest run has this many events.
     pub(crate) fn wait_for_events(&self, child: &mut Child, events: u64) {
         let since = Instant::now();

@@ -5,7 +5,7 @@ use super::progress::Next;
 use super::{MAX_EVENTS_PER_DECISION, Phase, Run, retry};
 use crate::append::{Append, RunStatus, Writer};
 use crate::data::Data;
-use crate::event::{AfterFailure, AttemptClass, Cause, Event, Metrics, Recorded, StepReference};
+use crate::event::{AfterFailure, AttemptClass, Event, Metrics, Recorded, StepReference};
 use crate::failure::{Failure, FailureClass};
 use crate::id::{Fence, Version};
 use crate::inbox::Answer;
@@ -52,6 +52,9 @@ impl Staged {
                 *said = Some(is);
                 self.run.classify(plan, at, Fence(recorded.sequence), is);
             }
+        }
+        if self.append.snapshot.is_some() {
+            self.append.snapshot = self.run.snapshot(plan);
         }
         self
     }
@@ -159,6 +162,7 @@ impl<'a> Transition<'a> {
         if self.events.is_empty() && self.answers.is_empty() && self.run.row_status == before {
             return Decision::Unchanged(self.run);
         }
+        let snapshot = self.run.snapshot_when_due(self.plan);
         let append = Append {
             run: self.run.id,
             generation: self.run.generation,
@@ -166,6 +170,7 @@ impl<'a> Transition<'a> {
             events: self.events,
             row: self.run.row(),
             answers: self.answers,
+            snapshot,
         };
         Decision::Staged(Staged { run: self.run, append })
     }
@@ -252,10 +257,6 @@ impl Run {
                 }
             }
             Input::Message(message) => transition.message(&message, None),
-            Input::CancelRequested { reason } => {
-                let cause = Cause::default();
-                transition.record(Event::CancelRequested { reason, cause });
-            }
             Input::InterruptRequested => {
                 let stopped = transition.run.flights.keys().copied().collect();
                 transition.record(Event::RunInterrupted { stopped });
@@ -296,11 +297,7 @@ impl Run {
                 }
             }
             (Phase::Active, _) if parked => Err(Rejected::Parked),
-            (Phase::Active, Input::CancelRequested { .. }) if self.cancel.is_some() => Err(Rejected::AlreadyCancelling),
-            (
-                Phase::Active,
-                Input::Tick | Input::Message(_) | Input::CancelRequested { .. } | Input::InterruptRequested,
-            ) => Ok(()),
+            (Phase::Active, Input::Tick | Input::Message(_) | Input::InterruptRequested) => Ok(()),
         }
     }
 

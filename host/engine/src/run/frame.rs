@@ -9,10 +9,11 @@ use crate::id::{Digest, Fence, Occurrence};
 use crate::plan::NodeIndex;
 use crate::time::Timestamp;
 use crate::value::Value;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Names a frame: its step, none for the run itself, and which time round the loops.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct FrameKey {
     pub(super) node: Option<NodeIndex>,
     pub(super) occurrence: Occurrence,
@@ -36,7 +37,7 @@ impl FrameKey {
 }
 
 /// A step that has begun and not ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Frame {
     pub(super) scope: ScopeId,
     pub(super) started_at: Timestamp,
@@ -46,7 +47,7 @@ pub(super) struct Frame {
 }
 
 /// What a frame is at.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum State {
     /// The body of the run, then its `always` blocks.
     Root(Root),
@@ -64,7 +65,7 @@ pub(super) enum State {
     Wait(Box<WaitState>),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Root {
     pub(super) sequence: Sequence,
     /// How the body ended, once the `always` blocks run.
@@ -72,7 +73,7 @@ pub(super) struct Root {
 }
 
 /// Steps one after the other: where they are.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Sequence {
     /// Which block of the step.
     pub(super) block: u32,
@@ -93,7 +94,7 @@ impl Sequence {
     }
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct CallState {
     pub(super) phase: CallPhase,
     /// How many attempts have failed.
@@ -111,7 +112,14 @@ pub(super) struct CallState {
     pub(super) deadline: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+impl CallState {
+    /// Returns whether a host died of it, perhaps, in an attempt that has not ended.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.deaths > 0 && !matches!(self.phase, CallPhase::Handling(_))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum CallPhase {
     /// A delivery is under way.
     Running(Fence),
@@ -124,13 +132,13 @@ pub(super) enum CallPhase {
 }
 
 /// The steps of an `on_fail` block, and what they handle.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Handling {
     pub(super) sequence: Sequence,
     pub(super) failure: Failure,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct LoopState {
     pub(super) round: u32,
     /// For how many rounds in a row what the condition looks at has been the same.
@@ -139,7 +147,7 @@ pub(super) struct LoopState {
     pub(super) sequence: Sequence,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct ParallelState {
     pub(super) branches: Vec<BranchState>,
     /// Branches that may begin; calls need a permit to do so.
@@ -159,7 +167,7 @@ pub(super) struct ParallelState {
     pub(super) first_scope: ScopeId,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum BranchState {
     /// So many branches that it needs have not ended.
     Blocked(u32),
@@ -172,7 +180,7 @@ pub(super) enum BranchState {
 }
 
 /// How a step ended, to the block around it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum ChildEnd {
     /// It completed.
     Completed,

@@ -13,9 +13,10 @@ use crate::inbox::{Request, Verdict};
 use crate::plan::{Gate, Node, NodeIndex, NodeKind, OnReject, OnTimeout, Plan};
 use crate::time::Timestamp;
 use crate::value::Value;
+use serde::{Deserialize, Serialize};
 
 /// A gate that is open.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct GateState {
     pub(super) prompt: Option<String>,
     pub(super) options: Vec<GateOption>,
@@ -28,7 +29,7 @@ pub(super) struct GateState {
 }
 
 /// What was decided about a gate.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Decision {
     pub(super) approved: bool,
     pub(super) feedback: Option<String>,
@@ -39,7 +40,7 @@ pub(super) struct Decision {
 }
 
 /// How the latest occurrence of a gate ended, for those who come too late.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Settled {
     Decided { approved: bool, asked: Asked },
     TimedOut { at: Timestamp },

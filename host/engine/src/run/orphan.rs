@@ -1,7 +1,7 @@
 //! How a run comes back from its log: without effects until its adoption is handed over.
 
 use super::decide::Transition;
-use super::{Decision, Phase, Run};
+use super::{Decision, Phase, Run, Snapshot, UnusableSnapshot};
 use crate::event::{Event, Recorded};
 use crate::history::Dropped;
 use crate::id::{Fence, Generation, RunId};
@@ -78,7 +78,39 @@ impl Orphan {
         events: impl IntoIterator<Item = &'a Recorded>,
         dropped: &Dropped,
     ) -> Result<Self, Unrestorable> {
-        let mut run = Run::new(id);
+        Self::replay(Run::new(id), plan, events, dropped)
+    }
+
+    /// Returns the run that `snapshot` and the events behind it amount to: the same as [`Orphan::restore`] of all events.
+    ///
+    /// # Errors
+    /// If the snapshot is of no use, events are missing, or the run was retried behind it, which tells anew what came before: the
+    /// whole log tells.
+    pub fn restore_from<'a>(
+        id: RunId,
+        plan: &Plan,
+        snapshot: &Snapshot,
+        tail: impl IntoIterator<Item = &'a Recorded>,
+    ) -> Result<Self, UnusableSnapshot> {
+        let tail: Vec<&Recorded> = tail.into_iter().collect();
+        if tail
+            .iter()
+            .any(|recorded| matches!(recorded.event, Event::RunRetried { .. }))
+        {
+            let what = "the run was retried since";
+            return Err(UnusableSnapshot::Unfit { what });
+        }
+        let run = Run::from_snapshot(id, plan, snapshot)?;
+        let what = "events behind it are missing";
+        Self::replay(run, plan, tail, &Dropped::default()).map_err(|_| UnusableSnapshot::Unfit { what })
+    }
+
+    fn replay<'a>(
+        mut run: Run,
+        plan: &Plan,
+        events: impl IntoIterator<Item = &'a Recorded>,
+        dropped: &Dropped,
+    ) -> Result<Self, Unrestorable> {
         for recorded in events {
             let expected = run.version.0 + 1;
             if recorded.sequence != expected {

@@ -10,9 +10,10 @@ use crate::plan::Plan;
 use crate::time::Timestamp;
 use crate::transitions::{Outcome, RequestKind, Standing, outcome};
 use crate::value::Value;
+use serde::{Deserialize, Serialize};
 
 /// Who asked for something that was accepted, when and why.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Asked {
     pub(super) at: Timestamp,
     pub(super) reason: String,

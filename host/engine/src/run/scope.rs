@@ -4,6 +4,7 @@ use crate::data::Data;
 use crate::plan::StepKey;
 use crate::result::{StepResult, StepStatus};
 use crate::value::Value;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ pub(super) type ScopeId = u32;
 pub(super) const ROOT: ScopeId = 0;
 
 /// What one branch, or the run itself, has written.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "StoredScope", into = "StoredScope")]
 pub(super) struct Scope {
     parent: Option<ScopeId>,
     /// The branches that this one needs, in the order of the text.
@@ -31,10 +33,103 @@ pub(super) struct Scope {
 }
 
 /// All scopes of a run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Scopes {
     scopes: BTreeMap<ScopeId, Scope>,
     next: ScopeId,
+}
+
+/// A scope in a snapshot: the latest result and output are most often among the results, and are not written twice.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredScope {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parent: Option<ScopeId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    needs: Vec<ScopeId>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    results: BTreeMap<StepKey, Arc<StepResult>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    variables: BTreeMap<Arc<str>, Data>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    texts: BTreeMap<Arc<str>, Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    context: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    output: Option<Latest<Value>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    feedback: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<Latest<Arc<StepResult>>>,
+}
+
+/// The latest of its kind in a scope.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Latest<T> {
+    /// It is that of the result under this key.
+    Under(StepKey),
+    /// No result has it any more.
+    Own(T),
+}
+
+impl From<Scope> for StoredScope {
+    fn from(scope: Scope) -> Self {
+        let under = |fits: &dyn Fn(&Arc<StepResult>) -> bool| {
+            let found = scope.results.iter().find(|(_, result)| fits(result));
+            found.map(|(key, _)| Latest::<()>::Under(Arc::clone(key)))
+        };
+        let output = scope
+            .output
+            .as_ref()
+            .map(|output| latest(under(&|result| result.output == *output), || output.clone()));
+        let last = scope
+            .last
+            .as_ref()
+            .map(|last| latest(under(&|result| result == last), || Arc::clone(last)));
+        Self {
+            parent: scope.parent,
+            needs: scope.needs,
+            results: scope.results,
+            variables: scope.variables,
+            texts: scope.texts,
+            context: scope.context,
+            output,
+            feedback: scope.feedback,
+            last,
+        }
+    }
+}
+
+fn latest<T>(under: Option<Latest<()>>, own: impl FnOnce() -> T) -> Latest<T> {
+    match under {
+        Some(Latest::Under(key)) => Latest::Under(key),
+        Some(Latest::Own(())) | None => Latest::Own(own()),
+    }
+}
+
+impl From<StoredScope> for Scope {
+    fn from(stored: StoredScope) -> Self {
+        let output = stored.output.and_then(|output| match output {
+            Latest::Under(key) => stored.results.get(&key).map(|result| result.output.clone()),
+            Latest::Own(output) => Some(output),
+        });
+        let last = stored.last.and_then(|last| match last {
+            Latest::Under(key) => stored.results.get(&key).cloned(),
+            Latest::Own(last) => Some(last),
+        });
+        Self {
+            parent: stored.parent,
+            needs: stored.needs,
+            results: stored.results,
+            variables: stored.variables,
+            texts: stored.texts,
+            context: stored.context,
+            output,
+            feedback: stored.feedback,
+            last,
+        }
+    }
 }
 
 impl Default for Scopes {
@@ -213,6 +308,24 @@ impl Scopes {
             target
                 .variables
                 .extend(values.iter().map(|(name, value)| (Arc::clone(name), value.clone())));
+        }
+    }
+
+    /// Returns every value that may be large.
+    pub(super) fn values(&self) -> impl Iterator<Item = &Value> {
+        self.scopes.values().flat_map(|scope| {
+            let results = scope.results.values().chain(&scope.last);
+            results.map(|result| &result.output).chain(&scope.output)
+        })
+    }
+
+    /// Visits what [`Scopes::values`] returns.
+    pub(super) fn values_mut(&mut self, visit: &mut dyn FnMut(&mut Value)) {
+        for scope in self.scopes.values_mut() {
+            let results = scope.results.values_mut().chain(&mut scope.last);
+            // The latest one is shared with its place among the others.
+            results.for_each(|result| visit(&mut Arc::make_mut(result).output));
+            scope.output.iter_mut().for_each(&mut *visit);
         }
     }
 

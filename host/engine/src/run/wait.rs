@@ -13,6 +13,7 @@ use crate::inbox::{Request, Verdict};
 use crate::plan::{Node, NodeKind, OnTimeout, Plan, Wait, WaitUntil};
 use crate::time::{Timestamp, parse_duration};
 use crate::value::Value;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(5 * 366 * 86_400);
 pub const MAX_SIGNALS: usize = 1_024;
 
 /// A wait that has begun.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct WaitState {
     pub(super) topic: Option<String>,
     pub(super) correlation: Option<String>,
@@ -44,7 +45,7 @@ pub(super) struct Signals {
 }
 
 /// A signal that is kept.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Signal {
     pub(super) topic: String,
     pub(super) correlation: Option<String>,

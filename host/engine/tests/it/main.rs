@@ -16,4 +16,5 @@ mod retries;
 mod retrying;
 mod size;
 mod steps;
+mod taking_up;
 mod waits;

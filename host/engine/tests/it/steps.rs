@@ -32,8 +32,7 @@ fn a_run_begins_once_and_ends_once() {
     scenario.complete("a", "1");
     let finished = scenario.log.len();
     assert_eq!(scenario.try_decide(Input::Tick), Err(Rejected::Finished));
-    let cancel = Input::CancelRequested { reason: String::new() };
-    assert_eq!(scenario.try_decide(cancel), Err(Rejected::Finished));
+    assert_eq!(scenario.try_decide(Input::InterruptRequested), Err(Rejected::Finished));
     assert_eq!(scenario.log.len(), finished);
 }
 

@@ -8,6 +8,7 @@ use cofferdam_engine::Data;
 use cofferdam_wasm::{CompileLimits, Limits};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 impl Configuration {
     /// Returns the project.
@@ -95,6 +96,16 @@ impl Configuration {
     /// Returns how many guests may be at work at the same time.
     pub fn attempts(&self) -> usize {
         self.attempts.0
+    }
+
+    /// Returns how long a guest may go on that is to stop because its run is cancelled, or its branch is left.
+    pub fn cancel_grace(&self) -> Duration {
+        self.cancel_grace.0
+    }
+
+    /// Returns how long guests may go on when the host is to stop.
+    pub fn shutdown_grace(&self) -> Duration {
+        self.shutdown_grace.0
     }
 
     /// Returns what an attempt of `plugin` may use.

@@ -13,21 +13,26 @@ use super::project::{Overrides, Project};
 use super::secrets::{self, SecretNames, SecretSection};
 use super::section::{self, DirectoryLine, LimitValues};
 use super::source::Source;
+use super::unit;
 use super::variables::{is_variable, plain};
+use crate::driver::DEFAULT_GRACE;
 use cofferdam_dsl::DEFAULT_CALL_LEVELS;
 use cofferdam_engine::{Data, Digest as ComponentDigest};
-use cofferdam_wasm::{CompileLimits, Limits};
+use cofferdam_wasm::{CompileLimits, LimitUnit, Limits};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use toml::de::DeTable;
 
 pub(super) const DEFAULT_STATE: &str = ".cofferdam/state.db";
 const DEFAULT_ATTEMPTS: usize = 64;
 /// The slots of the instance pool: more guests than that have no place.
 const MAX_ATTEMPTS: usize = 1024;
+/// Whoever waits longer for a guest that is to stop has no use for stopping it.
+const LONGEST_GRACE: Duration = Duration::from_secs(3_600);
 /// Beyond that nobody can follow what runs; a run holds memory for each level.
 const MAX_CALL_LEVELS: usize = 32;
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -80,6 +85,8 @@ pub struct Configuration {
     pub(super) state: (PathBuf, Source),
     pub(super) durability: (Durability, Source),
     pub(super) attempts: (usize, Source),
+    pub(super) cancel_grace: (Duration, Source),
+    pub(super) shutdown_grace: (Duration, Source),
     pub(super) limits: Limits,
     pub(super) compile: (CompileLimits, Source),
     pub(super) limit_values: LimitValues,
@@ -185,6 +192,8 @@ impl Configuration {
             state: (root.join(DEFAULT_STATE), Source::BuiltIn),
             durability: (Durability::default(), Source::BuiltIn),
             attempts: (DEFAULT_ATTEMPTS, Source::BuiltIn),
+            cancel_grace: (DEFAULT_GRACE, Source::BuiltIn),
+            shutdown_grace: (DEFAULT_GRACE, Source::BuiltIn),
             limits: Limits::default(),
             compile: (CompileLimits::default(), Source::BuiltIn),
             limit_values: LimitValues::new(),
@@ -321,7 +330,13 @@ impl Configuration {
         let Some(table) = document.table(root, "host") else {
             return;
         };
-        document.check_keys("host", "host", table, &["attempts"]);
+        document.check_keys("host", "host", table, &["attempts", "shutdown_grace", "cancel_grace"]);
+        if let Some(grace) = grace(document, table, "cancel_grace") {
+            self.cancel_grace = grace;
+        }
+        if let Some(grace) = grace(document, table, "shutdown_grace") {
+            self.shutdown_grace = grace;
+        }
         let Some(value) = get(table, "attempts") else { return };
         match integer(value.get_ref()).map(usize::try_from) {
             Some(Ok(number @ 1..=MAX_ATTEMPTS)) => self.attempts = (number, document.source(&value.span())),
@@ -526,4 +541,23 @@ fn digest(text: &str) -> String {
 fn merged(base: &Limits, values: &LimitValues) -> Limits {
     base.merge(values.iter().map(|(name, (value, _))| (*name, *value)))
         .unwrap_or_else(|_| base.clone())
+}
+
+/// Returns how long guests may take to stop, by the key `key`.
+fn grace(document: &mut Document<'_>, table: &DeTable<'_>, key: &str) -> Option<(Duration, Source)> {
+    let text = document.text(table, key)?;
+    let source = document.source(&text.span);
+    match unit::parse(&text.value, LimitUnit::Milliseconds).map(Duration::from_millis) {
+        Ok(grace) if grace <= LONGEST_GRACE => Some((grace, source)),
+        Ok(_) => {
+            let message = format!("`{key}` must be at most {} minutes", LONGEST_GRACE.as_secs() / 60);
+            document.add(ProblemCode::LimitOutOfRange, text.span, message);
+            None
+        }
+        Err(expected) => {
+            let message = format!("`{key}` must be {expected}");
+            document.add(ProblemCode::WrongValue, text.span, message);
+            None
+        }
+    }
 }

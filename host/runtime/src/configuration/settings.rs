@@ -63,6 +63,14 @@ impl Configuration {
         settings.push(plain("state", "durability", quoted(durability), source.clone()));
         let (attempts, source) = &self.attempts;
         settings.push(plain("host", "attempts", attempts.to_string(), source.clone()));
+        for (key, (grace, source)) in [
+            ("shutdown_grace", &self.shutdown_grace),
+            ("cancel_grace", &self.cancel_grace),
+        ] {
+            let millis = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+            let value = unit::write(millis, LimitUnit::Milliseconds);
+            settings.push(plain("host", key, value, source.clone()));
+        }
         settings.extend(limits("limits", &self.limits, &self.limit_values, false));
         let (compile, source) = &self.compile;
         let wall = u64::try_from(compile.wall.as_millis()).unwrap_or(u64::MAX);

@@ -33,7 +33,9 @@ dirs = [{ guest = "/out", host = "out", access = "write", create = true }]
 # durability = "full"                        # "process": survives a crash of cofferdam, not of the machine
 
 # [host]
-# attempts = 64                              # guests at the same time, all plugins together
+# attempts       = 64                        # guests at the same time, all plugins together
+# shutdown_grace = "5s"                      # for guests at work when the host is to stop
+# cancel_grace   = "5s"                      # for guests at work when their run is cancelled
 
 # Limits of one attempt, for every plugin; `limits` of a plugin overrides them. None may be
 # 0 or "unlimited".

@@ -10,6 +10,7 @@ use proptest::prelude::proptest;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A project in a directory of its own.
@@ -710,7 +711,7 @@ fn a_damaged_record_of_trust_is_refused_and_kept() {
 #[test]
 fn limits_come_from_the_plugin_then_the_file_then_the_table() {
     let text = format!(
-        "{HEAD}[limits]\nmemory = \"64 MiB\"\ncpu = \"5s\"\n[plugins.fs.limits]\ncpu = \"1m\"\n[host]\nattempts = 8\n"
+        "{HEAD}[limits]\nmemory = \"64 MiB\"\ncpu = \"5s\"\n[plugins.fs.limits]\ncpu = \"1m\"\n[host]\nattempts = 8\ncancel_grace = \"1m\"\nshutdown_grace = \"250ms\"\n"
     );
     let configuration = Place::new(Some(&text)).load().unwrap();
     assert_eq!(configuration.limits_for("fs").get(LimitName::Cpu), 60_000);
@@ -721,6 +722,8 @@ fn limits_come_from_the_plugin_then_the_file_then_the_table() {
         LimitName::Output.row().default
     );
     assert_eq!(configuration.attempts(), 8);
+    assert_eq!(configuration.cancel_grace(), Duration::from_secs(60));
+    assert_eq!(configuration.shutdown_grace(), Duration::from_millis(250));
     let settings = configuration.settings();
     let cpu: Vec<_> = settings.iter().filter(|setting| setting.key == "cpu").collect();
     assert_eq!(
@@ -742,6 +745,25 @@ fn limits_come_from_the_plugin_then_the_file_then_the_table() {
         message.contains("`wall` is 1800 s, more than `wall_max`, which is 600 s"),
         "{message}"
     );
+}
+
+#[test]
+fn a_grace_is_a_duration_of_at_most_an_hour() {
+    let usual = Place::new(Some(HEAD)).load().unwrap();
+    assert_eq!(usual.cancel_grace(), Duration::from_secs(5));
+    assert_eq!(usual.shutdown_grace(), Duration::from_secs(5));
+    let message = refused(&format!("{HEAD}[host]\ncancel_grace = \"2h\"\n"));
+    assert!(
+        message.contains("`cancel_grace` must be at most 60 minutes"),
+        "{message}"
+    );
+    let message = refused(&format!("{HEAD}[host]\nshutdown_grace = \"soon\"\n"));
+    assert!(
+        message.contains("`shutdown_grace` must be a duration such as \"30s\""),
+        "{message}"
+    );
+    let message = refused(&format!("{HEAD}[host]\nshutdown_grace = 5\n"));
+    assert!(message.contains("`shutdown_grace`"), "{message}");
 }
 
 #[test]

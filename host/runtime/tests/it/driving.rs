@@ -406,7 +406,7 @@ async fn a_run_that_only_decides_enters_nothing() {
     )
     .await;
     let claim = log.claim(RunId::from_bits(7)).await.unwrap();
-    let driving = host.decide_only(claim, Arc::new(Unobserved)).unwrap();
+    let driving = host.decide_only(claim, Arc::new(Unobserved)).await.unwrap();
     assert!(matches!(driving.wait().await.unwrap(), Driven::Interrupted { .. }));
     assert_eq!(answered(&log, decided).await, Verdict::Accepted);
     assert!(script.entered().is_empty());
@@ -440,7 +440,13 @@ async fn a_host_that_lost_its_lease_stops_its_guests_and_goes_on_only_if_nobody_
                 tokio::task::yield_now().await;
             }
             assert_eq!(script.entered()[1], ("polite".to_owned(), 1, 2));
-            driving.cancel("enough").await;
+            post(
+                &log,
+                Request::Cancel {
+                    reason: "enough".to_owned(),
+                },
+            )
+            .await;
             assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Cancelled);
         }
     }
@@ -466,7 +472,13 @@ async fn a_guest_that_can_be_noticed_leaves_before_the_clean_up_begins() {
         let host = host.with_grace(Duration::from_millis(if step == "polite" { 60_000 } else { 20 }));
         let driving = host.start(RunId::from_bits(7), request(plan), Arc::new(Unobserved));
         assert_eq!(entered(&script, 1).await, [step]);
-        driving.cancel("enough").await;
+        post(
+            &log,
+            Request::Cancel {
+                reason: "enough".to_owned(),
+            },
+        )
+        .await;
         assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Cancelled);
         assert_eq!(entered(&script, expected.len()).await, expected);
     }
@@ -483,8 +495,14 @@ async fn a_run_that_nobody_drives_is_cancelled_without_entering_a_guest_again_an
     }
     driving.interrupt(Duration::ZERO).await;
     assert!(matches!(driving.wait().await.unwrap(), Driven::Interrupted { .. }));
-    let claim = log.claim(RunId::from_bits(7)).await.unwrap();
-    let driving = host.cancel(claim, "enough", Arc::new(Unobserved)).unwrap();
+    post(
+        &log,
+        Request::Cancel {
+            reason: "enough".to_owned(),
+        },
+    )
+    .await;
+    let driving = host.resume(RunId::from_bits(7), Arc::new(Unobserved)).await.unwrap();
     assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Cancelled);
     let entered: Vec<String> = script.entered().into_iter().map(|(step, ..)| step).collect();
     assert_eq!(entered, ["first", "gate", "always/cleanup"]);

@@ -7,7 +7,9 @@ use crate::record::{Definition, HostId, NewRun};
 use crate::sqlite::driven::Driven;
 use crate::sqlite::error::from_sqlite;
 use crate::sqlite::inbox;
+use crate::sqlite::listeners;
 use crate::sqlite::queue::Opening;
+use crate::sqlite::snapshot;
 use crate::sqlite::write::{self, Encoded, RunNumber};
 use crate::ticket::{Fate, Position, Settler};
 use cofferdam_engine::{Append, Generation, MessageId, RunId, RunStatus, Timestamp};
@@ -271,6 +273,21 @@ impl Scribe<'_> {
         } else {
             self.latest
         };
+        if end.row.status.is_final() {
+            snapshot::forget(db, number).map_err(fail)?;
+            listeners::forget(db, number).map_err(fail)?;
+        } else if let Some(latest) = appends
+            .iter()
+            .rev()
+            .find_map(|(encoded, _)| encoded.append.snapshot.as_ref())
+        {
+            snapshot::keep(db, number, latest).map_err(fail)?;
+        }
+        if !end.row.status.is_final() {
+            for (encoded, _) in appends {
+                listeners::keep(db, number, &encoded.append).map_err(fail)?;
+            }
+        }
         for answer in appends.iter().flat_map(|(encoded, _)| &encoded.append.answers) {
             inbox::keep_answer(db, number, answer, self.now).map_err(fail)?;
         }

@@ -3,18 +3,18 @@
 //! Whoever listens watches a file beside those of the hosts; whoever rings changes its time. A host that nobody rings for uses
 //! no processor at all. Where files cannot be watched, only the own process is told.
 
+use crate::arrivals::{Arrivals, Bell};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
-use tokio::sync::Notify;
 
 /// Tells that a message arrived, or that a run was let go of. Clones are the same bell.
 #[derive(Clone, Debug)]
 pub(crate) struct Doorbell {
     path: Arc<Path>,
-    arrivals: Arc<Notify>,
+    bell: Bell,
 }
 
 impl Doorbell {
@@ -22,18 +22,18 @@ impl Doorbell {
     pub(crate) fn new(directory: &Path) -> Self {
         Self {
             path: path_in(directory).into(),
-            arrivals: Arc::new(Notify::new()),
+            bell: Bell::new(),
         }
     }
 
-    /// Returns what is notified when the bell rings, whoever rings it.
-    pub(crate) fn arrivals(&self) -> &Arc<Notify> {
-        &self.arrivals
+    /// Returns a listener, who hears whoever rings.
+    pub(crate) fn arrivals(&self) -> Arrivals {
+        self.bell.arrivals()
     }
 
     /// Tells this process, and all others that listen.
     pub(crate) fn ring(&self) {
-        self.arrivals.notify_one();
+        self.bell.ring();
         let rung = File::options()
             .write(true)
             .open(&self.path)
@@ -104,9 +104,11 @@ mod watching {
                 number: Mutex::new(None),
             });
             *watch.lock() = Some(watch.add(&bell)?);
+            bell.bell.hear_others(true);
             let watched = Arc::clone(&watch);
             let thread = thread::Builder::new().name("log-doorbell".to_owned()).spawn(move || {
                 if let Err(error) = watched.tell(&bell) {
+                    bell.bell.hear_others(false);
                     tracing::warn!(%error, "other processes are not heard any more");
                 }
             })?;
@@ -156,7 +158,7 @@ mod watching {
                     bell.put_up()?;
                     *number = Some(self.add(bell)?);
                 }
-                bell.arrivals.notify_one();
+                bell.bell.ring();
             }
         }
 
@@ -184,12 +186,12 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn is_rung(bell: &Doorbell) -> bool {
+    fn is_rung(arrivals: &mut Arrivals) -> bool {
         tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .unwrap()
-            .block_on(async { tokio::time::timeout(Duration::from_secs(30), bell.arrivals().notified()).await })
+            .block_on(async { tokio::time::timeout(Duration::from_secs(30), arrivals.next()).await })
             .is_ok()
     }
 
@@ -201,14 +203,17 @@ mod tests {
         // Nobody listens, so that there is nothing to ring.
         there.ring();
         assert!(!path_in(directory.path()).exists());
+        let mut arrivals = here.arrivals();
+        assert!(!arrivals.hears_others());
         let listener = here.listen().unwrap();
+        assert!(arrivals.hears_others());
         there.ring();
-        assert!(is_rung(&here));
+        assert!(is_rung(&mut arrivals));
         std::fs::remove_file(path_in(directory.path())).unwrap();
         // The removal is heard as well, when there is a new file.
-        assert!(is_rung(&here));
+        assert!(is_rung(&mut arrivals));
         there.ring();
-        assert!(is_rung(&here));
+        assert!(is_rung(&mut arrivals));
         drop(listener);
     }
 }

@@ -32,6 +32,22 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "event_stream",
         sql: include_str!("../../migrations/0004_event_stream.sql"),
     },
+    Migration {
+        name: "snapshots",
+        sql: include_str!("../../migrations/0005_snapshots.sql"),
+    },
+    Migration {
+        name: "checksums",
+        sql: include_str!("../../migrations/0006_checksums.sql"),
+    },
+    Migration {
+        name: "interrupted_runs",
+        sql: include_str!("../../migrations/0007_interrupted_runs.sql"),
+    },
+    Migration {
+        name: "listeners",
+        sql: include_str!("../../migrations/0008_listeners.sql"),
+    },
 ];
 
 /// Refuses a database that is not ours or that a later release wrote. Changes nothing.
@@ -169,7 +185,7 @@ mod tests {
                      INSERT INTO runs (number, id, reversed, workflow, definition, labels, created_at, needs_reader,
                                        generation, version, status, owner, wake_at, updated_at)
                          VALUES (7, x'00', '00', 'w', 1, '{}', 1, 1, 3, 1, 'running', 'host-1', 99, 2);
-                     INSERT INTO events VALUES (5, 7, 1, 2, 'run.started', 1, NULL, '{}');
+                     INSERT INTO events (position, run, sequence, at, kind, encoding, step, data) VALUES (5, 7, 1, 2, 'run.started', 1, NULL, '{}');
                      INSERT INTO hosts (id, pid, boot, started_at) VALUES ('host-1', 17, 'boot', 1);",
                 )
                 .unwrap();

@@ -4,9 +4,11 @@ use crate::error::{Cause, FindError, StoreError};
 use crate::log_line::{LogLevel, LogLine, LogLines};
 use crate::record::{Definition, HostId, Owner, RunFilter, RunSummary};
 use crate::reference::{LEAST_DIGITS, Reference};
+use crate::sqlite::checksum;
 use crate::sqlite::error::{damaged, from_sqlite};
 use crate::sqlite::liveness::{HostRow, Liveness};
-use crate::sqlite::write::{id_bytes, occurrence_from};
+use crate::sqlite::write::{digest_of, id_bytes, occurrence_from};
+use cofferdam_engine::event::UnreadableEvent;
 use cofferdam_engine::{Data, Digest, Event, Generation, Recorded, RunId, RunStatus, StepPath, Timestamp, Version};
 use rusqlite::types::Value as Column;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
@@ -157,7 +159,7 @@ impl Archive {
     ) -> Result<Vec<Recorded>, StoreError> {
         let mut statement = db
             .prepare_cached(
-                "SELECT sequence, at, encoding, data FROM events
+                "SELECT sequence, at, encoding, data, checksum FROM events
                  WHERE run = (SELECT number FROM runs WHERE id = ?1) AND sequence > ?2 ORDER BY sequence LIMIT ?3",
             )
             .map_err(|error| self.fail(error))?;
@@ -176,15 +178,16 @@ impl Archive {
         Ok(events)
     }
 
-    /// Returns all events of `run`, which by its row has `version` of them.
-    pub(crate) fn whole_history(
+    /// Returns the events of `run` after number `after`, which by its row has `version` of them.
+    pub(crate) fn history_behind(
         &self,
         db: &Connection,
         run: RunId,
+        after: Version,
         version: Version,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let events = self.events(db, run, 0, usize::MAX)?;
-        let found = events.len() as u64;
+        let events = self.events(db, run, after.0, usize::MAX)?;
+        let found = after.0 + events.len() as u64;
         if found == version.0 {
             return Ok(events);
         }
@@ -196,7 +199,7 @@ impl Archive {
         })
     }
 
-    /// Returns the event in a row that begins with number, time, encoding and data.
+    /// Returns the event in a row that begins with number, time, encoding, data and checksum.
     pub(crate) fn recorded(&self, db: &Connection, row: &Row<'_>, expected: u64) -> Result<Recorded, StoreError> {
         let unreadable = |source: Cause| StoreError::UnreadableEvent {
             sequence: expected,
@@ -213,7 +216,15 @@ impl Archive {
             .map_err(|error| self.fail(error))?
             .as_bytes()
             .map_err(|error| unreadable(error.into()))?;
-        let mut event = Event::decode(encoding, data).map_err(|error| unreadable(error.into()))?;
+        let checksum: Option<u32> = row.get(4).map_err(|error| unreadable(error.into()))?;
+        if checksum.is_some_and(|checksum| checksum != checksum::of_event(sequence, at, encoding, data)) {
+            let changed = self.damaged(format!("event {sequence} is not what was written"));
+            return Err(unreadable(changed.into()));
+        }
+        let mut event = Event::decode(encoding, data).map_err(|error| match error {
+            UnreadableEvent::Newer { .. } => unreadable(error.into()),
+            UnreadableEvent::Damaged(source) => unreadable(self.damaged(format!("event {sequence}: {source}")).into()),
+        })?;
         if let Some(digest) = event.blob().map(|blob| blob.digest) {
             let content = self.blob(db, digest).map_err(|error| unreadable(error.into()))?;
             event.fill(digest, &content);
@@ -225,7 +236,8 @@ impl Archive {
         })
     }
 
-    fn blob(&self, db: &Connection, digest: Digest) -> Result<Data, StoreError> {
+    /// Returns the large value with this digest.
+    pub(crate) fn blob(&self, db: &Connection, digest: Digest) -> Result<Data, StoreError> {
         let content: Option<String> = db
             .prepare_cached("SELECT content FROM blobs WHERE digest = ?1")
             .and_then(|mut statement| statement.query_row([digest.as_bytes()], |row| row.get(0)).optional())
@@ -242,24 +254,32 @@ impl Archive {
 
     /// Returns what `run` executes.
     pub(crate) fn definition(&self, db: &Connection, run: RunId) -> Result<Option<Definition>, StoreError> {
-        db.prepare_cached(
-            "SELECT definitions.workflow, file, source, plan, plan_digest
-             FROM runs JOIN definitions ON definitions.number = runs.definition WHERE runs.id = ?1",
-        )
-        .and_then(|mut statement| {
-            statement
-                .query_row([id_bytes(run)], |row| {
-                    Ok(Definition {
-                        workflow: row.get::<_, String>(0)?.into(),
-                        file: row.get::<_, String>(1)?.into(),
-                        source: row.get::<_, String>(2)?.into(),
-                        plan: row.get::<_, Vec<u8>>(3)?.into(),
-                        digest: Digest::from_bytes(row.get(4)?),
+        let found: Option<(Definition, [u8; 32])> = db
+            .prepare_cached(
+                "SELECT definitions.workflow, file, source, plan, plan_digest, definitions.digest
+                 FROM runs JOIN definitions ON definitions.number = runs.definition WHERE runs.id = ?1",
+            )
+            .and_then(|mut statement| {
+                statement
+                    .query_row([id_bytes(run)], |row| {
+                        let definition = Definition {
+                            workflow: row.get::<_, String>(0)?.into(),
+                            file: row.get::<_, String>(1)?.into(),
+                            source: row.get::<_, String>(2)?.into(),
+                            plan: row.get::<_, Vec<u8>>(3)?.into(),
+                            digest: Digest::from_bytes(row.get(4)?),
+                        };
+                        Ok((definition, row.get(5)?))
                     })
-                })
-                .optional()
-        })
-        .map_err(|error| self.fail(error))
+                    .optional()
+            })
+            .map_err(|error| self.fail(error))?;
+        match found {
+            Some((definition, digest)) if digest_of(&definition).as_bytes() != &digest => {
+                Err(self.damaged(format!("what run {run} executes is not what was written")))
+            }
+            found => Ok(found.map(|(definition, _)| definition)),
+        }
     }
 
     /// Returns what the guests of `run`, or of one step of it, said.

@@ -10,12 +10,14 @@ use cofferdam_engine::RunId;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 use std::sync::Arc;
 
-const OF_ALL: &str = "SELECT events.sequence, events.at, events.encoding, events.data, events.position, runs.id
+const OF_ALL: &str =
+    "SELECT events.sequence, events.at, events.encoding, events.data, events.checksum, events.position, runs.id
     FROM events JOIN runs ON runs.number = events.run
     WHERE events.position > ?1 ORDER BY events.position LIMIT ?2";
 
 /// The order of numbers is that of positions; by the numbers no event of another run is looked at.
-const OF_ONE: &str = "SELECT events.sequence, events.at, events.encoding, events.data, events.position, runs.id
+const OF_ONE: &str =
+    "SELECT events.sequence, events.at, events.encoding, events.data, events.checksum, events.position, runs.id
     FROM events JOIN runs ON runs.number = events.run
     WHERE events.run = (SELECT number FROM runs WHERE id = ?3) AND +events.position > ?1
     ORDER BY events.sequence LIMIT ?2";
@@ -93,8 +95,8 @@ impl Archive {
             let expected = row.get(0).map_err(fail)?;
             events.push(Streamed {
                 recorded: self.recorded(db, row, expected)?,
-                cursor: Cursor::new(Arc::clone(&extent.log), Position(row.get(4).map_err(fail)?)),
-                run: RunId::from_bits(u128::from_be_bytes(row.get(5).map_err(fail)?)),
+                cursor: Cursor::new(Arc::clone(&extent.log), Position(row.get(5).map_err(fail)?)),
+                run: RunId::from_bits(u128::from_be_bytes(row.get(6).map_err(fail)?)),
             });
         }
         Ok(events)

@@ -3,9 +3,10 @@
 use crate::failpoint::Failpoint;
 use crate::log_line::LogLine;
 use crate::record::{Definition, HostId, NewRun};
+use crate::sqlite::checksum;
 use cofferdam_engine::{
-    Append, Blob, Data, Digest, EVENT_ENCODING, Generation, Occurrence, RunId, RunRow, RunStatus, StepPath, Timestamp,
-    Version,
+    Append, Blob, Data, Digest, EVENT_ENCODING, Generation, Occurrence, Recorded, RunId, RunRow, RunStatus, StepPath,
+    Timestamp, Version,
 };
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Result, ToSql, params, params_from_iter};
@@ -111,7 +112,8 @@ pub(crate) fn insert_definition(db: &Connection, definition: &Definition) -> Res
     ])
 }
 
-fn digest_of(definition: &Definition) -> Digest {
+/// Returns the digest under which a definition is stored.
+pub(crate) fn digest_of(definition: &Definition) -> Digest {
     let mut whole = Vec::with_capacity(definition.plan.len() + definition.source.len() + 256);
     for part in [
         definition.workflow.as_bytes(),
@@ -230,22 +232,21 @@ pub(crate) fn update_run(
                 EVENT_ENCODING,
                 row.status.word(),
                 at.filter(|_| row.status.is_final()),
-                due_at(row).map(Timestamp::as_millis),
+                due_at(row, at),
             ])?,
     };
     Ok(changed == 1)
 }
 
-/// Returns when a run that nobody owns is to be taken up: those that wait, when their time has come.
-fn due_at(row: RunRow) -> Option<Timestamp> {
+/// Returns when a run that nobody owns is to be taken up: those that wait, when their time has come; those that their host let
+/// go of, since it did, `at`.
+fn due_at(row: RunRow, at: Option<i64>) -> Option<i64> {
     match row.status {
-        RunStatus::Waiting | RunStatus::Paused => row.wake_at,
-        RunStatus::Running
-        | RunStatus::Interrupted
-        | RunStatus::Completed
-        | RunStatus::Failed
-        | RunStatus::Cancelled
-        | RunStatus::Killed => None,
+        RunStatus::Waiting | RunStatus::Paused => row.wake_at.map(Timestamp::as_millis),
+        RunStatus::Interrupted => Some(at.unwrap_or_default()),
+        RunStatus::Running | RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled | RunStatus::Killed => {
+            None
+        }
     }
 }
 
@@ -254,23 +255,29 @@ fn due_at(row: RunRow) -> Option<Timestamp> {
 #[derive(Debug)]
 pub(crate) struct Encoded {
     pub(crate) append: Append,
-    /// The events of `append`, in order, each as UTF-8.
-    events: Vec<Vec<u8>>,
+    /// The events of `append`, in order, each as UTF-8, with its checksum.
+    events: Vec<(Vec<u8>, u32)>,
 }
 
 impl From<Append> for Encoded {
     fn from(append: Append) -> Self {
-        let events = append.events.iter().map(|recorded| recorded.event.encode()).collect();
+        let encode = |recorded: &Recorded| {
+            let data = recorded.event.encode();
+            let checksum = checksum::of_event(recorded.sequence, recorded.at.as_millis(), EVENT_ENCODING, &data);
+            (data, checksum)
+        };
+        let events = append.events.iter().map(encode).collect();
         Self { append, events }
     }
 }
 
 impl Encoded {
-    /// Returns how many bytes the events and their large values have.
+    /// Returns how many bytes the events, their large values and the snapshot have.
     pub(crate) fn bytes(&self) -> usize {
-        let events: usize = self.events.iter().map(Vec::len).sum();
+        let events: usize = self.events.iter().map(|(data, _)| data.len()).sum();
+        let snapshot = self.append.snapshot.as_ref().map_or(0, |snapshot| snapshot.data.len());
         let blobs: u64 = self.append.blobs().map(|blob| blob.size).sum();
-        events + usize::try_from(blobs).unwrap_or(usize::MAX / 2)
+        events + snapshot + usize::try_from(blobs).unwrap_or(usize::MAX / 2)
     }
 }
 
@@ -282,7 +289,7 @@ pub(crate) fn insert_events<'a>(
 ) -> Result<()> {
     // Many rows per statement save most of the cost of a statement; more than eight at once are rare.
     const ROWS: usize = 8;
-    const COLUMNS: usize = 7;
+    const COLUMNS: usize = 8;
     let mut values: Vec<EventValue<'_>> = Vec::with_capacity(ROWS * COLUMNS);
     let flush = |values: &mut Vec<EventValue<'_>>| -> Result<()> {
         let rows = values.len() / COLUMNS;
@@ -293,7 +300,7 @@ pub(crate) fn insert_events<'a>(
         Ok(())
     };
     let events = appends.flat_map(|encoded| encoded.append.events.iter().zip(&encoded.events));
-    for (recorded, json) in events {
+    for (recorded, (json, checksum)) in events {
         if values.len() == ROWS * COLUMNS {
             flush(&mut values)?;
         }
@@ -308,6 +315,7 @@ pub(crate) fn insert_events<'a>(
                 .step()
                 .map_or(EventValue::Null, |at| EventValue::Text(at.step.as_str())),
             EventValue::Json(json),
+            EventValue::Number(i64::from(*checksum)),
         ]);
     }
     flush(&mut values)
@@ -336,8 +344,8 @@ impl ToSql for EventValue<'_> {
 static INSERT_EVENTS: LazyLock<[String; 8]> = LazyLock::new(|| {
     std::array::from_fn(|more| {
         format!(
-            "INSERT INTO events (run, sequence, at, kind, encoding, step, data) VALUES (?, ?, ?, ?, ?, ?, ?){}",
-            ", (?, ?, ?, ?, ?, ?, ?)".repeat(more)
+            "INSERT INTO events (run, sequence, at, kind, encoding, step, data, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?){}",
+            ", (?, ?, ?, ?, ?, ?, ?, ?)".repeat(more)
         )
     })
 });

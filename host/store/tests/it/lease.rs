@@ -199,8 +199,9 @@ fn another_process_is_heard_without_looking() {
         .enable_time()
         .build()
         .unwrap();
-    let arrivals = a.arrivals();
-    let heard = || runtime.block_on(async { tokio::time::timeout(DEADLINE, arrivals.notified()).await.is_ok() });
+    let mut arrivals = a.arrivals();
+    assert!(arrivals.hears_others());
+    let mut heard = || runtime.block_on(async { tokio::time::timeout(DEADLINE, arrivals.next()).await.is_ok() });
     let (gate, other) = (begin(&a, 1), begin(&b, 2));
     let message = NewMessage::new(gate, Timestamp::from_millis(1), "ada", Request::Resume);
     answer(b.post(message)).unwrap();

@@ -1,5 +1,7 @@
 //! Which databases are refused, with what to do and without a change.
 
+use cofferdam_engine::run::SNAPSHOT_ENCODING;
+use cofferdam_engine::{Append, Generation, Snapshot, Version};
 use cofferdam_store::{ClaimError, Creation, OpenError, RunLog, SqliteLog, SqliteOptions, StoreError};
 use cofferdam_testkit::conformance::{answer, first, new_run, step};
 use std::error::Error;
@@ -8,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// The format of the database that this release writes: one more with each migration.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 8;
 
 fn database(directory: &Path) -> PathBuf {
     directory.join("state.db")
@@ -131,6 +133,76 @@ fn a_damaged_page_is_an_error_that_names_it_and_a_finding() {
         fs::read(database(directory.path())).unwrap() == bytes,
         "the file was changed"
     );
+}
+
+// One byte that changes on the disk leaves a valid page and often a valid event.
+#[test]
+fn a_value_that_is_not_what_was_written_is_noticed() {
+    for (damage, event) in [
+        ("UPDATE events SET data = replace(data, '\"w\"', '\"x\"')", true),
+        ("UPDATE events SET at = at + 1", true),
+        ("UPDATE events SET checksum = checksum + 1", true),
+        ("UPDATE definitions SET source = source || ' '", false),
+        (
+            "UPDATE definitions SET plan = CAST(CAST(plan AS TEXT) || ' ' AS BLOB)",
+            false,
+        ),
+    ] {
+        let directory = filled();
+        sql(directory.path(), damage);
+        let log = crate::open(directory.path(), "b");
+        let run = new_run(7).id;
+        if event {
+            let error = answer(log.events(run, 0, usize::MAX)).unwrap_err();
+            assert!(
+                matches!(error, StoreError::UnreadableEvent { sequence: 1, .. }),
+                "{damage}: {error:?}"
+            );
+            let text = whole_text(&error);
+            assert!(
+                text.contains("is not what was written; nothing was changed, restore a backup"),
+                "{text}"
+            );
+            assert!(answer(log.stream(None, None, 10)).is_err(), "{damage}");
+        } else {
+            let error = answer(log.definition(run)).unwrap_err();
+            assert!(matches!(error, StoreError::Damaged { .. }), "{damage}: {error:?}");
+        }
+        assert!(answer(log.claim(run)).is_err(), "{damage}");
+    }
+}
+
+#[test]
+fn events_of_a_release_without_checksums_are_read() {
+    let directory = filled();
+    sql(directory.path(), "UPDATE events SET checksum = NULL");
+    let log = crate::open(directory.path(), "b");
+    assert_eq!(answer(log.events(new_run(7).id, 0, usize::MAX)).unwrap().len(), 1);
+}
+
+// rule C8
+#[test]
+fn a_damaged_snapshot_is_left_aside_for_the_events() {
+    let directory = filled();
+    let log = crate::open(directory.path(), "b");
+    let run = new_run(7).id;
+    assert_eq!(answer(log.claim(run)).unwrap().generation, Generation(2));
+    let snapshot = Snapshot {
+        version: Version(2),
+        encoding: SNAPSHOT_ENCODING,
+        data: b"{}".to_vec(),
+        blobs: Vec::new(),
+    };
+    let append = Append {
+        snapshot: Some(snapshot.clone()),
+        ..step(run, 2, 1)
+    };
+    assert!(log.hand_over(append).wait().position().is_some());
+    let claim = answer(log.claim(run)).unwrap();
+    assert_eq!((claim.snapshot, claim.events.len()), (Some(snapshot), 0));
+    sql(directory.path(), "UPDATE snapshots SET data = '[]'");
+    let claim = answer(log.claim(run)).unwrap();
+    assert_eq!((claim.snapshot, claim.events.len()), (None, 2));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use super::{Check, Open, all_events, answer, append, begin, durable, end, fenced, first, new_run, step};
 use cofferdam_engine::{
-    Answer, Append, Data, Event, Generation, Message, MessageId, Request, RunId, RunStatus, Timestamp, Verdict,
+    Answer, Append, Data, Event, Generation, Message, MessageId, Occurrence, Request, RunId, RunStatus, StepPath,
+    StepReference, Timestamp, Verdict,
 };
 use cofferdam_store::{ClaimError, Fate, Inbox, MAX_REQUEST_BYTES, NewMessage, PostError, RunLog, Ticket};
 use std::sync::Arc;
@@ -11,6 +12,10 @@ use std::time::Duration;
 
 /// The checks by name.
 pub(super) const CHECKS: &[Check] = &[
+    (
+        "runs that may wait for a topic are found",
+        runs_that_may_wait_for_a_topic_are_found,
+    ),
     (
         "a message waits until its run answers",
         a_message_waits_until_its_run_answers,
@@ -335,17 +340,49 @@ fn a_host_sees_the_messages_of_its_own_runs_in_order(open: Open<'_>) {
     assert_eq!(waiting(&a, Inbox::OfThisHost), left);
 }
 
+// row L02
+fn runs_that_may_wait_for_a_topic_are_found(open: Open<'_>) {
+    let log = open("a");
+    let listen = |number: u32, topic: &str| {
+        let run = begin(&log, number).id;
+        let event = Event::WaitStarted {
+            at: StepReference {
+                step: StepPath::new("wait"),
+                occurrence: Occurrence::default(),
+            },
+            topic: Some(topic.to_owned()),
+            correlation: None,
+            due: None,
+        };
+        durable(log.hand_over(append(run, 1, 1, RunStatus::Waiting, vec![event])));
+        run
+    };
+    let (first, other, second) = (listen(1, "paid"), listen(2, "shipped"), listen(3, "paid"));
+    assert_eq!(answer(log.listeners("paid")).unwrap(), [first, second]);
+    assert_eq!(answer(log.listeners("shipped")).unwrap(), [other]);
+    assert_eq!(answer(log.listeners("lost")).unwrap(), []);
+    let claim = answer(log.claim(first)).unwrap();
+    durable(log.hand_over(end(first, claim.generation.0, claim.version.0)));
+    assert_eq!(answer(log.listeners("paid")).unwrap(), [second]);
+}
+
 fn whoever_waits_for_messages_is_woken(open: Open<'_>) {
     let log = open("a");
     let run = begin(&log, 1).id;
-    let arrivals = log.arrivals();
+    let mut arrivals = log.arrivals();
+    let mut second = log.arrivals();
     post(&log, cancel(run));
     // Also one that begins to wait only afterwards.
     let woken = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .expect("a runtime starts")
-        .block_on(async { tokio::time::timeout(Duration::from_secs(30), arrivals.notified()).await });
+        .block_on(async {
+            tokio::time::timeout(Duration::from_secs(30), async {
+                tokio::join!(arrivals.next(), second.next())
+            })
+            .await
+        });
     assert!(woken.is_ok());
 }
 

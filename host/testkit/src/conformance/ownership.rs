@@ -19,6 +19,10 @@ pub(super) const CHECKS: &[Check] = &[
     ("a host at work is known to others", a_host_at_work_is_known_to_others),
     ("runs of a lost host are found", runs_of_a_lost_host_are_found),
     (
+        "runs that their host let go of are found",
+        runs_that_their_host_let_go_of_are_found,
+    ),
+    (
         "runs that are asked something are found",
         runs_that_are_asked_something_are_found,
     ),
@@ -83,9 +87,6 @@ fn runs_that_wait_are_found_when_they_are_due(open: Open<'_>) {
     let (timer, gate) = (waiting(&a, 1, Some(10_000)), waiting(&a, 2, None));
     let paused = begin(&a, 3).id;
     durable(a.hand_over(park(paused, 1, 1, RunStatus::Paused, None)));
-    // A retry was pending when the host let go of it; only a person takes it up again.
-    let interrupted = begin(&a, 4).id;
-    durable(a.hand_over(park(interrupted, 1, 1, RunStatus::Interrupted, Some(10_000))));
     let running = begin(&a, 5).id;
     let with_deadline = Append {
         row: RunRow {
@@ -179,11 +180,33 @@ fn runs_of_a_lost_host_are_found(open: Open<'_>) {
     fenced(c.hand_over(step(one, 2, 2)));
 }
 
+fn runs_that_their_host_let_go_of_are_found(open: Open<'_>) {
+    let (a, b) = (open("a"), open("b"));
+    let interrupted = begin(&a, 1).id;
+    assert_eq!(claimable(&b, 60_000), []);
+    // A retry is pending far ahead: that is for whoever takes it up to wait for.
+    durable(a.hand_over(park(interrupted, 1, 1, RunStatus::Interrupted, Some(90_000))));
+    let since = answer(a.run(interrupted)).unwrap().unwrap().updated_at;
+    for log in [&a, &b] {
+        let expected = Runnable {
+            run: interrupted,
+            since,
+            reason: Reason::Due,
+        };
+        assert_eq!(claimable(log, 60_000), [expected]);
+    }
+    assert!(!answer(b.claim(interrupted)).unwrap().host_lost);
+    assert_eq!(claimable(&a, 60_000), []);
+    // Who keeps it back pauses it.
+    durable(b.hand_over(park(interrupted, 2, 2, RunStatus::Paused, None)));
+    assert_eq!(claimable(&a, 60_000), []);
+}
+
 fn runs_that_are_asked_something_are_found(open: Open<'_>) {
     let (a, b) = (open("a"), open("b"));
     let (gate, timer, busy) = (waiting(&a, 1, None), waiting(&a, 2, Some(50_000)), begin(&a, 3).id);
     let interrupted = begin(&a, 4).id;
-    durable(a.hand_over(park(interrupted, 1, 1, RunStatus::Interrupted, None)));
+    durable(a.hand_over(park(interrupted, 1, 1, RunStatus::Paused, None)));
     for (at, run) in [
         (7_000, gate),
         (6_000, timer),

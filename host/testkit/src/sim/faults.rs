@@ -27,8 +27,6 @@ pub enum Fault {
     PermitsChanged,
     /// The host lets go of the run in good order, and it is adopted again.
     Interrupted,
-    /// The host cancels the run, without a message.
-    Cancelled,
     /// An append becomes durable and its host is not told: the same process adopts the run again.
     AmbiguousAppend,
     /// A message asks for a cancel.
@@ -77,7 +75,7 @@ pub enum Fault {
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 33] = [
         Self::Crash,
         Self::FailedAppend,
         Self::SecondOwner,
@@ -89,7 +87,6 @@ impl Fault {
         Self::ClockBackward,
         Self::PermitsChanged,
         Self::Interrupted,
-        Self::Cancelled,
         Self::AmbiguousAppend,
         Self::CancelMessage,
         Self::KillMessage,
@@ -123,7 +120,7 @@ impl Fault {
             Self::LateReport => 90,
             Self::ReorderedReports | Self::PermitsChanged | Self::SlowDisk => 6,
             // A cancelled run does little afterwards: most schedules should have none.
-            Self::Cancelled | Self::CancelMessage | Self::KillMessage => 1,
+            Self::CancelMessage | Self::KillMessage => 1,
             Self::PauseMessage | Self::AmbiguousAppend | Self::StrayDecision | Self::StraySignal => 3,
             Self::ResumeMessage | Self::Retry => 2,
             Self::WantedMessage => 10,

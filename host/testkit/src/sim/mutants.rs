@@ -31,6 +31,8 @@ pub enum Mutant {
     CompletesACancelledRun,
     /// A restored run misses an event.
     RestoresTooLittle,
+    /// A snapshot forgets that an attempt failed.
+    ForgetsInSnapshots,
     /// An attempt that ended is not taken back.
     ForgetsToStop,
     /// An effectful guest is entered before its start is durable.
@@ -79,7 +81,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All mutants, each with the oracles of which one must catch it.
-    pub const ALL: [(Self, &'static [&'static str]); 34] = [
+    pub const ALL: [(Self, &'static [&'static str]); 35] = [
         (Self::DropsAnEvent, &["invariant_sequence_is_contiguous"]),
         (Self::WritesOldTimes, &["invariant_time_never_goes_back"]),
         (Self::EndsTwice, &["invariant_nothing_follows_the_end"]),
@@ -92,6 +94,7 @@ impl Mutant {
         (Self::ForgetsAlways, &["invariant_always_runs_once"]),
         (Self::CompletesACancelledRun, &["invariant_cancel_decides_the_end"]),
         (Self::RestoresTooLittle, &["invariant_live_equals_replay"]),
+        (Self::ForgetsInSnapshots, &["invariant_snapshot_and_tail_are_the_log"]),
         (Self::ForgetsToStop, &["invariant_effects_are_what_the_log_says"]),
         (Self::EntersEarly, &["invariant_effects_follow_durable_starts"]),
         (
@@ -254,6 +257,12 @@ impl Mutant {
                 append.answers.extend(again);
             }
             Self::ForgetsAnAnswer => append.answers.clear(),
+            Self::ForgetsInSnapshots => {
+                if let Some(snapshot) = &mut append.snapshot {
+                    let text = String::from_utf8_lossy(&snapshot.data);
+                    snapshot.data = text.replace(r#""failed":1,"#, r#""failed":0,"#).into_bytes();
+                }
+            }
             Self::ForgetsTheCause => {
                 for recorded in &mut append.events {
                     if let Event::RunPaused { cause, .. } | Event::SignalReceived { cause, .. } = &mut recorded.event {

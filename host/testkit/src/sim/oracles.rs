@@ -10,8 +10,10 @@ mod retries;
 
 use super::interpreter::{self, Place, Unclear};
 use cofferdam_engine::plan::{NodeIndex, NodeKind};
+use cofferdam_engine::run::UnusableSnapshot;
 use cofferdam_engine::{
-    Attempt, Data, Ending, Event, Fence, Generation, Orphan, Plan, Recorded, Run, RunId, StepReference, Timestamp,
+    Attempt, Data, Ending, Event, Fence, Generation, Orphan, Plan, Recorded, Run, RunId, Snapshot, StepReference,
+    Timestamp,
 };
 use requests::Requests;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +30,7 @@ pub struct Violation {
 type Verdict = Result<(), Violation>;
 
 /// All oracles, by name.
-pub const ORACLES: [&str; 32] = [
+pub const ORACLES: [&str; 33] = [
     "invariant_sequence_is_contiguous",
     "invariant_time_never_goes_back",
     "invariant_nothing_follows_the_end",
@@ -41,6 +43,7 @@ pub const ORACLES: [&str; 32] = [
     "invariant_always_runs_once",
     "invariant_cancel_decides_the_end",
     "invariant_live_equals_replay",
+    "invariant_snapshot_and_tail_are_the_log",
     "invariant_effects_are_what_the_log_says",
     "invariant_effects_follow_durable_starts",
     "invariant_results_come_from_their_delivery",
@@ -376,6 +379,35 @@ impl<'a> Judge<'a> {
             Err(error) => Some(error.to_string()),
         };
         holds("invariant_live_equals_replay", difference.is_none(), || {
+            format!("they differ in {difference:?}")
+        })
+    }
+
+    /// Judges whether a snapshot with the events behind it says what the whole log says, and whether the log says the
+    /// snapshot, byte for byte.
+    ///
+    /// # Errors
+    /// If they differ, or the snapshot is of no use.
+    pub(super) fn invariant_snapshot_and_tail_are_the_log(
+        &self,
+        snapshot: &Snapshot,
+        shortened: Result<&Orphan, &UnusableSnapshot>,
+        id: RunId,
+        events: &[Recorded],
+    ) -> Verdict {
+        let replayed = |count: usize| Orphan::restore(id, self.plan, &events[..count]);
+        let difference = match (shortened, replayed(events.len()), replayed(snapshot.version.0 as usize)) {
+            (Ok(shortened), Ok(whole), Ok(covered)) => {
+                let again = covered.look().snapshot(self.plan);
+                let same = again.is_some_and(|again| again == *snapshot);
+                let bytes = (!same).then(|| "its bytes".to_owned());
+                let state = shortened.look().difference_to(whole.look()).map(str::to_owned);
+                state.or(bytes)
+            }
+            (Err(error), _, _) => Some(error.to_string()),
+            (_, Err(error), _) | (_, _, Err(error)) => Some(error.to_string()),
+        };
+        holds("invariant_snapshot_and_tail_are_the_log", difference.is_none(), || {
             format!("they differ in {difference:?}")
         })
     }

@@ -13,7 +13,7 @@ use cofferdam_engine::plan::NodeKind;
 use cofferdam_engine::{
     Adoption, Append, Attempt, AttemptClass, AttemptOutcome, Data, Decision, EffectChange, Event, Fence, FormerOwner,
     Generation, Input, Metrics, Orphan, Parking, Plan, Recorded, Report, Request, Retrial, Retry, RetryRefused, Run,
-    RunId, Situation, Start, Timestamp, Writer,
+    RunId, Situation, Snapshot, Start, Timestamp, Writer,
 };
 use outside::Inbox;
 use points::Sleeper;
@@ -108,6 +108,8 @@ struct World<'a> {
     inputs: BTreeMap<String, Data>,
     // What survives everything.
     durable: Vec<Recorded>,
+    /// The latest one that became durable.
+    snapshot: Option<Snapshot>,
     generation: Generation,
     inbox: Inbox,
     /// What became of the host before, for the next adoption.
@@ -149,6 +151,7 @@ impl<'a> World<'a> {
             parking,
             inputs,
             durable: Vec::new(),
+            snapshot: None,
             generation: Generation(1),
             inbox: Inbox::default(),
             owner: FormerOwner::LetGo,
@@ -288,6 +291,16 @@ impl<'a> World<'a> {
             self.judge
                 .invariant_live_equals_replay(orphan.look(), RUN, &self.durable)?;
         }
+        let orphan = match &self.snapshot {
+            Some(snapshot) if !self.is(Mutant::RestoresTooLittle) => {
+                let tail = &self.durable[snapshot.version.0 as usize..];
+                let shortened = Orphan::restore_from(RUN, self.plan, snapshot, tail);
+                self.judge
+                    .invariant_snapshot_and_tail_are_the_log(snapshot, shortened.as_ref(), RUN, &self.durable)?;
+                shortened.unwrap_or(orphan)
+            }
+            _ => orphan,
+        };
         // A retained report brings its delivery back: nothing durable says that it ended.
         let known = orphan.look().effects(self.plan).into_iter();
         let (alive_now, lost): (Vec<Attempt>, Vec<Attempt>) = known.partition(|attempt| alive.contains(&attempt.fence));
@@ -365,6 +378,11 @@ impl<'a> World<'a> {
                         _ => AttemptClass::Effectful,
                     });
                 let (run, ()) = staged.hand_over(&self.held);
+                if self.dice.chance(20)
+                    && let Some(append) = self.held.0.borrow_mut().back_mut()
+                {
+                    append.snapshot = run.snapshot(self.plan);
+                }
                 if let Some(report) = report {
                     self.retained.push(Retained {
                         report: report.clone(),
@@ -491,6 +509,12 @@ impl<'a> World<'a> {
         self.judge
             .invariant_only_the_latest_owner_writes(append.generation, self.generation)?;
         let (answers, row) = (append.answers.clone(), append.row);
+        let is_retry = |recorded: &Recorded| matches!(recorded.event, Event::RunRetried { .. });
+        if append.events.iter().any(is_retry) {
+            // It covers what counts no longer.
+            self.snapshot = None;
+        }
+        self.snapshot = append.snapshot.take().or_else(|| self.snapshot.take());
         let causes = append.events.clone();
         for recorded in append.events {
             self.durable.push(recorded.clone());
@@ -716,10 +740,6 @@ impl<'a> World<'a> {
             Fault::Retry => return self.retry(),
             // The log does it by itself.
             Fault::InboxNotEmpty => return Ok(false),
-            Fault::Cancelled => {
-                let reason = "enough".to_owned();
-                return self.decide(Input::CancelRequested { reason });
-            }
             Fault::SlowDisk => {
                 // Only the next moves settle again: this one works ahead.
                 for _ in 0..self.dice.below(4) {

@@ -50,7 +50,7 @@ impl Run {
 
     /// Looks for the deliveries that hosts died of, after a run was restored.
     pub(super) fn suspect(&mut self) {
-        let suspect = |state: &State| matches!(state, State::Call(call) if call.deaths > 0);
+        let suspect = |state: &State| matches!(state, State::Call(call) if call.is_suspect());
         let suspects = self.frames.iter().filter(|(_, frame)| suspect(&frame.state));
         self.suspects = suspects.map(|(key, _)| key.clone()).collect();
     }

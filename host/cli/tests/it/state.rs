@@ -1,0 +1,97 @@
+//! What happens to a state that is damaged or whose host was stopped: nothing is guessed, nothing is lost, everybody is told.
+
+use crate::project::{Project, Said};
+use std::fs;
+
+/// What the text of the workflow does not hold, only what was recorded of the run.
+const RECORDED: &str = "needlework";
+
+const WORKFLOW: &str = r#"workflow kept edition 1 {
+  call word { use = text.join  params { items = ["needle", "work"]  separator = "" } }
+  gate human_review publish { prompt = "Publish?" }
+}
+"#;
+
+/// A project with a run that waits for a decision.
+fn project() -> Project {
+    let project = Project::with(&[("kept.wf", WORKFLOW)]);
+    assert_eq!(project.say(&["run", "kept.wf", "--progress", "none"]).code, Some(6));
+    project
+}
+
+fn change(project: &Project, with: impl FnOnce(&mut Vec<u8>)) {
+    let path = project.path(".cofferdam/state.db");
+    let mut bytes = fs::read(&path).expect("the state");
+    with(&mut bytes);
+    fs::write(&path, bytes).expect("the state");
+}
+
+fn is_refused_as_damaged(said: &Said) {
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(said.stderr.contains(".cofferdam/state.db` is damaged"), "{said}");
+    assert!(said.stderr.contains("restore a backup"), "{said}");
+    assert!(said.stderr.contains("  = help: keep the file"), "{said}");
+    assert!(!said.stderr.contains("cofferdam resume"), "{said}");
+}
+
+// One byte of a stored value is another one: the page is fine, the event can be read, and it is not what happened.
+#[test]
+fn a_flipped_byte_in_a_value_is_noticed_by_everyone_who_reads_it() {
+    let project = project();
+    change(&project, |bytes| {
+        let places: Vec<usize> = (0..bytes.len() - RECORDED.len())
+            .filter(|at| bytes[*at..].starts_with(RECORDED.as_bytes()))
+            .collect();
+        assert!(!places.is_empty(), "what was recorded is in the file");
+        places.into_iter().for_each(|at| bytes[at] = b'm');
+    });
+    for verb in ["show", "events", "resume", "why"] {
+        is_refused_as_damaged(&project.say(&[verb, "last"]));
+    }
+    is_refused_as_damaged(&project.say(&["approve", "last", "publish"]));
+}
+
+#[test]
+fn a_run_on_damaged_pages_is_not_said_to_be_there() {
+    let project = project();
+    change(&project, |bytes| {
+        // The first page has the header and the schema, so that the state opens.
+        bytes[4096..].iter_mut().step_by(3).for_each(|byte| *byte = 0xee);
+    });
+    is_refused_as_damaged(&project.say(&["run", "kept.wf", "--progress", "none"]));
+}
+
+const GATED: &str = r#"workflow gated edition 1 {
+  call word { use = text.join  params { items = ["a", "b"]  separator = "" } }
+  call go { use = fs.read  params { path = "go" }  retry { attempts = 1000  backoff = 100ms  factor = 1  never = [] } }
+}
+"#;
+
+// What a host lets go of goes on at the next one that looks for work; what a person keeps back does not.
+#[test]
+fn work_carries_on_an_interrupted_run_and_leaves_a_paused_one() {
+    let project = Project::with(&[
+        ("gated.wf", GATED),
+        (
+            "cofferdam.toml",
+            "config = 1\n[host]\nshutdown_grace = \"300ms\"\n[plugins.fs]\ndirs = [{ guest = \"/\", host = \".\", access = \"read\" }]\n",
+        ),
+    ]);
+    for count in 1..=2 {
+        let mut child = project.start(&["run", "gated.wf", "--progress", "none"]);
+        project.wait_for_run(&mut child, count, 6);
+        crate::interrupt::signal(&child, rustix::process::Signal::INT);
+        let said = project.said(&child.wait_with_output().expect("it ends"));
+        assert_eq!(said.code, Some(130), "{said}");
+    }
+    let paused = project.say(&["pause", "last"]);
+    assert_eq!(paused.code, Some(0), "{paused}");
+    project.write("go", "");
+    let said = project.say(&["work", "--until-idle"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let runs = project.say(&["runs"]);
+    assert_eq!(runs.stdout.matches("completed").count(), 1, "{runs}");
+    assert_eq!(runs.stdout.matches("paused").count(), 1, "{runs}");
+    let said = project.say(&["resume", "last", "--progress", "none"]);
+    assert_eq!(said.code, Some(0), "{said}");
+}
