@@ -197,10 +197,9 @@ impl<'a> World<'a> {
         steps.chain([inputs]).chain(events).collect()
     }
 
-    fn schedule(&mut self) -> Result<Played, Violation> {
-        self.take_up()?;
-        let moves = self.dice.below(MOST_MOVES);
-        for _ in 0..moves {
+    /// Lets the run go on with fewer than `most` moves and what disturbs them, and then come to its end.
+    fn go_on(&mut self, most: usize) -> Result<(), Violation> {
+        for _ in 0..self.dice.below(most) {
             if self.is_over() {
                 break;
             }
@@ -209,22 +208,18 @@ impl<'a> World<'a> {
                 self.disturb()?;
             }
         }
-        self.let_it_end()?;
+        self.let_it_end()
+    }
+
+    fn schedule(&mut self) -> Result<Played, Violation> {
+        self.take_up()?;
+        self.go_on(MOST_MOVES)?;
         // What has ended is opened again now and then, and is disturbed again.
         while self.dice.chance(35) && self.retries < MOST_RETRIES {
             if self.strike(Fault::Retry)? {
                 *self.faults.entry(Fault::Retry).or_default() += 1;
             }
-            for _ in 0..self.dice.below(MOST_MOVES / 3) {
-                if self.is_over() {
-                    break;
-                }
-                self.work()?;
-                if self.dice.chance(25) {
-                    self.disturb()?;
-                }
-            }
-            self.let_it_end()?;
+            self.go_on(MOST_MOVES / 3)?;
         }
         let inputs = Data::map(
             self.inputs

@@ -94,12 +94,16 @@ pub(super) fn endless(mut stream: &TcpStream, first: &[u8], again: &[u8]) {
     }
 }
 
-/// Answers one byte after the other.
+/// Answers one byte after the other, each when the client has said nothing for a while.
 pub(super) fn drip(mut stream: &TcpStream) {
     head(stream);
+    let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
     let mut going = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n");
     while going.is_ok() {
-        std::thread::sleep(Duration::from_millis(20));
+        // Nothing more comes from the client: it says nothing, or has left.
+        if matches!(stream.read(&mut [0; 1]), Ok(0)) {
+            return;
+        }
         going = stream.write_all(b"a");
     }
 }
