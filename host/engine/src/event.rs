@@ -121,7 +121,8 @@ pub enum Event {
         host: String,
         /// How often the run was retried; tokens of one lineage are unknown in the others.
         lineage: u32,
-        /// The first step that runs again; none if only the outputs are evaluated again.
+        /// The step that the run goes on from: the one that was asked for, else the first that runs again; none if only the
+        /// outputs are evaluated again. Of branches that wait for room its own goes first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<StepReference>,
         /// The events that count no longer.

@@ -10,6 +10,7 @@ mod progress;
 mod requests;
 mod retrial;
 mod retry;
+mod room;
 mod scope;
 mod snapshot;
 mod view;
@@ -78,6 +79,8 @@ pub struct Run {
     wanting: BTreeSet<FrameKey>,
     /// Calls of which hosts died, and which have not ended since. Derived at an adoption.
     suspects: BTreeSet<FrameKey>,
+    /// Branches that have begun and wait for room since the latest retry.
+    held: BTreeSet<FrameKey>,
     /// The latest time that a decision was made at, also one without events: deadlines up to it have been looked at.
     looked_at: Timestamp,
     /// The status that the last decision gave the row.
@@ -131,6 +134,7 @@ impl Run {
             ready: BTreeSet::new(),
             wanting: BTreeSet::new(),
             suspects: BTreeSet::new(),
+            held: BTreeSet::new(),
             looked_at: Timestamp::default(),
             row_status: RunStatus::Running,
             snapshot_due: snapshot::Due::FIRST,
@@ -275,6 +279,7 @@ impl Run {
             ("pause", self.pause == replayed.pause),
             ("metrics", self.metrics == replayed.metrics),
             ("frames", self.frames == replayed.frames),
+            ("held", self.held == replayed.held),
             ("scopes", self.scopes == replayed.scopes),
             ("gates", self.gates == replayed.gates),
             ("settled", self.settled == replayed.settled),

@@ -86,6 +86,7 @@ impl Run {
             Event::RunRetried {
                 generation,
                 lineage,
+                from,
                 inputs,
                 ..
             } => {
@@ -95,6 +96,7 @@ impl Run {
                 if let Some(inputs) = inputs {
                     self.inputs = inputs.data().clone();
                 }
+                self.hold_back(plan, from.as_ref());
                 self.ready.extend(self.frames.keys().cloned());
             }
             Event::CleanupStarted { ending } => {

@@ -51,6 +51,9 @@ impl Run {
         let Some(frame) = self.frames.get(key) else {
             return Next::Wait;
         };
+        if self.waits_for_room(plan, key) {
+            return Next::Wait;
+        }
         match (&frame.state, key.node.map(|node| (node, plan.node(node)))) {
             (State::Root(root), _) => self.next_of_root(plan, key, frame, root, now, permits),
             (State::Call(state), Some((_, node))) => {

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of the encoding of snapshots that this release writes, and the only one that it reads: a golden file holds
 /// the form, and any change of it is another version.
-pub const SNAPSHOT_ENCODING: u32 = 1;
+pub const SNAPSHOT_ENCODING: u32 = 2;
 
 /// How many events follow a snapshot at least before the next one: they are replayed in a millisecond or two.
 const SHORTEST_TAIL: u64 = 1_000;
@@ -96,6 +96,7 @@ struct Stored {
     pause: Option<Asked>,
     metrics: Metrics,
     frames: Vec<(FrameKey, Frame)>,
+    held: BTreeSet<FrameKey>,
     scopes: Scopes,
     flights: Vec<(Fence, Flight)>,
     settled: Vec<(NodeIndex, Settled)>,
@@ -140,6 +141,7 @@ impl Run {
             ready: _,
             wanting: _,
             suspects: _,
+            held,
             looked_at: _,
             row_status: _,
             snapshot_due: _,
@@ -161,6 +163,7 @@ impl Run {
             pause: pause.clone(),
             metrics: metrics.clone(),
             frames: pairs(frames),
+            held: held.clone(),
             scopes: scopes.clone(),
             flights: pairs(flights),
             settled: pairs(settled),
@@ -246,6 +249,7 @@ impl Run {
             ready: BTreeSet::new(),
             wanting: BTreeSet::new(),
             suspects: derived.suspects,
+            held: stored.held,
             looked_at: Timestamp::default(),
             row_status: RunStatus::Running,
             snapshot_due: Due::after(snapshot),
@@ -310,6 +314,7 @@ impl Stored {
         };
         let flies = |(_, flight): &(Fence, Flight)| flight.key.node.is_some_and(exists);
         self.frames.iter().all(fits)
+            && self.held.iter().all(|key| key.node.is_some_and(exists))
             && self.flights.iter().all(flies)
             && self.settled.iter().all(|(node, _)| exists(*node))
     }

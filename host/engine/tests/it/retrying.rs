@@ -185,8 +185,39 @@ fn branches_that_ended_well_are_kept_and_the_others_go_on_where_they_stopped() {
     );
 }
 
+// rows K02, K07
 #[test]
-fn no_more_branches_are_kept_in_part_than_may_run_beside_each_other() {
+fn branches_that_are_kept_in_part_wait_for_room() {
+    let branch = |first: &str, second: &str| block([call(first), call(second)]);
+    let plan = workflow([
+        parallel([branch("a", "x"), branch("b", "y"), call("c"), branch("d", "z")])
+            .max_parallel(2)
+            .without_fail_fast()
+            .named("all"),
+        call("last"),
+    ])
+    .plan();
+    let mut scenario = Scenario::started(plan);
+    let broken = ["all/do/x", "all/do#2/y", "all/c", "all/do#3/z"];
+    assert_eq!(play(&mut scenario, &broken).len(), 7);
+
+    scenario.retry(None).unwrap();
+    assert_eq!(scenario.flights(), ["all/do/x", "all/do#2/y"], "as many as may");
+    scenario.complete("all/do#2/y", "1");
+    // What has begun goes before what has not.
+    assert_eq!(scenario.flights(), ["all/do/x", "all/do#3/z"]);
+    // Who takes the run over holds the same ones back.
+    scenario.adopt(["all/do/x", "all/do#3/z"]);
+    assert_eq!(scenario.flights(), ["all/do/x", "all/do#3/z"]);
+    scenario.complete("all/do/x", "1");
+    assert_eq!(scenario.flights(), ["all/do#3/z", "all/c"]);
+    assert_eq!(play(&mut scenario, &[]), ["all/do#3/z", "all/c", "last"]);
+    assert_eq!(scenario.status(), RunStatus::Completed);
+}
+
+// row K07
+#[test]
+fn the_branch_that_a_retry_is_for_goes_first() {
     let branch = |first: &str, second: &str| block([call(first), call(second)]);
     let plan = workflow([parallel([branch("a", "x"), branch("b", "y")])
         .max_parallel(1)
@@ -198,20 +229,88 @@ fn no_more_branches_are_kept_in_part_than_may_run_beside_each_other() {
         play(&mut scenario, &["all/do/x", "all/do#2/y"]),
         ["all/do/a", "all/do/x", "all/do#2/b", "all/do#2/y"]
     );
-    scenario.retry(None).unwrap();
-    assert_eq!(scenario.flights().len(), 1);
-    // One branch goes on where it stopped, the other begins anew when there is room.
-    assert_eq!(play(&mut scenario, &[]), ["all/do/x", "all/do#2/b", "all/do#2/y"]);
+    scenario.retry(Some("all/do#2/y")).unwrap();
+    assert_eq!(play(&mut scenario, &["all/do/x"]), ["all/do#2/y", "all/do/x"]);
+    // Each retry decides anew who waits.
+    scenario.retry(Some("all/do#2/y")).unwrap();
+    scenario.adopt(["all/do#2/y"]);
+    assert_eq!(play(&mut scenario, &[]), ["all/do#2/y", "all/do/x"]);
     assert_eq!(scenario.status(), RunStatus::Completed);
+}
 
-    // The branch that was asked for is the one.
-    let plan = scenario.plan.clone();
+#[test]
+fn a_step_is_not_gone_on_from_whose_branch_needs_one_that_runs_again() {
+    let plan = workflow([parallel([
+        call("a").needs([]),
+        block([call("b"), call("c")]).needs([0]).whatever_they_did(),
+    ])
+    .without_fail_fast()
+    .named("all")])
+    .plan();
+    let mut scenario = Scenario::started(plan);
+    assert_eq!(play(&mut scenario, &["all/a"]), ["all/a", "all/do/b", "all/do/c"]);
+    let refused = scenario.retry(Some("c")).unwrap_err();
+    assert_eq!(
+        refused,
+        RetryRefused::NotWell {
+            step: StepPath::new("all/do/c"),
+            before: StepPath::new("all/a"),
+        }
+    );
+    scenario.retry(None).unwrap();
+    assert_eq!(play(&mut scenario, &[]), ["all/a", "all/do/b", "all/do/c"]);
+}
+
+// rows K02, K14
+#[test]
+fn what_cleaned_up_on_the_way_out_does_so_again_behind_what_never_began() {
+    let reason = || "enough".to_owned();
+    let plan = workflow([
+        block([call("a"), call("b"), always([call("tidy"), call("sweep")])]).named("work"),
+        call("last"),
+    ])
+    .plan();
+    let mut scenario = Scenario::started(plan);
+    scenario.ask("ada", cofferdam_engine::Request::Pause { reason: reason() });
+    scenario.complete("work/a", "1");
+    // Nothing of the block is under way: it is left between two of its steps.
+    scenario.ask("ada", cofferdam_engine::Request::Cancel { reason: reason() });
+    assert_eq!(
+        play(&mut scenario, &["work/always/sweep"]),
+        ["work/always/tidy", "work/always/sweep"]
+    );
+    let refused = scenario.retry(Some("sweep")).unwrap_err();
+    assert!(
+        matches!(&refused, RetryRefused::NotWell { before, .. } if before.as_str() == "work/b"),
+        "{refused}"
+    );
+    scenario.retry(None).unwrap();
+    assert_eq!(
+        play(&mut scenario, &[]),
+        ["work/b", "work/always/tidy", "work/always/sweep", "last"]
+    );
+    assert_eq!(scenario.status(), RunStatus::Completed);
+}
+
+#[test]
+fn a_branch_that_waits_for_room_is_left_with_the_others() {
+    let branch = |first: &str, second: &str| block([call(first), call(second), always([call("tidy")])]);
+    let plan = workflow([parallel([branch("a", "x"), branch("b", "y")])
+        .max_parallel(1)
+        .without_fail_fast()
+        .named("all")])
+    .plan();
     let mut scenario = Scenario::started(plan);
     play(&mut scenario, &["all/do/x", "all/do#2/y"]);
-    scenario.retry(Some("all/do#2/y")).unwrap();
-    let mut entered = play(&mut scenario, &[]);
-    entered.sort();
-    assert_eq!(entered, ["all/do#2/y", "all/do/a", "all/do/x"]);
+    scenario.retry(None).unwrap();
+    let reason = "enough".to_owned();
+    scenario.ask("ada", cofferdam_engine::Request::Cancel { reason });
+    assert_eq!(
+        play(&mut scenario, &[]),
+        ["all/do/always/tidy", "all/do#2/always/tidy"],
+        "one after the other, also on the way out"
+    );
+    assert_eq!(scenario.status(), RunStatus::Cancelled);
 }
 
 #[test]

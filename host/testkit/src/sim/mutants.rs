@@ -71,6 +71,8 @@ pub enum Mutant {
     RetriesTooEarly,
     /// A retry loses a result that came before its step.
     DropsTooMuch,
+    /// A retry goes on from another step than the one that was asked for.
+    GoesOnElsewhere,
     /// A retry gives receivers the tokens that they know.
     KeepsTheToken,
     /// What could be noticed outside and was lost is delivered again, whatever the action says.
@@ -81,7 +83,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All mutants, each with the oracles of which one must catch it.
-    pub const ALL: [(Self, &'static [&'static str]); 35] = [
+    pub const ALL: [(Self, &'static [&'static str]); 36] = [
         (Self::DropsAnEvent, &["invariant_sequence_is_contiguous"]),
         (Self::WritesOldTimes, &["invariant_time_never_goes_back"]),
         (Self::EndsTwice, &["invariant_nothing_follows_the_end"]),
@@ -127,6 +129,10 @@ impl Mutant {
         (Self::ForgetsTheReason, &["invariant_the_first_cancel_counts"]),
         (Self::RetriesTooEarly, &["invariant_only_ended_runs_are_retried"]),
         (Self::DropsTooMuch, &["invariant_a_retry_keeps_what_came_before"]),
+        (
+            Self::GoesOnElsewhere,
+            &["invariant_a_retry_goes_on_from_what_was_asked"],
+        ),
         (Self::KeepsTheToken, &["invariant_tokens_belong_to_a_lineage"]),
         (Self::RepeatsWhatWasLost, &["invariant_lost_effects_are_not_repeated"]),
         (Self::SuspectsNobody, &["invariant_suspects_are_alone"]),
@@ -157,6 +163,13 @@ impl Mutant {
                 if let Event::RunRetried { dropped, .. } = &mut recorded.event {
                     // All but the start of the run.
                     dropped.push(Span { first: 2, last: first });
+                }
+                vec![recorded]
+            }
+            (Self::GoesOnElsewhere, Event::RunRetried { .. }) => {
+                let mut recorded = recorded;
+                if let Event::RunRetried { from, .. } = &mut recorded.event {
+                    *from = None;
                 }
                 vec![recorded]
             }

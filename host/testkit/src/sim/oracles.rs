@@ -12,8 +12,8 @@ use super::interpreter::{self, Place, Unclear};
 use cofferdam_engine::plan::{NodeIndex, NodeKind};
 use cofferdam_engine::run::UnusableSnapshot;
 use cofferdam_engine::{
-    Attempt, Data, Ending, Event, Fence, Generation, Orphan, Plan, Recorded, Run, RunId, Snapshot, StepReference,
-    Timestamp,
+    Attempt, Data, Ending, Event, Fence, Generation, Orphan, Plan, Recorded, Run, RunId, Snapshot, StepPath,
+    StepReference, Timestamp,
 };
 use requests::Requests;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +30,7 @@ pub struct Violation {
 type Verdict = Result<(), Violation>;
 
 /// All oracles, by name.
-pub const ORACLES: [&str; 33] = [
+pub const ORACLES: [&str; 34] = [
     "invariant_sequence_is_contiguous",
     "invariant_time_never_goes_back",
     "invariant_nothing_follows_the_end",
@@ -60,6 +60,7 @@ pub const ORACLES: [&str; 33] = [
     "invariant_the_first_cancel_counts",
     "invariant_only_the_latest_owner_writes",
     "invariant_only_ended_runs_are_retried",
+    "invariant_a_retry_goes_on_from_what_was_asked",
     "invariant_a_retry_keeps_what_came_before",
     "invariant_tokens_belong_to_a_lineage",
     "invariant_lost_effects_are_not_repeated",
@@ -110,7 +111,7 @@ pub(super) struct Judge<'a> {
     /// Which step, in which lineage, each token was seen for.
     tokens: BTreeMap<String, (Place, usize)>,
     /// The step that the latest retry was asked to go on from.
-    aimed_at: Option<NodeIndex>,
+    aimed_at: Option<StepPath>,
     /// The calls of which hosts died since they began their attempt, and whether something outside may have noticed.
     lost: BTreeMap<Place, bool>,
     generation: Generation,
@@ -163,6 +164,7 @@ impl<'a> Judge<'a> {
         self.invariant_nothing_follows_the_end(recorded)?;
         self.invariant_only_ended_runs_are_retried(recorded)?;
         if let Event::RunRetried { .. } = &recorded.event {
+            self.invariant_a_retry_goes_on_from_what_was_asked(recorded)?;
             self.invariant_a_retry_keeps_what_came_before(recorded)?;
             self.reopen(recorded);
         }

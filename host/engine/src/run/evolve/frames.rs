@@ -133,6 +133,8 @@ impl Run {
             State::Parallel(state) => {
                 let Some(node) = parent.node else { return };
                 branch_ended(plan, node, state, position, end);
+                self.held.remove(child);
+                self.make_room(plan, &parent);
             }
             other => {
                 if let Some(sequence) = sequence_mut(other) {

@@ -1,5 +1,6 @@
 //! Which events of a run that has ended stay when it goes on from a step.
 
+use super::super::progress::block_of;
 use super::RetryRefused;
 use crate::event::{AfterFailure, Ending, Event, Recorded, SkipReason, StepReference};
 use crate::history::{Dropped, Span};
@@ -15,7 +16,7 @@ pub(super) type Instance = (NodeIndex, Occurrence);
 pub(super) struct Selection {
     /// Events that count no longer.
     pub(super) dropped: Vec<Span>,
-    /// What runs again first.
+    /// The step that the run goes on from: the one that was asked for, else the first that runs again.
     pub(super) from: Option<StepReference>,
     /// Everything that ended and is kept, with all that is inside.
     pub(super) whole: BTreeSet<Instance>,
@@ -44,15 +45,6 @@ enum End {
     /// It never ran since a branch that it needs did not succeed.
     Needless,
     Badly,
-}
-
-/// How something runs again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Again {
-    /// What is inside and ended well is kept.
-    InPart,
-    /// From its beginning.
-    Anew,
 }
 
 #[derive(Clone, Debug)]
@@ -238,7 +230,7 @@ impl<'a> Survey<'a> {
             let inside = self.children.get(&block).cloned().unwrap_or_default();
             let kind = block.as_ref().map(|(node, _)| &self.plan.node(*node).kind);
             let open = match kind {
-                Some(NodeKind::Parallel(parallel)) => self.branches(parallel, &inside, &mut blocks),
+                Some(NodeKind::Parallel(parallel)) => self.branches(parallel, &inside, &mut blocks)?,
                 _ => self.sequence(block.is_none(), &inside, &mut blocks)?,
             };
             match block {
@@ -246,7 +238,8 @@ impl<'a> Survey<'a> {
                 None => self.selection.top = open,
             }
         }
-        self.selection.from = self.again.values().next().map(|(node, occurrence)| StepReference {
+        let from = self.target.as_ref().or(self.again.values().next());
+        self.selection.from = from.map(|(node, occurrence)| StepReference {
             step: self.plan.node(*node).path.clone(),
             occurrence: occurrence.clone(),
         });
@@ -261,22 +254,28 @@ impl<'a> Survey<'a> {
         blocks: &mut Vec<Option<Instance>>,
     ) -> Result<Open, RetryRefused> {
         let mut open = Open::default();
+        let leads_there = inside.iter().any(|child| self.chain.contains(child));
         for child in inside {
             // The `always` blocks of the run come after all else.
             if is_run && self.plan.links(child.0).block == 1 {
                 break;
             }
             open.round = self.round_of(child).or(open.round);
+            if let Some(missing) = self.never_begun_before(child, open.kept.last()) {
+                if leads_there {
+                    return Err(self.not_well(child, missing));
+                }
+                // It ran on the way out only: `always` blocks come again behind what they clean up after.
+                let missing = (missing, child.1.clone());
+                self.again.insert(self.stories[child].begun, missing.clone());
+                open.cut = Some(missing);
+                break;
+            }
             let on_the_way = self.chain.contains(child);
             let is_well = self.stories.get(child).is_some_and(Story::is_well);
             if on_the_way || !is_well {
-                let leads_there = inside.iter().any(|other| self.chain.contains(other));
                 if leads_there && !on_the_way {
-                    let step = self.target.as_ref().map_or(child.0, |(node, _)| *node);
-                    return Err(RetryRefused::NotWell {
-                        step: self.plan.node(step).path.clone(),
-                        before: self.plan.node(child.0).path.clone(),
-                    });
+                    return Err(self.not_well(child, child.0));
                 }
                 self.begin_again(child, blocks);
                 open.cut = Some(child.clone());
@@ -288,48 +287,65 @@ impl<'a> Survey<'a> {
         Ok(open)
     }
 
+    /// Returns the first step between `child` and the one before it, if the block was left before it began.
+    fn never_begun_before(&self, child: &Instance, before: Option<&Instance>) -> Option<NodeIndex> {
+        let links = self.plan.links(child.0);
+        let expected = match before {
+            Some((node, occurrence)) if *occurrence == child.1 => self.plan.links(*node).position + 1,
+            Some(_) | None => 0,
+        };
+        let steps = block_of(self.plan, self.plan.parent(child.0), links.block);
+        (expected < links.position).then(|| steps[expected as usize])
+    }
+
     /// Branches beside each other: what did not end well runs again, and what needs it.
-    fn branches(&mut self, parallel: &Parallel, inside: &[Instance], blocks: &mut Vec<Option<Instance>>) -> Open {
+    fn branches(
+        &mut self,
+        parallel: &Parallel,
+        inside: &[Instance],
+        blocks: &mut Vec<Option<Instance>>,
+    ) -> Result<Open, RetryRefused> {
         let place = |instance: &Instance| self.plan.links(instance.0).position;
         let runs_again: BTreeSet<u32> = inside
             .iter()
             .filter(|child| self.chain.contains(*child) || !self.stories.get(*child).is_some_and(Story::is_well))
             .map(place)
             .collect();
-        // Of the branches that go on at most as many are kept in part as may run beside each other, the target's before all
-        // others; the rest begins anew when there is room.
-        let mut room = parallel.max_parallel.map_or(usize::MAX, |most| most as usize);
-        let reserved = usize::from(inside.iter().any(|child| self.chain.contains(child)));
         let mut open = Open::default();
         for child in inside {
-            let needs_one = needs(parallel, place(child))
-                .iter()
-                .any(|need| runs_again.contains(need));
-            let taken = if self.chain.contains(child) { 0 } else { reserved };
-            if needs_one {
+            let needed = needs(parallel, place(child));
+            let runs_before = needed.intersection(&runs_again).next();
+            if let Some(before) = runs_before {
+                if self.chain.contains(child) {
+                    let before = parallel.branches[*before as usize].node;
+                    return Err(self.not_well(child, before));
+                }
                 self.note_again(child);
             } else if runs_again.contains(&place(child)) {
-                if self.goes_on(child) && room <= taken {
-                    self.note_again(child);
-                } else if self.begin_again(child, blocks) == Again::InPart {
-                    room -= 1;
-                }
+                self.begin_again(child, blocks);
             } else {
                 self.selection.whole.insert(child.clone());
                 open.kept.push(child.clone());
             }
         }
-        open
+        Ok(open)
+    }
+
+    /// Returns why the target, which is `child` or in it, cannot be gone on from.
+    fn not_well(&self, child: &Instance, before: NodeIndex) -> RetryRefused {
+        let step = self.target.as_ref().map_or(child.0, |(node, _)| *node);
+        RetryRefused::NotWell {
+            step: self.plan.node(step).path.clone(),
+            before: self.plan.node(before).path.clone(),
+        }
     }
 
     /// Takes a child of an open block that does not stay as it is: a block is kept in part, all else runs again.
-    fn begin_again(&mut self, child: &Instance, blocks: &mut Vec<Option<Instance>>) -> Again {
+    fn begin_again(&mut self, child: &Instance, blocks: &mut Vec<Option<Instance>>) {
         if self.goes_on(child) {
             blocks.push(Some(child.clone()));
-            Again::InPart
         } else {
             self.note_again(child);
-            Again::Anew
         }
     }
 

@@ -12,6 +12,9 @@ impl Judge<'_> {
     pub(super) fn apply(&mut self, recorded: &Recorded) {
         self.sequence = recorded.sequence;
         self.last_at = recorded.at;
+        if let Some(at) = recorded.event.step() {
+            self.stir(at);
+        }
         match &recorded.event {
             Event::RunStarted { .. } => {
                 self.entered.insert((None, 0, Vec::new()));
@@ -32,7 +35,6 @@ impl Judge<'_> {
             }
             Event::RunFinished { ending, outputs } => self.ending = Some((ending.clone(), outputs.data().clone())),
             Event::AttemptStarted { at, delivery, .. } => {
-                self.begun(at);
                 let generation = self.generation;
                 let story = self.calls.entry(place(at)).or_default();
                 story.open = Some((generation, Fence(recorded.sequence)));
@@ -54,7 +56,6 @@ impl Judge<'_> {
                 then: AfterFailure::Handle,
                 ..
             } => {
-                self.begun(at);
                 self.close(at);
                 self.results.insert(place(at));
                 self.enter(at, 0);
@@ -71,7 +72,6 @@ impl Judge<'_> {
             }
             Event::StepHandled { at } => self.over(at),
             Event::BlockStarted { at } => {
-                self.begun(at);
                 self.enter(at, 0);
                 if self
                     .plan
@@ -82,19 +82,18 @@ impl Judge<'_> {
                 }
             }
             Event::BranchChosen { at, arm } => {
-                self.begun(at);
                 self.enter(at, *arm);
             }
             Event::IterationStarted { at, round, .. } => {
-                self.begun(at);
                 if let Some(index) = self.plan.find(&at.step) {
                     let mut rounds = at.occurrence.iterations().to_vec();
                     rounds.push(*round);
                     self.entered.insert((Some(index), 0, rounds));
                 }
             }
-            Event::GateOpened { at, .. } | Event::WaitStarted { at, .. } => self.begun(at),
-            Event::GateApproved { .. }
+            Event::GateOpened { .. }
+            | Event::WaitStarted { .. }
+            | Event::GateApproved { .. }
             | Event::GateDecided { .. }
             | Event::WaitReceived { .. }
             | Event::SignalReceived { .. }
@@ -119,6 +118,8 @@ impl Judge<'_> {
             past.note_lost(recorded);
             past.apply(recorded);
         }
+        // What is kept in part rests until something happens in it.
+        past.running.clear();
         past.log = log;
         *self = past;
     }
@@ -139,25 +140,42 @@ impl Judge<'_> {
         }
     }
 
-    fn parallel_around(&self, at: &StepReference) -> Option<(Place, NodeIndex)> {
-        let index = self.plan.find(&at.step)?;
-        let parent = self.plan.node(self.plan.parent(index)?);
-        let NodeKind::Parallel(_) = parent.kind else {
-            return None;
-        };
-        let rounds = at.occurrence.iterations().to_vec();
-        Some(((parent.path.to_string(), rounds), index))
+    /// Returns the branch that a step is, and all branches around it, from the inside out, each with its parallel block.
+    fn branches_around(&self, at: &StepReference) -> Vec<(Place, NodeIndex)> {
+        let mut branches = Vec::new();
+        let mut inner = self.plan.find(&at.step);
+        while let Some(index) = inner {
+            inner = self.plan.parent(index);
+            let Some(outer) = inner.filter(|outer| matches!(self.plan.node(*outer).kind, NodeKind::Parallel(_))) else {
+                continue;
+            };
+            let rounds = &at.occurrence.iterations()[..self.loops_around(outer)];
+            let path = self.plan.node(outer).path.to_string();
+            branches.push(((path, rounds.to_vec()), index));
+        }
+        branches
     }
 
-    fn begun(&mut self, at: &StepReference) {
-        if let Some((parallel, branch)) = self.parallel_around(at) {
+    fn loops_around(&self, index: NodeIndex) -> usize {
+        let outer = std::iter::successors(self.plan.parent(index), |node| self.plan.parent(*node));
+        outer
+            .filter(|node| matches!(self.plan.node(*node).kind, NodeKind::Loop(_)))
+            .count()
+    }
+
+    /// Takes note that something happens in all branches around a step: one that a retry kept in part may rest before.
+    fn stir(&mut self, at: &StepReference) {
+        for (parallel, branch) in self.branches_around(at) {
             self.running.entry(parallel).or_default().insert(branch);
         }
     }
 
     fn over(&mut self, at: &StepReference) {
-        if let Some((parallel, branch)) = self.parallel_around(at) {
-            self.running.entry(parallel).or_default().remove(&branch);
+        let Some(index) = self.plan.find(&at.step) else { return };
+        for (parallel, branch) in self.branches_around(at) {
+            if branch == index {
+                self.running.entry(parallel).or_default().remove(&branch);
+            }
         }
     }
 

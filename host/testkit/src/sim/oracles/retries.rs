@@ -31,10 +31,8 @@ impl Judge<'_> {
                 continue;
             };
             let stays = !dropped.contains(recorded.sequence);
-            let must = from
-                .as_ref()
-                .is_none_or(|from| self.is_before(at, from) && self.is_spared(at))
-                && self.stands_alone(at, from.as_ref());
+            let must =
+                from.as_ref().is_none_or(|from| self.is_before(at, from)) && self.stands_alone(at, from.as_ref());
             holds("invariant_a_retry_keeps_what_came_before", stays || !must, || {
                 format!("{:?} came before {from:?} and is lost", place(at))
             })?;
@@ -42,24 +40,21 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Takes note of the step that a retry is asked to go on from: what runs again first may be another one that was
-    /// under way beside it.
+    /// Takes note of the step that a retry is asked to go on from.
     pub(in crate::sim) fn aim(&mut self, step: Option<&StepPath>) {
-        self.aimed_at = step.and_then(|step| self.plan.find(step));
+        self.aimed_at = step.cloned();
     }
 
-    /// Returns whether a step is not what the retry was asked to go on from, nor behind it.
-    fn is_spared(&self, at: &StepReference) -> bool {
-        let Some(target) = self.aimed_at else { return true };
-        let around = self.around(at);
-        let mut around_target = vec![target];
-        while let Some(outer) = around_target.last().and_then(|node| self.plan.parent(*node)) {
-            around_target.push(outer);
-        }
-        let meet = around.iter().find(|node| around_target.contains(node));
-        let beside =
-            meet.is_some_and(|node| *node != target && matches!(self.plan.node(*node).kind, NodeKind::Parallel(_)));
-        around.first().is_some_and(|node| *node < target) || beside
+    pub(super) fn invariant_a_retry_goes_on_from_what_was_asked(&self, retried: &Recorded) -> Verdict {
+        let (Event::RunRetried { from, .. }, Some(asked)) = (&retried.event, &self.aimed_at) else {
+            return Ok(());
+        };
+        let from = from.as_ref().map(|from| &from.step);
+        holds(
+            "invariant_a_retry_goes_on_from_what_was_asked",
+            from == Some(asked),
+            || format!("{asked} was asked for, the run goes on from {from:?}"),
+        )
     }
 
     /// Judges a delivery that is entered: its token is that of its step in this lineage and of nothing else.
