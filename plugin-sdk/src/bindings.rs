@@ -147,7 +147,7 @@ pub mod cofferdam {
                 ///   is allowed. `"optional": true`: the action does without it, so that a run starts where it is not granted.
                 /// - `retry`: what may be tried again by default: `never` (default) or `transient`.
                 /// - `dry-run`: `skip` (default: not entered in a dry run) or `aware` (entered, and asks `attempt.dry-run`).
-                /// - `on-lost`: when a host died while the attempt ran: `redeliver` (default), `fail` or `ask`.
+                /// - `on-lost`: when a host died, or stopped the attempt, while it ran: `redeliver` (default), `fail` or `ask`.
                 /// - `examples`: a list of `{"title": TEXT?, "params": JSON, "output": JSON?}`.
                 pub spec: Json,
             }

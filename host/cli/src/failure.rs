@@ -1,6 +1,7 @@
 //! How a command fails: what is printed, which exit code it has, what the user can do.
 
-use cofferdam_store::StoreError;
+use cofferdam_runtime::DriveError;
+use cofferdam_store::{ClaimError, StoreError};
 use std::fmt;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -126,6 +127,21 @@ impl Failure {
         }
         self
     }
+}
+
+/// Returns the failure of a command whose run is not driven any more although it has not ended.
+pub(crate) fn not_driven(error: DriveError) -> Failure {
+    let exit = match &error {
+        DriveError::Fenced => Exit::Refused,
+        DriveError::Log(_) | DriveError::Reclaim(ClaimError::Store { .. }) => Exit::Internal,
+        DriveError::Reclaim(ClaimError::Owned { .. } | ClaimError::Final { .. } | ClaimError::NotFound(_)) => {
+            Exit::Refused
+        }
+        DriveError::Reclaim(ClaimError::Newer { .. } | ClaimError::Unreadable { .. }) | DriveError::Unrestorable(_) => {
+            Exit::Invalid
+        }
+    };
+    Failure::of(exit, error)
 }
 
 /// What is wrong with a state.

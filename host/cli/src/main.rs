@@ -8,6 +8,7 @@ mod equipment;
 mod explanations;
 mod failure;
 mod inputs;
+mod mouth;
 mod progress;
 mod report;
 mod station;
@@ -26,6 +27,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     if let Some(limits) = compile_limits() {
@@ -43,12 +45,13 @@ fn main() -> ExitCode {
             };
         }
     };
+    let look = Look::of(arguments.manner.color, arguments.manner.plain);
     let filter = tracing_subscriber::EnvFilter::try_from_env("COFFERDAM_LOG").unwrap_or_else(|_| "error".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(mouth::Lines::default)
+        .with_ansi(look.colour)
         .init();
-    let look = Look::of(arguments.manner.color, arguments.manner.plain);
     let carried_out = catch_unwind(AssertUnwindSafe(|| carry_out(arguments)));
     let exit = match carried_out.unwrap_or_else(|_| Err(panicked())) {
         Ok(exit) => match talk::unprinted() {
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
             failure.exit
         }
     };
+    mouth::finish();
     exit.into()
 }
 
@@ -101,7 +105,11 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
     let control = runtime("control", 2)?;
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let guests = runtime("guests", cores)?;
-    let outcome = control.block_on(commands::carry_out(arguments, guests.handle().clone()));
+    let outcome = control.block_on(async {
+        // A file that may not grow is an error of the write that it happens to, not the end of this process.
+        let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+        commands::carry_out(arguments, guests.handle().clone()).await
+    });
     // A guest's file operation that blocks for ever must not keep the process.
     guests.shutdown_background();
     control.shutdown_background();

@@ -1,5 +1,6 @@
 //! How the command line talks: data to stdout, talk to stderr, with or without colours and signs.
 
+use crate::mouth::{pause, utter};
 use anstyle::{AnsiColor, Style};
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
@@ -143,10 +144,11 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 /// Names.
 pub(crate) const STRONG: Style = Style::new().bold();
 
-/// Prints a line of talk to stderr.
+/// Prints a line of talk to stderr; nobody waits for it.
 pub(crate) fn say(line: impl AsRef<str>) {
-    // Nobody can be told that telling failed.
-    let _ = writeln!(std::io::stderr().lock(), "{}", said(line.as_ref()));
+    let mut text = said(line.as_ref());
+    text.push('\n');
+    utter(text.into_bytes());
 }
 
 /// Why data did not get out, the first time that it did not.
@@ -155,6 +157,7 @@ static UNPRINTED: OnceLock<std::io::Error> = OnceLock::new();
 /// Prints a line of data to stdout. A reader that went away ends the talk, not the work; what else keeps data from
 /// getting out is remembered, see [`unprinted`].
 pub(crate) fn print(line: impl AsRef<str>) {
+    pause();
     if let Err(error) = writeln!(std::io::stdout().lock(), "{}", line.as_ref())
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {

@@ -1,6 +1,7 @@
 //! Who watches a run for the person at the terminal: a live tree, or a line for each event.
 
 use crate::arguments::Progress as How;
+use crate::mouth::utter;
 use crate::progress::{RunProgress, StepState};
 use crate::talk::{DIM, Look, say};
 use crate::tree::{self, Watched};
@@ -9,7 +10,6 @@ use cofferdam_engine::{Event, RunId, StepReference};
 use cofferdam_runtime::{Notice, Observer};
 use cofferdam_store::{LogLevel, LogLine, RunLog};
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use unicode_width::UnicodeWidthStr;
 
@@ -204,14 +204,15 @@ impl Watching {
             screen.push_str(line);
             screen.push('\n');
         }
+        // What is not shown leaves on the screen what was there.
+        if !utter(screen.into_bytes()) {
+            return;
+        }
         // A line that is too long for the window takes several of its rows.
         self.drawn = lines
             .iter()
             .map(|line| visible(line).div_ceil(look.width.max(1)).max(1))
             .sum();
-        let mut stderr = std::io::stderr().lock();
-        // Nobody can be told that telling failed.
-        let _ = stderr.write_all(screen.as_bytes()).and_then(|()| stderr.flush());
     }
 }
 

@@ -15,7 +15,7 @@ use table::{Table, median, threads};
 
 fn main() {
     let mut table = Table::begin("check: one long file, read and checked");
-    let before = threads();
+    let before = threads("self");
     let actions = actions();
     let mut kept = Vec::new();
     for lines in [1_250, 2_500, 5_000, 10_000] {
@@ -51,7 +51,7 @@ fn main() {
         "<= 1.25",
         growth <= 1.25,
     );
-    let now = threads();
+    let now = threads("self");
     table.bar(
         "threads at the end",
         &now.to_string(),

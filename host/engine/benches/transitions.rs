@@ -32,7 +32,7 @@ const PERMITS: u32 = 64;
 
 fn main() {
     let mut table = Table::begin("transitions: the core in memory, scripted results, no disk, no sandbox");
-    let before = threads();
+    let before = threads("self");
     for (steps, rounds) in [(100, 41), (1_000, 11), (10_000, 5)] {
         let plan = sequence(steps);
         table.section(&format!("{steps} steps one after the other"));
@@ -72,7 +72,7 @@ fn main() {
         table.row("the whole run, clock", &format!("{wall:.1} ms"));
     }
     table.section("all of it");
-    let now = threads();
+    let now = threads("self");
     table.bar(
         "threads at the end",
         &now.to_string(),

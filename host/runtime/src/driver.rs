@@ -47,6 +47,8 @@ pub(crate) struct Surroundings {
 pub(crate) enum Control {
     /// Let guests finish for so long, start nothing new, then let go of the run.
     Interrupt { grace: Duration },
+    /// Enter what the run has come to.
+    GoOn,
     /// A message of the inbox is to be answered.
     Message(Message),
 }
@@ -132,6 +134,8 @@ pub(crate) struct Driver {
     /// Whether quiet attempts wait for the disk too: until this process has seen something of the run become durable.
     cautious: bool,
     draining: Option<Instant>,
+    /// Whether nothing is entered before somebody says so.
+    waits_until_told: bool,
     /// Steps whose guests stopped when they were asked to.
     stopped: Vec<String>,
     /// The messages that this incarnation was told; the inbox shows them until their answers are on disk (rule C7).
@@ -169,6 +173,7 @@ impl Driver {
             guests,
             cautious: true,
             draining: None,
+            waits_until_told: false,
             stopped: Vec::new(),
             told: BTreeSet::new(),
             lease: None,
@@ -283,6 +288,10 @@ impl Driver {
                     self.draining = Some(Instant::now() + grace);
                     run
                 }
+                Wake::Control(Control::GoOn) => {
+                    self.waits_until_told = false;
+                    self.decide(run, Input::Tick, Vec::new())
+                }
                 Wake::Tick => self.decide(run, Input::Tick, Vec::new()),
                 Wake::DrainOver => return self.let_go(run).await,
                 Wake::LeaseLost => {
@@ -313,6 +322,16 @@ impl Driver {
         self.draining = Some(Instant::now());
     }
 
+    /// Lets the run decide, and enters nothing before [`Control::GoOn`].
+    pub(crate) fn wait_until_told(&mut self) {
+        self.waits_until_told = true;
+    }
+
+    /// Returns whether guests may be entered now.
+    fn may_enter(&self) -> bool {
+        self.draining.is_none() && !self.waits_until_told
+    }
+
     async fn wait(&mut self, run: &Run) -> Wake {
         let deadline = run.next_deadline().filter(|_| self.draining.is_none()).map(|at| {
             let left = at.since(clock::now());
@@ -324,7 +343,7 @@ impl Driver {
             .map(|at| if self.guests.none_at_work() { Instant::now() } else { at });
         // Nothing is decided on top of the end of a drain, and the end waits for what was handed over.
         let drain = drain.filter(|_| self.pending.is_empty());
-        let wants_permits = run.wants_permits() && self.draining.is_none();
+        let wants_permits = run.wants_permits() && self.may_enter();
         let far = Instant::now() + Duration::from_secs(86_400);
         let ticket = self.pending.front_mut().map(|pending| &mut pending.ticket);
         let lease = self.lease.clone();
@@ -351,7 +370,7 @@ impl Driver {
     /// Permits are taken for the length of a decision. A run that can use only one takes only one: another run that
     /// found none left would record the end of a step without the start of the next, in two appends instead of one.
     fn situation(&self, run: &Run) -> (Taken, Situation) {
-        let most = if self.draining.is_some() {
+        let most = if !self.may_enter() {
             0
         } else if self.plan.is_sequential() {
             1

@@ -269,6 +269,14 @@ impl Host {
         self.take_up_and(claim, observer, Driver::enter_nothing).await
     }
 
+    /// Takes up a run that was claimed already: it answers its messages, and enters nothing before [`Driving::go_on`].
+    ///
+    /// # Errors
+    /// If what is stored of it cannot be read.
+    pub async fn take_up_when_told(&self, claim: Claim, observer: Arc<dyn Observer>) -> Result<Driving, ResumeError> {
+        self.take_up_and(claim, observer, Driver::wait_until_told).await
+    }
+
     async fn take_up_and(
         &self,
         claim: Claim,
@@ -314,6 +322,12 @@ impl Driving {
     pub async fn interrupt(&self, grace: Duration) {
         // A driver that is gone has nothing to let go of.
         let _ = self.control.send(Control::Interrupt { grace }).await;
+    }
+
+    /// Lets a run enter its steps that was taken up with [`Host::take_up_when_told`].
+    pub async fn go_on(&self) {
+        // A driver that is gone has nothing to enter.
+        let _ = self.control.send(Control::GoOn).await;
     }
 
     /// Returns what [`Driving::interrupt`] can be called on while the run is awaited.

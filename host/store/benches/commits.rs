@@ -102,7 +102,7 @@ fn through_the_log(
         tickets.extend(nexts.map(|append| log.hand_over(append)));
     }
     tickets.drain(..).try_for_each(durable)?;
-    Ok((began.elapsed(), log.statistics(), threads()))
+    Ok((began.elapsed(), log.statistics(), threads("self")))
 }
 
 fn durable(ticket: Ticket) -> Result<(), Box<dyn Error>> {

@@ -75,7 +75,7 @@ fn main() -> Result<()> {
             &format!("{:.0}/s", median(rates)),
         );
     }
-    table.row("threads", &threads().to_string());
+    table.row("threads", &threads("self").to_string());
     table.end();
     Ok(())
 }

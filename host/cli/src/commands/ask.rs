@@ -1,9 +1,10 @@
 //! How a person at the terminal is asked to decide a gate.
 
 use crate::failure::{Exit, Failure};
+use crate::mouth::utter;
 use crate::talk::{DIM, Look, STRONG, harmless, say};
 use cofferdam_engine::{Data, GateOption, Request, Waiting};
-use std::io::{BufRead as _, Write as _};
+use std::io::BufRead as _;
 
 /// How many lines of what goes with a question are shown before somebody asks for all.
 const SHOWN: usize = 8;
@@ -115,10 +116,7 @@ fn show(lines: &[String], most: usize, look: &Look) {
 
 /// Asks for a line; none at ctrl-c or the end of the input.
 async fn line(prompt: &'static str) -> Result<Option<String>, Failure> {
-    let mut stderr = std::io::stderr().lock();
-    // Nobody can be told that telling failed.
-    let _ = write!(stderr, "{prompt}").and_then(|()| stderr.flush());
-    drop(stderr);
+    utter(prompt.as_bytes().to_vec());
     let reading = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         let length = std::io::stdin().lock().read_line(&mut line)?;

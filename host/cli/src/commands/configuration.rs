@@ -2,6 +2,7 @@
 
 use crate::arguments::{ConfigShow, Grants, Init, Manner, Trust};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::mouth::utter;
 use crate::station::{Station, show_problems, trust_store};
 use crate::table::{print_table, table};
 use crate::talk::{DIM, STRONG, print, say};
@@ -94,9 +95,7 @@ pub(crate) fn agreed(question: &str) -> Result<bool, Failure> {
         return Ok(false);
     }
     // A question belongs on the line of its answer.
-    let mut stderr = std::io::stderr();
-    let asked = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
-    asked.map_err(|error| Failure::of(Exit::Usage, error))?;
+    utter(format!("{question} [y/N] ").into_bytes());
     let mut answer = String::new();
     std::io::stdin()
         .lock()

@@ -4,14 +4,14 @@ use super::drive::shortest;
 use super::find_run;
 use super::take_up::{Ready, decided_here, ready};
 use crate::arguments::{Asking, Cancel, Decide, Kill, Manner, Pause, Signal};
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome, not_driven};
 use crate::progress::name;
 use crate::station::Station;
 use crate::talk::{GOOD, harmless, print, say};
 use cofferdam_engine::plan::Plan;
-use cofferdam_engine::{Data, Event, Message, MessageId, Orphan, Recorded, Request, RunId, Verdict};
+use cofferdam_engine::{Data, Event, Message, MessageId, Orphan, Recorded, Request, RunId, RunStatus, Verdict};
 use cofferdam_runtime::now;
-use cofferdam_store::{ClaimError, NewMessage, PostError, RunLog, RunSummary};
+use cofferdam_store::{Claim, ClaimError, NewMessage, PostError, RunLog, RunSummary};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a host that is at work has to claim a run before this process does: it may have its hands full.
 const OTHERS: Duration = Duration::from_secs(5);
+/// How long a process may have a run only to let it answer.
+const SETTLING: Duration = Duration::from_secs(2);
 /// How long what is told with a signal may be.
 const MAX_DATA: usize = 1 << 20;
 
@@ -177,27 +179,25 @@ impl Asker<'_> {
         let asked_at = Instant::now();
         loop {
             if let Some(verdict) = self.answer(number).await? {
-                return self.say(&verdict).map(|()| Exit::Done);
+                self.say(&verdict)?;
+                return match verdict {
+                    Verdict::Accepted => self.afterwards(ready, &guests).await,
+                    _ => Ok(Exit::Done),
+                };
             }
             let summary = self.summary().await?;
             let is_left = asked_at.elapsed() >= OTHERS || !self.log.is_anybody_at_work();
-            if !is_driven(&summary) && self.asked.detach && !self.ends_here() {
-                if is_left {
-                    return Ok(self.leave());
-                }
-            } else if !is_driven(&summary) && (is_left || self.asked.detach) {
-                match self.carry_on(ready.as_ref(), number, &guests).await {
-                    Err(Taken::ByAnother) => {}
-                    Err(Taken::Failed(failure)) => return Err(failure),
-                    Ok(exit) => return Ok(exit),
+            if !is_driven(&summary) && (is_left || self.asked.detach) {
+                match &ready {
+                    Some(ready) => {
+                        if let Some(exit) = self.carry_on(ready, number, &guests).await? {
+                            return Ok(exit);
+                        }
+                    }
+                    None => self.decide_here(&guests).await?,
                 }
             } else if asked_at.elapsed() > PATIENCE {
-                let pid = summary.owner.map_or(0, |owner| owner.pid);
-                say(format!(
-                    "process {pid} drives the run and has not answered yet; it will: cofferdam why {}",
-                    self.short
-                ));
-                return Ok(Exit::Done);
+                return Ok(self.unanswered(summary.owner.map_or(0, |owner| owner.pid)));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -208,18 +208,16 @@ impl Asker<'_> {
         matches!(self.asked.request, Request::Kill { .. } | Request::Pause { .. })
     }
 
-    /// Leaves the request in the inbox for the next host.
-    fn leave(&self) -> Exit {
+    /// Says that whoever drives the run has not answered in time; the request stays in its inbox.
+    fn unanswered(&self, pid: u32) -> Exit {
         if self.manner.json {
             let word = self.asked.request.kind().word();
-            print(json!({ "run": self.id, "request": word, "verdict": "left" }).to_string());
+            print(json!({ "run": self.id, "request": word, "verdict": "left", "process": pid }).to_string());
         } else {
             say(format!(
-                "left in the inbox of run {}, which nobody works on now",
+                "process {pid} drives the run and has not answered yet; it will: cofferdam why {}",
                 self.short
             ));
-            say("  cofferdam work");
-            say(format!("  cofferdam resume {}", self.short));
         }
         Exit::Done
     }
@@ -239,26 +237,22 @@ impl Asker<'_> {
         answer.map_err(|error| Failure::of(Exit::Internal, error))
     }
 
-    /// Claims a run that nobody works on, lets it answer, and carries it on.
-    async fn carry_on(&self, ready: Option<&Ready>, number: MessageId, guests: &Handle) -> Result<Exit, Taken> {
-        let claim = match self.log.claim(self.id).await {
-            Ok(claim) => claim,
-            // Somebody else was faster, or the run has just ended: the answer is there or on its way.
-            Err(ClaimError::Owned { .. } | ClaimError::Final { .. }) => return Err(Taken::ByAnother),
-            Err(error @ ClaimError::NotFound(_)) => return Err(Failure::of(Exit::Usage, error).into()),
-            Err(error @ (ClaimError::Newer { .. } | ClaimError::Unreadable { .. })) => {
-                return Err(Failure::of(Exit::Invalid, error).into());
-            }
-            Err(error @ ClaimError::Store { .. }) => return Err(Failure::of(Exit::Internal, error).into()),
+    /// Claims a run that nobody works on only to let it answer, and leaves it.
+    async fn decide_here(&self, guests: &Handle) -> Result<(), Failure> {
+        match self.claim().await? {
+            Some(claim) => decided_here(self.log, claim, guests).await,
+            // Somebody else was faster: the answer is there or on its way.
+            None => Ok(()),
+        }
+    }
+
+    /// Claims a run that nobody works on, lets it answer, and carries it on if it takes what it was asked: until then
+    /// nothing of it is entered. Returns nothing if somebody else has it.
+    async fn carry_on(&self, ready: &Ready, number: MessageId, guests: &Handle) -> Result<Option<Exit>, Failure> {
+        let Some(claim) = self.claim().await? else {
+            return Ok(None);
         };
-        let Some(ready) = ready else {
-            decided_here(self.log, claim, guests).await?;
-            if let Some(verdict) = self.answer(number).await? {
-                self.say(&verdict)?;
-            }
-            return Ok(Exit::Done);
-        };
-        let (driving, scene) = ready.drive(self.station, self.manner, claim, "", guests).await?;
+        let (driving, scene) = ready.drive_when_told(self.station, self.manner, claim, guests).await?;
         let verdict = loop {
             if let Some(verdict) = self.answer(number).await? {
                 break verdict;
@@ -266,15 +260,71 @@ impl Asker<'_> {
             tokio::time::sleep(LOOK).await;
         };
         let said = self.say(&verdict);
-        if said.is_ok() {
-            say("no host is working on this run; carrying it on here (--detach: leave it)");
-        } else {
-            // What was asked was not done: the run is left as it was found.
+        if said.is_err() || verdict != Verdict::Accepted {
             driving.interrupt(Duration::ZERO).await;
+            driving.wait().await.map_err(not_driven)?;
+            said?;
+            return Ok(Some(Exit::Done));
         }
-        let exit = scene.to_the_end(driving).await;
-        said?;
-        Ok(exit?)
+        say("no host is working on this run; carrying it on here (--detach: leave it)");
+        driving.go_on().await;
+        scene.to_the_end(driving).await.map(Some)
+    }
+
+    /// Claims the run; none if somebody has it, or it has ended.
+    async fn claim(&self) -> Result<Option<Claim>, Failure> {
+        let exit = match self.log.claim(self.id).await {
+            Ok(claim) => return Ok(Some(claim)),
+            Err(ClaimError::Owned { .. } | ClaimError::Final { .. }) => return Ok(None),
+            Err(error @ ClaimError::NotFound(_)) => (Exit::Usage, error),
+            Err(error @ (ClaimError::Newer { .. } | ClaimError::Unreadable { .. })) => (Exit::Invalid, error),
+            Err(error @ ClaimError::Store { .. }) => (Exit::Internal, error),
+        };
+        Err(Failure::of(exit.0, exit.1))
+    }
+
+    /// Sees to it that the run goes on, which has taken what it was asked: somebody else let it answer.
+    async fn afterwards(&self, ready: Option<Ready>, guests: &Handle) -> Outcome {
+        if self.ends_here() {
+            return Ok(Exit::Done);
+        }
+        // Who asked a run that was driven leaves it to whoever drives it.
+        let Some(ready) = ready else {
+            self.say_left().await?;
+            return Ok(Exit::Done);
+        };
+        let accepted_at = Instant::now();
+        loop {
+            let summary = self.summary().await?;
+            if summary.status.is_final() || self.log.is_anybody_at_work() {
+                return Ok(Exit::Done);
+            }
+            if let Some(claim) = self.claim().await? {
+                say("no host is working on this run; carrying it on here (--detach: leave it)");
+                let (driving, scene) = ready.drive(self.station, self.manner, claim, "", guests).await?;
+                return scene.to_the_end(driving).await;
+            }
+            // Somebody who only lets the run answer has it for a moment; whoever has it longer carries it on.
+            if let Some(owner) = summary.owner.filter(|_| accepted_at.elapsed() > SETTLING) {
+                say(format!("process {} carries the run on", owner.pid));
+                return Ok(Exit::Done);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Says how a run can go on that was only asked to, if nobody does.
+    async fn say_left(&self) -> Result<(), Failure> {
+        let summary = self.summary().await?;
+        let is_driven = summary.owner.is_some_and(|owner| owner.alive);
+        let waits = matches!(summary.status, RunStatus::Waiting | RunStatus::Paused);
+        if is_driven || waits || summary.status.is_final() || self.manner.json || self.log.is_anybody_at_work() {
+            return Ok(());
+        }
+        say(format!("nobody works on run {} now; it goes on with", self.short));
+        say("  cofferdam work");
+        say(format!("  cofferdam resume {}", self.short));
+        Ok(())
     }
 
     /// Says what a run that has ended has to say.
@@ -385,18 +435,6 @@ fn decided_before(gate: &str, plan: &Plan, events: &[Recorded]) -> Option<String
         let by = cause.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
         Some(format!("gate `{gate}` was already {word}{by} at {}", recorded.at))
     })
-}
-
-/// Why a run was not carried on here.
-enum Taken {
-    ByAnother,
-    Failed(Failure),
-}
-
-impl From<Failure> for Taken {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
 }
 
 /// Returns the name of whoever runs this.

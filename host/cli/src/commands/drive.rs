@@ -4,7 +4,7 @@ use super::ask::{self, Reply};
 use super::control::user;
 use super::waiting;
 use crate::arguments::Manner;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome, not_driven};
 use crate::progress::RunProgress;
 use crate::report;
 use crate::station::Station;
@@ -53,7 +53,7 @@ impl Scene<'_> {
                         self.earlier.get_or_init(|| *run);
                         return Err(Failure::of(Exit::Refused, error));
                     }
-                    return Err(self.let_down(run, Failure::of(Exit::Refused, error)).await);
+                    return Err(self.let_down(run, not_driven(error)).await);
                 }
             };
             match driven {

@@ -4,7 +4,7 @@ use super::drive::Scene;
 use super::run::{how, state_note};
 use crate::arguments::Manner;
 use crate::equipment::{Equipment, plugins_of};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, not_driven};
 use crate::progress::RunProgress;
 use crate::station::{Plugins, Station};
 use crate::tree::{day_and_time, heading};
@@ -95,6 +95,22 @@ impl Ready {
         Ok((driving, scene))
     }
 
+    /// Takes the run up from `claim` on to answer its messages, and drives it once it is told to.
+    pub(super) async fn drive_when_told<'a>(
+        &'a self,
+        station: &'a Station,
+        manner: &'a Manner,
+        claim: Claim,
+        guests: &Handle,
+    ) -> Result<(Driving, Scene<'a>), Failure> {
+        let progress = RunProgress::of(Arc::clone(&self.plan), &history(&self.log, &claim).await?);
+        let scene = self.scene(station, manner, claim.run, progress, "", guests);
+        let observer = Arc::clone(&scene.watcher) as Arc<_>;
+        let driving = scene.host.take_up_when_told(claim, observer).await;
+        let driving = driving.map_err(|error| Failure::of(Exit::Invalid, error))?;
+        Ok((driving, scene))
+    }
+
     /// Returns the scene on which `run` is carried on, of which `progress` was made so far.
     pub(super) fn scene<'a>(
         &'a self,
@@ -166,6 +182,6 @@ pub(super) async fn decided_here(log: &Arc<dyn RunLog>, claim: Claim, guests: &H
     let deciding = deciding.map_err(|error| Failure::of(Exit::Invalid, error))?;
     match deciding.wait().await {
         Ok(_) => Ok(()),
-        Err(error) => Err(Failure::of(Exit::Refused, error)),
+        Err(error) => Err(not_driven(error)),
     }
 }

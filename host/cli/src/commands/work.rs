@@ -3,7 +3,7 @@
 use super::drive::{StopSignals, seconds, shortest};
 use super::take_up::{history, host_of, ready};
 use crate::arguments::{Manner, Progress, Work};
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome, not_driven};
 use crate::progress::RunProgress;
 use crate::station::Station;
 use crate::talk::{counted, print, say};
@@ -38,6 +38,7 @@ pub(crate) async fn work(station: &Station, manner: &Manner, arguments: &Work, g
         ends: JoinSet::new(),
         resting: BTreeMap::new(),
         done: 0,
+        failed: None,
     };
     if !manner.json {
         say("at work on the runs of this project; ctrl-c stops");
@@ -60,6 +61,8 @@ struct Shift<'a> {
     /// Runs that could not be carried on, with the time until which they are left alone.
     resting: BTreeMap<RunId, Timestamp>,
     done: u64,
+    /// Why the first run was given up whose log failed.
+    failed: Option<Failure>,
 }
 
 impl Shift<'_> {
@@ -76,7 +79,11 @@ impl Shift<'_> {
                 self.take_on().await?;
             }
             if self.driving.is_empty() && (until_idle || interrupts > 0) {
-                break;
+                tokio::select! {
+                    biased;
+                    reason = &mut broken => return Err(Failure::of(Exit::Internal, reason)),
+                    () = std::future::ready(()) => break,
+                }
             }
             let wake = self.log.next_wake().await.map_err(internal)?;
             // What is due already was taken on, is left alone for a while, or finds no room.
@@ -104,6 +111,9 @@ impl Shift<'_> {
         }
         if !self.manner.json {
             say(format!("{} carried on; nothing is lost", counted(self.done, "run")));
+        }
+        if let Some(failure) = self.failed.take() {
+            return Err(failure);
         }
         Ok(if interrupts > 0 { Exit::Interrupted } else { Exit::Done })
     }
@@ -179,7 +189,7 @@ impl Shift<'_> {
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
         self.driving.remove(&run);
-        self.done += 1;
+        self.done += u64::from(driven.is_ok());
         let (word, until) = match &driven {
             Ok(Driven::Ended(ended)) => (ended.status().word(), None),
             Ok(Driven::Parked(parked)) => (parked.status().word(), parked.row().wake_at),
@@ -189,14 +199,17 @@ impl Shift<'_> {
         if self.manner.json {
             let until = until.map(|until| until.to_string());
             print(serde_json::json!({ "run": run, "status": word, "until": until }).to_string());
-            return;
-        }
-        if let Err(error) = driven {
+        } else if let Err(error) = &driven {
             say(format!("run {short}: {error}"));
         } else if let Some(until) = until {
             say(format!("run {short} waits until {}", day_and_time(until)));
         } else if word == "waiting" {
             say(format!("run {short} waits for somebody: cofferdam why {short}"));
+        }
+        if let Err(failure) = driven.map_err(not_driven)
+            && failure.exit == Exit::Internal
+        {
+            self.failed.get_or_insert(failure);
         }
     }
 }

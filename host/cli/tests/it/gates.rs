@@ -95,10 +95,38 @@ fn a_decision_can_be_left_to_the_next_host() {
     assert_eq!(project.say(&["run", "release.wf"]).code, Some(6));
     let approve = ["approve", "last", "publish", "--by", "ops", "--detach"];
     assert_snapshot!("detached", project.transcript(&approve));
-    assert_eq!(project.say(&["runs"]).stdout.matches("waiting").count(), 1);
+    assert_eq!(project.say(&["runs"]).stdout.matches("interrupted").count(), 1);
     let said = project.say(&["work", "--until-idle"]);
     assert_eq!(said.code, Some(0), "{said}");
     assert_eq!(project.say(&["runs"]).stdout.matches("completed").count(), 1);
+}
+
+const EFFECT: &str = r#"workflow effect edition 1 {
+  gate human_review go { prompt = "Go?" }
+  call note { use = fs.write  params { path = "out/note"  text = "gone" } }
+}
+"#;
+
+// row G03, rule C7
+#[test]
+fn the_first_decision_wins_whoever_carries_the_run_on_and_the_second_one_enters_nothing() {
+    let project = Project::with(&[("effect.wf", EFFECT)]);
+    assert_eq!(project.say(&["run", "effect.wf"]).code, Some(6));
+    let approve = project.say(&["approve", "last", "--by", "ops", "--detach"]);
+    assert_eq!(approve.code, Some(0), "{approve}");
+    for detach in [&["--detach"][..], &[]] {
+        let reject = project.say(&[&["reject", "last", "--by", "eve"], detach].concat());
+        assert_eq!(reject.code, Some(5), "{reject}");
+        assert!(reject.stderr.contains("already approved by ops"), "{reject}");
+    }
+    let started = |project: &Project| {
+        let events = project.say(&["events", "last", "--json"]).stdout;
+        events.matches("\"type\":\"attempt.started\"").count()
+    };
+    assert_eq!(started(&project), 0, "who was refused entered something");
+    let said = project.say(&["resume", "last"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(started(&project), 1);
 }
 
 // row L01, row L10

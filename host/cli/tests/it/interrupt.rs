@@ -147,3 +147,28 @@ fn a_second_ctrl_c_ends_at_once() {
     go(&project);
     assert_eq!(project.say(&["resume", "--progress", "none"]).code, Some(0));
 }
+
+const TALKS: &str = "workflow talks edition 1 {
+  set { n = 0 }
+  while (vars.n < 600) max_iterations = 600 {
+    call join { use = text.join  params { items = [\"a\", \"b\"] } }
+    set { n = (vars.n + 1) }
+  }
+}
+";
+
+// row N06
+#[test]
+fn a_run_waits_for_nobody_who_reads_what_is_said_about_it() {
+    let project = Project::with(&[("talks.wf", TALKS)]);
+    let mut child = project.start(&["run", "talks.wf", "--progress", "lines"]);
+    // A pipe takes 64 KiB, and nobody reads this one before the process has ended.
+    let stderr = child.stderr.take().expect("it is piped");
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(0));
+    let mut said = Vec::new();
+    std::io::Read::read_to_end(&mut { stderr }, &mut said).expect("it can be read");
+    assert!(said.len() >= 60_000, "{} bytes are no test of a full pipe", said.len());
+    let shown = project.say(&["runs"]).stdout;
+    assert!(shown.contains("completed"), "{shown}");
+}

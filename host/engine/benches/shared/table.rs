@@ -57,9 +57,9 @@ pub(crate) fn median(rounds: impl IntoIterator<Item = f64>) -> f64 {
     rounds.get(rounds.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Returns how many threads this process has.
-pub(crate) fn threads() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// Returns how many threads a process has: `self` or a number.
+pub(crate) fn threads(process: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("Threads:"));
     line.and_then(|count| count.trim().parse().ok()).unwrap_or_default()
 }

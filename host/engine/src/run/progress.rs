@@ -418,22 +418,23 @@ impl Run {
             let attempt = state.failed + 1;
             Next::Events(self.failed_attempt(plan, key, here(), attempt, failure, Metrics::new(), now))
         };
+        let lost = if state.deaths > 0 { "died" } else { "stopped it" };
         match &state.phase {
             CallPhase::Running(_) => Next::Wait,
             CallPhase::Waiting(until) if *until > now => Next::Wait,
             CallPhase::Waiting(_) => start(state.failed + 1, 1),
-            CallPhase::Lost if state.unsure && call.on_lost == OnLost::Fail => {
-                lose("its host died while it was under way; the action must not be repeated".to_owned())
-            }
+            CallPhase::Lost if state.unsure && call.on_lost == OnLost::Fail => lose(format!(
+                "its host {lost} while it was under way; the action must not be repeated"
+            )),
             // A run that is being cancelled waits for nobody: it ends.
-            CallPhase::Lost if state.unsure && call.on_lost == OnLost::Ask && self.cancel.is_some() => {
-                lose("its host died while it was under way; whether it is repeated is for a person to say".to_owned())
-            }
+            CallPhase::Lost if state.unsure && call.on_lost == OnLost::Ask && self.cancel.is_some() => lose(format!(
+                "its host {lost} while it was under way; whether it is repeated is for a person to say"
+            )),
             CallPhase::Lost if state.deaths >= MAX_LOST_DELIVERIES && self.cancel.is_some() => lose(format!(
                 "{MAX_LOST_DELIVERIES} hosts died while they worked on this attempt"
             )),
             CallPhase::Lost if state.unsure && call.on_lost == OnLost::Ask => pause(format!(
-                "the host died while step `{}` ({}) was under way, and the action wants a person to look: \
+                "the host {lost} while step `{}` ({}) was under way, and the action wants a person to look: \
                  resumed, it is delivered again",
                 node.path, call.action
             )),

@@ -133,6 +133,37 @@ fn an_action_that_must_not_be_repeated_fails_when_it_could_be_noticed() {
     }
 }
 
+// row K08
+#[test]
+fn what_a_host_stopped_in_its_middle_is_not_repeated_either() {
+    let stopped = |class: AttemptClass, on_lost: OnLost| {
+        let mut scenario = Scenario::new(workflow([call("a").attempts(3).on_lost(on_lost), call("b")]).plan());
+        scenario.parking = Parking::LetGo;
+        scenario.class = Some(class);
+        scenario.start([]);
+        scenario.decide(Input::InterruptRequested);
+        scenario.adopt([]);
+        scenario
+    };
+    let (step, failure) = stopped(AttemptClass::Effectful, OnLost::Fail).failure();
+    assert_eq!((step.as_str(), failure.class), ("a", FailureClass::Lost));
+    assert!(failure.message.contains("its host stopped it"), "{}", failure.message);
+    let scenario = stopped(AttemptClass::Effectful, OnLost::Ask);
+    assert_eq!(scenario.status(), RunStatus::Paused);
+    assert!(paused(&scenario).0.contains("the host stopped it while step `a`"));
+    for (class, on_lost) in [
+        (AttemptClass::Effectful, OnLost::Redeliver),
+        (AttemptClass::Quiet, OnLost::Fail),
+        (AttemptClass::Quiet, OnLost::Ask),
+    ] {
+        assert_eq!(
+            stopped(class, on_lost).attempt("a").delivery,
+            2,
+            "{class:?} {on_lost:?}"
+        );
+    }
+}
+
 #[test]
 fn a_run_that_is_being_cancelled_asks_nobody() {
     let plan = || {

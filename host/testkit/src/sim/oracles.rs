@@ -114,6 +114,8 @@ pub(super) struct Judge<'a> {
     aimed_at: Option<StepPath>,
     /// The calls of which hosts died since they began their attempt, and whether something outside may have noticed.
     lost: BTreeMap<Place, bool>,
+    /// The calls that a host stopped when it let go of the run.
+    stopped: BTreeSet<Place>,
     generation: Generation,
     requests: Requests,
     /// The events that count.
@@ -143,6 +145,7 @@ impl<'a> Judge<'a> {
             tokens: BTreeMap::new(),
             aimed_at: None,
             lost: BTreeMap::new(),
+            stopped: BTreeSet::new(),
             generation: Generation(1),
             requests: Requests::default(),
             log: Vec::new(),

@@ -14,6 +14,8 @@ use std::process::{Command, Output};
 const PAGE: usize = 4096;
 /// What the command line returns when the state is not valid.
 const INVALID: i32 = 4;
+/// The exit code of a host whose log takes nothing more.
+const INTERNAL: i32 = 70;
 /// Enough rounds to write past any of the limits.
 const ROUNDS: u64 = 60;
 
@@ -68,13 +70,17 @@ fn directory(state: &Path) -> Result<&Path> {
 pub(super) fn limited(place: &Place, case: &Case, dice: &mut Dice) -> Result<String> {
     let mut trial = Trial::of(ROUNDS);
     // In blocks of 512 bytes: more than the component, less than the log of so many rounds. The signal that comes with the
-    // error is ignored as a full disk sends none.
+    // error must not end the host: a full disk sends none.
     let blocks = 500 + dice.below(700);
-    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    let script = format!("ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let mut command = place.within("sh", &["-c", &script]);
     command.args(trial.arguments(case, 1));
     let limited = trial.start_as(command, case)?;
     let remains = trial.fail(place, case, limited)?;
+    ensure!(
+        remains.status.code() == Some(INTERNAL),
+        "a log that fails ends its host with {INTERNAL}: {remains}"
+    );
     ensure!(
         remains.said("caused by:") && remains.said("cofferdam resume"),
         "nobody is told what happened and what to do: {remains}"

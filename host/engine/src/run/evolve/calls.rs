@@ -26,7 +26,7 @@ impl Run {
             {
                 call.phase = CallPhase::Lost;
                 call.deaths += deaths;
-                call.unsure |= deaths > 0 && call.class != Some(AttemptClass::Quiet);
+                call.unsure |= call.class != Some(AttemptClass::Quiet);
                 if deaths > 0 {
                     self.suspects.insert(key.clone());
                 }

@@ -1,4 +1,4 @@
-//! What must hold of deliveries that were lost with their host.
+//! What must hold of deliveries that were lost with their host, or stopped by it.
 
 use super::{Judge, Verdict, holds, place};
 use crate::sim::script::Behaviour;
@@ -16,10 +16,18 @@ impl Judge<'_> {
                     }
                 }
             }
+            Event::RunInterrupted { stopped } => {
+                let stopped = stopped.iter().filter_map(|fence| self.flights.get(fence));
+                self.stopped.extend(stopped.cloned());
+            }
             // Whoever lets the run go on has looked.
-            Event::RunResumed { .. } => self.lost.clear(),
+            Event::RunResumed { .. } => {
+                self.lost.clear();
+                self.stopped.clear();
+            }
             // It was delivered again, and may still be what hosts die of.
             Event::AttemptStarted { at, .. } => {
+                self.stopped.remove(&place(at));
                 if let Some(unsure) = self.lost.get_mut(&place(at)) {
                     *unsure = false;
                 }
@@ -27,7 +35,10 @@ impl Judge<'_> {
             Event::AttemptFailed { at, .. }
             | Event::StepCompleted { at, .. }
             | Event::StepFailed { at, .. }
-            | Event::StepCancelled { at } => drop(self.lost.remove(&place(at))),
+            | Event::StepCancelled { at } => {
+                self.lost.remove(&place(at));
+                self.stopped.remove(&place(at));
+            }
             _ => {}
         }
     }
@@ -36,7 +47,7 @@ impl Judge<'_> {
         let Event::AttemptStarted { at, .. } = &recorded.event else {
             return Ok(());
         };
-        let unsure = self.lost.get(&place(at)) == Some(&true);
+        let unsure = self.lost.get(&place(at)) == Some(&true) || self.stopped.contains(&place(at));
         let may = self.on_lost(at) == OnLost::Redeliver;
         holds("invariant_lost_effects_are_not_repeated", may || !unsure, || {
             format!("{:?} is delivered again, and nobody has said so", place(at))
