@@ -217,6 +217,11 @@ impl Watching {
 }
 
 impl Observer for Watcher {
+    fn is_instant(&self) -> bool {
+        // What it says is written by another thread.
+        true
+    }
+
     fn notice(&self, notice: Notice<'_>) {
         match notice {
             Notice::Durable(events) => {

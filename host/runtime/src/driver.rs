@@ -10,6 +10,7 @@ use crate::clock;
 use crate::executor::{DurableProof, Executed, Executor};
 use crate::observer::{Notice, Observer};
 use crate::permits::{Permits, Taken};
+use crate::relay::{Desk, Relay};
 use cofferdam_engine::plan::Plan;
 use cofferdam_engine::run::MAX_EVENTS_PER_DECISION;
 use cofferdam_engine::{
@@ -40,6 +41,8 @@ pub(crate) struct Surroundings {
     pub(crate) guests: Handle,
     /// How long a guest that is to stop may go on, if it can be noticed outside.
     pub(crate) grace: Duration,
+    /// Who tells the observers of all runs.
+    pub(crate) desk: Arc<Desk>,
 }
 
 /// What can be asked of a run that is being driven.
@@ -128,6 +131,8 @@ pub(crate) struct Driver {
     surroundings: Arc<Surroundings>,
     plan: Arc<Plan>,
     observer: Arc<dyn Observer>,
+    /// What stands before an observer that may be slow.
+    relay: Option<Arc<Relay>>,
     control: mpsc::Receiver<Control>,
     pending: VecDeque<Pending>,
     guests: Guests,
@@ -163,11 +168,17 @@ impl Driver {
         observer: Arc<dyn Observer>,
         control: mpsc::Receiver<Control>,
     ) -> Self {
+        let relay = (!observer.is_instant()).then(|| Relay::new(Arc::clone(&observer), Arc::clone(&surroundings.desk)));
+        let observer = match &relay {
+            Some(relay) => Arc::clone(relay) as Arc<dyn Observer>,
+            None => observer,
+        };
         let guests = Guests::new(Arc::clone(&surroundings), Arc::clone(&plan), Arc::clone(&observer));
         Self {
             surroundings,
             plan,
             observer,
+            relay,
             control,
             pending: VecDeque::new(),
             guests,
@@ -243,7 +254,16 @@ impl Driver {
     }
 
     /// Drives the run until it has ended, the host lets go of it, or another one has it.
-    pub(crate) async fn drive(mut self, mut run: Run) -> Result<Driven, DriveError> {
+    pub(crate) async fn drive(self, run: Run) -> Result<Driven, DriveError> {
+        let relay = self.relay.clone();
+        let driven = self.drive_on(run).await;
+        if let Some(relay) = relay {
+            relay.finish().await;
+        }
+        driven
+    }
+
+    async fn drive_on(mut self, mut run: Run) -> Result<Driven, DriveError> {
         loop {
             if self.pending.is_empty() && self.guests.none_leaving() && run.status().is_final() {
                 self.guests.stop_all();

@@ -11,6 +11,7 @@ use crate::clock;
 use crate::equipment::{Equipment, MissingComponent, entries};
 use crate::host::{Driving, Host, Request as Beginning, ResumeError};
 use crate::observer::{Observer, Unobserved};
+use crate::relay::Unheard;
 use crate::sandbox_executor::{PreparedAction, SandboxExecutor};
 use cofferdam_dsl::{Actions, Diagnostic, Options, Source, compile};
 use cofferdam_engine::inputs::{InvalidInput, resolve};
@@ -143,6 +144,11 @@ impl Embedded {
     /// Returns where runs are recorded: their histories, their states, and all events in order.
     pub fn log(&self) -> &Arc<dyn RunLog> {
         self.host.log()
+    }
+
+    /// Returns how much of what happened in runs so far did not reach their observers, because they were slow or panicked.
+    pub fn unheard(&self) -> Unheard {
+        self.host.unheard()
     }
 
     /// Returns the plugins.

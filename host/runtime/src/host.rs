@@ -6,6 +6,7 @@ use crate::executor::{Entry, Executed, Execution, Executor};
 use crate::mail::Mail;
 use crate::observer::Observer;
 use crate::permits::Permits;
+use crate::relay::Unheard;
 use cofferdam_engine::plan::{Plan, UnreadablePlan};
 use cofferdam_engine::{Data, Generation, Input, Recorded, Retrial, Retry, RetryRefused, Run, RunId, Start};
 use cofferdam_store::{Beginning, Claim, ClaimError, Definition, NewRun, Reopening, RunLog};
@@ -121,6 +122,7 @@ impl Host {
                 permits,
                 guests,
                 grace: DEFAULT_GRACE,
+                desk: Arc::default(),
             }),
             mail: Mail::default(),
         }
@@ -160,6 +162,11 @@ impl Host {
     /// Returns the log of the host.
     pub fn log(&self) -> &Arc<dyn RunLog> {
         &self.surroundings.log
+    }
+
+    /// Returns how much of what happened in its runs so far did not reach their observers.
+    pub fn unheard(&self) -> Unheard {
+        self.surroundings.desk.unheard()
     }
 
     /// Starts a run under `id`. It is recorded, and so not lost any more, once its first events are durable.

@@ -11,6 +11,7 @@ mod mail;
 mod observer;
 mod permits;
 mod project_files;
+mod relay;
 mod sandbox_executor;
 
 pub use clock::now;
@@ -21,4 +22,5 @@ pub use executor::{DurableProof, Entry, Executed, Execution, Executor};
 pub use host::{Afterwards, Controller, Driving, Host, Request, ResumeError, RetryRequest};
 pub use observer::{Notice, Observer, Unobserved};
 pub use project_files::ProjectFiles;
+pub use relay::Unheard;
 pub use sandbox_executor::{PreparedAction, SandboxExecutor};

@@ -35,10 +35,19 @@ pub enum Notice<'a> {
     },
 }
 
-/// Watches a run. Called on the threads of the host and of the guests; must return at once.
+/// Watches a run.
+///
+/// The run does not wait for it: an observer that is slow, hangs or panics delays no step and stops no run. Notices that it has no
+/// time for are left out and counted (`Host::unheard`); the events themselves are in the log.
 pub trait Observer: Send + Sync {
-    /// Takes a notice.
+    /// Takes a notice, on a thread that tells nobody else.
     fn notice(&self, notice: Notice<'_>);
+
+    /// Returns whether [`Observer::notice`] always returns at once and never panics: then it is called on the threads of the host and
+    /// of the guests, without a queue and a thread between. What waits for a file, a terminal or a lock of others does not.
+    fn is_instant(&self) -> bool {
+        false
+    }
 }
 
 /// Watches nothing.
@@ -47,4 +56,8 @@ pub struct Unobserved;
 
 impl Observer for Unobserved {
     fn notice(&self, _: Notice<'_>) {}
+
+    fn is_instant(&self) -> bool {
+        true
+    }
 }

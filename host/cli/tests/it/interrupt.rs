@@ -150,7 +150,8 @@ fn a_second_ctrl_c_ends_at_once() {
 
 const TALKS: &str = "workflow talks edition 1 {
   set { n = 0 }
-  while (vars.n < 600) max_iterations = 600 {
+  while (vars.n < 600) {
+    max_iterations = 600
     call join { use = text.join  params { items = [\"a\", \"b\"] } }
     set { n = (vars.n + 1) }
   }

@@ -29,12 +29,16 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    fn entered(&self) -> Vec<(String, u32, u32)> {
+    pub(crate) fn open_the_gate(&self) {
+        self.gate.notify_one();
+    }
+
+    pub(crate) fn entered(&self) -> Vec<(String, u32, u32)> {
         self.entered.lock().unwrap().clone()
     }
 }
 
-struct Actions(Arc<Script>);
+pub(crate) struct Actions(pub(crate) Arc<Script>);
 
 impl Executor for Actions {
     fn class(&self, action: &ActionReference) -> EffectClass {
@@ -94,11 +98,11 @@ impl Executor for Actions {
     }
 }
 
-fn host(name: &str) -> HostId {
+pub(crate) fn host(name: &str) -> HostId {
     HostId::parse(name).unwrap()
 }
 
-fn request(plan: Plan) -> RunRequest {
+pub(crate) fn request(plan: Plan) -> RunRequest {
     RunRequest {
         plan: Arc::new(plan),
         file: "test.wf".to_owned(),
@@ -121,7 +125,7 @@ pub(crate) fn start(log: &Arc<dyn RunLog>, script: &Arc<Script>, attempts: u32, 
     (host, driving)
 }
 
-async fn kinds(log: &Arc<dyn RunLog>, kind: &str) -> usize {
+pub(crate) async fn kinds(log: &Arc<dyn RunLog>, kind: &str) -> usize {
     let events = log.events(RunId::from_bits(7), 0, 10_000).await.unwrap();
     events.iter().filter(|recorded| recorded.event.kind() == kind).count()
 }
@@ -547,6 +551,10 @@ fn threads_at_most(runs: u32, steps: u32) -> usize {
         fn notice(&self, _: cofferdam_runtime::Notice<'_>) {
             let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
             self.0.fetch_max(threads, Ordering::Relaxed);
+        }
+
+        fn is_instant(&self) -> bool {
+            true
         }
     }
 

@@ -3,5 +3,6 @@
 mod configuration;
 mod driving;
 mod embedding;
+mod observing;
 mod power;
 mod spans;
