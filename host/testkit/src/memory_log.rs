@@ -9,7 +9,7 @@ use cofferdam_store::{
     Arrivals, AtWork, Bell, Claim, ClaimError, Cursor, Definition, Fate, FindError, HostId, Inbox, Lease, LogLine,
     LogLines, MAX_LINES_PER_DELIVERY, MAX_REQUEST_BYTES, NewMessage, NewRun, Owner, Pending, Position, PostError,
     Posted, Reason, Reference, RunFilter, RunLog, RunSummary, Runnable, Settler, Statistics, StoreError, StreamError,
-    Streamed, Ticket, contradiction, needs_all_answered,
+    Streamed, Ticket, Urgency, contradiction, needs_all_answered,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future;
@@ -83,6 +83,8 @@ struct Own {
     lease: Option<Lease>,
     holding: bool,
     held: VecDeque<(Option<Opening>, Append, Settler)>,
+    /// How soon each append of a run that went on was to be on disk, with the kinds of its events.
+    urgencies: Vec<(Vec<&'static str>, Urgency)>,
 }
 
 /// What becomes of an append that is made to fail.
@@ -138,6 +140,11 @@ impl MemoryLog {
         for (opening, append, settler) in held {
             settler.settle(self.write(opening, append));
         }
+    }
+
+    /// Returns how soon each append of a run that went on was to be on disk, with the kinds of its events.
+    pub fn urgencies(&self) -> Vec<(Vec<&'static str>, Urgency)> {
+        lock(&self.own).urgencies.clone()
     }
 
     /// Loses what was held, as a crash does; the tickets fail.
@@ -646,6 +653,12 @@ impl RunLog for MemoryLog {
     }
 
     fn hand_over(&self, append: Append) -> Ticket {
+        self.hand_over_within(append, Urgency::Now)
+    }
+
+    fn hand_over_within(&self, append: Append, urgency: Urgency) -> Ticket {
+        let kinds = append.events.iter().map(|recorded| recorded.event.kind());
+        lock(&self.own).urgencies.push((kinds.collect(), urgency));
         self.take(None, append)
     }
 

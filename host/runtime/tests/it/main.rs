@@ -4,5 +4,6 @@ mod configuration;
 mod driving;
 mod embedding;
 mod observing;
+mod pace;
 mod power;
 mod spans;
