@@ -2,10 +2,10 @@
 
 use cofferdam_engine::transitions::{self, Outcome, outcome};
 use cofferdam_engine::{
-    Ending, Event, Input, Parking, Rejected, Request, RequestKind, RetryRefused, RunStatus, Standing, Verdict,
+    Data, Ending, Event, Input, Parking, Rejected, Request, RequestKind, RetryRefused, RunStatus, Standing, Verdict,
 };
 use cofferdam_testkit::Scenario;
-use cofferdam_testkit::plan_builder::{call, parallel, set, workflow};
+use cofferdam_testkit::plan_builder::{call, gate, parallel, set, wait_signal, workflow};
 use std::time::Duration;
 
 fn cancel() -> Request {
@@ -85,8 +85,10 @@ fn every_request_at_every_standing_does_what_the_table_says() {
                 RequestKind::Kill => kill(),
                 RequestKind::Pause => pause(),
                 RequestKind::Resume => Request::Resume,
-                // These need a gate or a wait: they have tests of their own.
-                RequestKind::Decide | RequestKind::Signal => continue,
+                RequestKind::Decide | RequestKind::Signal => {
+                    answer_at(from, kind);
+                    continue;
+                }
                 RequestKind::Retry => {
                     retry_at(from);
                     continue;
@@ -115,6 +117,109 @@ fn every_request_at_every_standing_does_what_the_table_says() {
                 assert_eq!(scenario.run().standing(), before, "{case}");
             }
         }
+    }
+}
+
+/// Returns a scenario of a run that stands there, with a gate that is open and a wait for a signal beside a call.
+fn standing_open(standing: Standing) -> Scenario {
+    let beside = |call_name: &str, gate_name: &str, wait_name: &str| {
+        parallel([call(call_name), gate(gate_name), wait_signal(wait_name, "news")])
+    };
+    let plan = workflow([beside("a", "go", "hear")])
+        .always([beside("end", "leave", "late")])
+        .plan();
+    let mut scenario = Scenario::new(plan);
+    scenario.parking = Parking::LetGo;
+    scenario.start([]);
+    let open = |scenario: &mut Scenario, gate: &str, step: &str| {
+        scenario.complete(step, "1");
+        scenario.ask("ada", decide(gate));
+        scenario.ask("ada", news());
+    };
+    match standing {
+        Standing::Running => {}
+        Standing::Pausing => drop(scenario.ask("ada", pause())),
+        Standing::Cancelling => drop(scenario.ask("ada", cancel())),
+        Standing::Interrupted => scenario.decide(Input::InterruptRequested),
+        Standing::Waiting => scenario.complete("parallel/a", "1"),
+        Standing::Paused => {
+            scenario.ask("ada", pause());
+            scenario.complete("parallel/a", "1");
+        }
+        Standing::Completed => {
+            open(&mut scenario, "go", "parallel/a");
+            open(&mut scenario, "leave", "always/parallel/end");
+        }
+        Standing::Failed => {
+            let broken = cofferdam_testkit::scenario::failed(cofferdam_engine::FailureClass::Permanent, "broken");
+            scenario.end("parallel/a", broken);
+            open(&mut scenario, "leave", "always/parallel/end");
+        }
+        Standing::Cancelled => {
+            scenario.ask("ada", cancel());
+            open(&mut scenario, "leave", "always/parallel/end");
+        }
+        Standing::Killed => drop(scenario.ask("ada", kill())),
+    }
+    assert_eq!(scenario.run().standing(), standing);
+    scenario
+}
+
+fn decide(gate: &str) -> Request {
+    Request::Decide {
+        gate: Some(gate.to_owned()),
+        approved: true,
+        feedback: None,
+        selections: Vec::new(),
+        form: Data::Null,
+    }
+}
+
+fn news() -> Request {
+    Request::Signal {
+        topic: "news".to_owned(),
+        correlation: None,
+        data: Data::Null,
+        key: None,
+    }
+}
+
+/// Decides a gate of a run that stands there, or tells it something that it waits for.
+fn answer_at(from: Standing, kind: RequestKind) {
+    let mut scenario = standing_open(from);
+    let is_leaving = from == Standing::Cancelling;
+    let (request, recorded) = match kind {
+        RequestKind::Decide => (decide(if is_leaving { "leave" } else { "go" }), "gate.decided"),
+        _ => (news(), "signal.received"),
+    };
+    let count = |scenario: &Scenario| {
+        scenario
+            .log
+            .iter()
+            .filter(|event| event.event.kind() == recorded)
+            .count()
+    };
+    let before = count(&scenario);
+    let verdict = scenario.ask("bob", request);
+    let case = format!("{from:?} {kind:?}: {verdict:?}");
+    match outcome(from, kind) {
+        Outcome::Stays => {
+            assert_eq!(verdict, Verdict::Accepted, "{case}");
+            assert_eq!(count(&scenario), before + 1, "{case}");
+            // Whoever takes an interrupted run up to answer goes on with it.
+            let adopted = from == Standing::Interrupted;
+            let reached = scenario.run().standing();
+            assert!(
+                reached == from || adopted && reached == Standing::Running,
+                "{case} led to {reached:?}"
+            );
+        }
+        Outcome::Conflict => {
+            assert!(matches!(verdict, Verdict::Conflict { .. }), "{case}");
+            assert_eq!(count(&scenario), before, "{case}");
+            assert_eq!(scenario.run().standing(), from, "{case}");
+        }
+        other => panic!("{case}: {other:?}"),
     }
 }
 
