@@ -397,7 +397,7 @@ pub(crate) struct Inventory {
 /// Arguments of `runs`.
 #[derive(Debug, Args)]
 pub(crate) struct Runs {
-    /// Only runs of this status: running, interrupted, completed, failed, cancelled; may be repeated
+    /// Only runs of this status: running, interrupted, waiting, paused, completed, failed, cancelled, killed; may be repeated
     #[arg(long, value_name = "STATUS")]
     pub(crate) status: Vec<String>,
     /// Only runs of this workflow
@@ -406,6 +406,9 @@ pub(crate) struct Runs {
     /// At most so many, the newest first
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub(crate) limit: usize,
+    /// Only runs that began before this one: the next page after the last run that was shown
+    #[arg(long, value_name = "RUN")]
+    pub(crate) before: Option<String>,
 }
 
 /// Arguments of `show`.

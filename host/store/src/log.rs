@@ -11,7 +11,8 @@ use crate::statistics::Statistics;
 use crate::stream::{Cursor, StreamError, Streamed};
 use crate::ticket::{Position, Ticket};
 use crate::urgency::Urgency;
-use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Timestamp, Verdict, Writer};
+use cofferdam_engine::{Append, MessageId, Recorded, RunId, RunStatus, StepPath, Timestamp, Verdict, Writer};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -118,6 +119,9 @@ pub trait RunLog: Send + Sync {
 
     /// Returns the runs that `filter` asks for, newest first.
     fn runs(&self, filter: RunFilter) -> Pending<Result<Vec<RunSummary>, StoreError>>;
+
+    /// Returns how many runs there are of each status, of all workflows or of one; statuses that no run has are left out.
+    fn counts(&self, workflow: Option<String>) -> Pending<Result<BTreeMap<RunStatus, u64>, StoreError>>;
 
     /// Returns the run that a user means by `reference`: `last`, an id, or the last six or more digits of one.
     fn find(&self, reference: &str) -> Pending<Result<RunId, FindError>>;

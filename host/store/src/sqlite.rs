@@ -54,8 +54,9 @@ use crate::statistics::Statistics;
 use crate::stream::{Cursor, StreamError, Streamed};
 use crate::ticket::{Fate, Position, Ticket};
 use crate::urgency::Urgency;
-use cofferdam_engine::{Append, MessageId, Recorded, RunId, StepPath, Timestamp, Verdict, Version};
+use cofferdam_engine::{Append, MessageId, Recorded, RunId, RunStatus, StepPath, Timestamp, Verdict, Version};
 use rusqlite::{Connection, OpenFlags};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -406,6 +407,10 @@ impl RunLog for SqliteLog {
 
     fn runs(&self, filter: RunFilter) -> Pending<Result<Vec<RunSummary>, StoreError>> {
         self.ask(move |archive, db| archive.runs(db, &filter))
+    }
+
+    fn counts(&self, workflow: Option<String>) -> Pending<Result<BTreeMap<RunStatus, u64>, StoreError>> {
+        self.ask(move |archive, db| archive.counts(db, workflow.as_deref()))
     }
 
     fn find(&self, reference: &str) -> Pending<Result<RunId, FindError>> {

@@ -623,6 +623,7 @@ fn runs_are_found_by_the_end_of_their_id(open: Open<'_>) {
     }
 }
 
+// rows H09, H10
 fn runs_are_listed_newest_first_in_pages(open: Open<'_>) {
     let log = open("a");
     let list =
@@ -648,6 +649,11 @@ fn runs_are_listed_newest_first_in_pages(open: Open<'_>) {
         ..RunFilter::default()
     };
     assert_eq!(list(finished), [runs[3]]);
+    let count = |workflow: Option<&str>| answer(log.counts(workflow.map(str::to_owned))).unwrap();
+    let expected = [(RunStatus::Running, 24), (RunStatus::Completed, 1)].into();
+    assert_eq!(count(None), expected);
+    assert_eq!(count(Some("w")), expected);
+    assert_eq!(count(Some("another")), [].into());
     let running = RunFilter {
         statuses: vec![RunStatus::Running],
         limit: 100,

@@ -731,6 +731,19 @@ impl RunLog for MemoryLog {
         ready(Ok(lock(&self.shared).list(&filter)))
     }
 
+    fn counts(&self, workflow: Option<String>) -> Pending<Result<BTreeMap<RunStatus, u64>, StoreError>> {
+        let all = RunFilter {
+            workflow,
+            limit: usize::MAX,
+            ..RunFilter::default()
+        };
+        let mut counts = BTreeMap::new();
+        for run in lock(&self.shared).list(&all) {
+            *counts.entry(run.status).or_default() += 1;
+        }
+        ready(Ok(counts))
+    }
+
     fn find(&self, reference: &str) -> Pending<Result<RunId, FindError>> {
         ready(lock(&self.shared).find(reference))
     }

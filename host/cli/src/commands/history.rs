@@ -1,7 +1,7 @@
 //! What happened: `runs`, `show`, `events`, `logs`.
 
 use super::drive::shortest;
-use super::find_run;
+use super::{find_run, waiting};
 use crate::arguments::{Events, Logs, Manner, Runs, Show};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::progress::RunProgress;
@@ -11,7 +11,7 @@ use crate::table::{print_table, table};
 use crate::talk::{DIM, counted, duration, harmless, print, say};
 use crate::tree::{day_and_time, draw, heading, status_sign, time_of_day};
 use cofferdam_engine::plan::Plan;
-use cofferdam_engine::{Dropped, Generation, Recorded, RunId, RunStatus, StepPath};
+use cofferdam_engine::{Dropped, Generation, Recorded, RunId, RunStatus, StepPath, Waiting};
 use cofferdam_store::{Definition, RunFilter, RunLog, RunSummary, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,16 +35,30 @@ pub(crate) async fn runs(station: &Station, manner: &Manner, arguments: &Runs) -
             }
         }
     }
+    let after = match &arguments.before {
+        Some(reference) => Some(find_run(&log, reference).await?),
+        None => None,
+    };
     let filter = RunFilter {
         statuses,
         workflow: arguments.workflow.clone(),
-        after: None,
+        after,
         limit: arguments.limit,
     };
     let runs = log.runs(filter).await.map_err(internal)?;
+    let counts = log.counts(arguments.workflow.clone()).await.map_err(internal)?;
+    let waits = waits(&log, &runs).await;
     if manner.json {
         let shown: Vec<serde_json::Value> = runs.iter().map(summary_json).collect();
-        print(serde_json::json!({ "runs": shown }).to_string());
+        let counts: serde_json::Map<String, serde_json::Value> = counts
+            .iter()
+            .map(|(status, count)| (status.word().to_owned(), (*count).into()))
+            .collect();
+        let waits: Vec<serde_json::Value> = waits
+            .iter()
+            .map(|(run, waiting)| serde_json::json!({ "run": run, "waiting": waiting::json(waiting) }))
+            .collect();
+        print(serde_json::json!({ "runs": shown, "counts": counts, "waits": waits }).to_string());
         return Ok(Exit::Done);
     }
     if runs.is_empty() {
@@ -67,7 +81,41 @@ pub(crate) async fn runs(station: &Station, manner: &Manner, arguments: &Runs) -
         ]);
     }
     print_table(&mut table, &[5, 6]);
+    let separator = if station.look.signs { " · " } else { ", " };
+    let counted: Vec<String> = counts
+        .iter()
+        .map(|(status, count)| format!("{count} {}", status.word()))
+        .collect();
+    say(counted.join(separator));
+    for (run, waiting) in &waits {
+        let short = shortest(&log, *run).await;
+        for wait in waiting.iter().filter(|wait| !waiting::is_time(wait)) {
+            waiting::remedy(wait, &short).iter().for_each(say);
+        }
+    }
     Ok(Exit::Done)
+}
+
+/// Returns what the runs among these that are waiting wait for, those that want somebody to do something.
+async fn waits(log: &Arc<dyn RunLog>, runs: &[RunSummary]) -> Vec<(RunId, Vec<Waiting>)> {
+    let mut waits = Vec::new();
+    for run in runs.iter().filter(|run| run.status == RunStatus::Waiting) {
+        // What is damaged or unreadable of one run must not keep the others from being listed: `why` tells of it.
+        let Ok(waiting) = waiting_of(log, run.id).await else {
+            continue;
+        };
+        if !waiting.iter().all(waiting::is_time) {
+            waits.push((run.id, waiting));
+        }
+    }
+    waits
+}
+
+async fn waiting_of(log: &Arc<dyn RunLog>, run: RunId) -> Result<Vec<Waiting>, Failure> {
+    let LookedUp { definition, .. } = look_up(log, &run.to_string()).await?;
+    let plan = Plan::decode(&definition.plan).map_err(|error| Failure::of(Exit::Invalid, error))?;
+    let events = log.events(run, 0, usize::MAX).await.map_err(internal)?;
+    Ok(waiting::parked(run, &plan, &events)?.waiting)
 }
 
 /// Returns the status in words; a running run whose host died says so.

@@ -120,3 +120,48 @@ fn the_events_of_all_runs_can_be_followed_from_anywhere_without_a_gap() {
         assert_eq!(said.code, Some(code), "{said}");
     }
 }
+
+// rows H09, H10
+#[test]
+fn runs_are_counted_listed_in_pages_and_say_what_they_want_from_somebody() {
+    let gated = "workflow gated edition 1 {\n  gate human_review go { prompt = \"Go?\" }\n}\n";
+    let project = Project::with(&[
+        ("word.wf", "workflow word edition 1 {\n  set { a = 1 }\n}\n"),
+        ("gated.wf", gated),
+    ]);
+    for (file, code) in [("word.wf", 0), ("word.wf", 0), ("gated.wf", 6), ("word.wf", 0)] {
+        assert_eq!(project.say(&["run", file, "--progress", "none"]).code, Some(code));
+    }
+    let list = |arguments: &[&str]| -> Value {
+        let listed = project
+            .command(&[&["runs", "--json"], arguments].concat())
+            .output()
+            .expect("it starts");
+        serde_json::from_slice(&listed.stdout).expect("JSON")
+    };
+    let all = list(&[]);
+    assert_eq!(all["counts"], serde_json::json!({ "waiting": 1, "completed": 3 }));
+    assert_eq!(
+        list(&["--workflow", "word"])["counts"],
+        serde_json::json!({ "completed": 3 })
+    );
+    let waits = all["waits"].as_array().expect("a list");
+    assert_eq!((waits.len(), &waits[0]["run"]), (1, &all["runs"][1]["run"]));
+    assert_eq!(waits[0]["waiting"][0]["gate"], "go", "{all}");
+
+    let ids = |listed: &Value| -> Vec<String> {
+        let runs = listed["runs"].as_array().expect("a list").iter();
+        runs.map(|run| run["run"].as_str().expect("an id").to_owned()).collect()
+    };
+    let (first, whole) = (list(&["--limit", "2"]), ids(&all));
+    let second = list(&["--limit", "2", "--before", &ids(&first)[1]]);
+    assert_eq!([ids(&first), ids(&second)].concat(), whole);
+    assert!(ids(&list(&["--before", &whole[3]])).is_empty());
+
+    let said = project.say(&["runs"]);
+    assert!(said.stderr.contains("1 waiting · 3 completed"), "{said}");
+    assert!(
+        said.stderr.contains("gate `go` of run [run] needs a decision"),
+        "{said}"
+    );
+}

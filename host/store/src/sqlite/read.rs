@@ -89,6 +89,27 @@ impl Archive {
         rows.into_iter().map(|columns| self.summary(columns)).collect()
     }
 
+    /// Returns how many runs there are of each status.
+    pub(crate) fn counts(
+        &self,
+        db: &Connection,
+        workflow: Option<&str>,
+    ) -> Result<BTreeMap<RunStatus, u64>, StoreError> {
+        let counted: Vec<(String, u64)> = db
+            .prepare_cached("SELECT status, count(*) FROM runs WHERE ?1 IS NULL OR workflow = ?1 GROUP BY status")
+            .and_then(|mut statement| {
+                statement
+                    .query_map([workflow], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect()
+            })
+            .map_err(|error| self.fail(error))?;
+        // Statuses of a later release are none of ours to count.
+        let known = counted
+            .into_iter()
+            .filter_map(|(word, count)| Some((RunStatus::from_word(&word)?, count)));
+        Ok(known.collect())
+    }
+
     fn summary(&self, columns: RunColumns) -> Result<RunSummary, StoreError> {
         let id = RunId::from_bits(columns.id);
         let status = RunStatus::from_word(&columns.status)
