@@ -12,6 +12,7 @@ mod gates;
 mod hosts;
 mod inbox;
 mod loops;
+mod remembering;
 mod retries;
 mod retrying;
 mod size;
