@@ -315,6 +315,7 @@ impl RunProgress {
             | Event::RunInterrupted { .. }
             | Event::CancelRequested { .. }
             | Event::KillRequested { .. }
+            | Event::RunTimedOut
             | Event::RunPaused { .. }
             | Event::RunResumed { .. }
             | Event::RunRetried { .. }

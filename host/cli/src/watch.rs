@@ -274,6 +274,7 @@ impl Watcher {
             (Event::RunInterrupted { .. }, _) => self.line(at, "run interrupted"),
             (Event::CancelRequested { reason, .. }, _) => self.line(at, &format!("run cancel requested {reason}")),
             (Event::KillRequested { reason, .. }, _) => self.line(at, &format!("run kill requested {reason}")),
+            (Event::RunTimedOut, _) => self.line(at, "run timed out"),
             (Event::RunPaused { reason, .. }, _) => self.line(at, &format!("run paused {reason}")),
             (Event::RunResumed { .. }, _) => self.line(at, "run resumed"),
             (Event::RunRetried { from: Some(from), .. }, _) => {

@@ -247,6 +247,7 @@ impl<'a> Checker<'a> {
             body,
             always,
             max_parallel: None,
+            timeout: meta.timeout,
             schemas: self.schemas_for_plan(),
         }
     }

@@ -28,6 +28,7 @@ pub fn lower(resolved: Resolved) -> Result<Plan, InvalidPlan> {
         body,
         always,
         max_parallel: resolved.max_parallel,
+        timeout: resolved.timeout,
         schemas: resolved.schemas,
     })
 }

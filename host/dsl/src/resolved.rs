@@ -28,6 +28,8 @@ pub struct Resolved {
     pub always: Vec<Cleanup>,
     /// At most this many attempts at the same time.
     pub max_parallel: Option<u32>,
+    /// How long a run may take.
+    pub timeout: Option<Duration>,
     /// The schemas that its calls name, by name, as [`crate::OutputSchema::to_data`] gives them.
     pub schemas: BTreeMap<String, Data>,
 }

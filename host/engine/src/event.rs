@@ -96,6 +96,9 @@ pub enum Event {
         #[serde(flatten)]
         cause: Cause,
     },
+    /// The time that the run may take is over: it is left, cleans up, and fails.
+    #[serde(rename = "run.timed_out")]
+    RunTimedOut,
     /// Nothing new starts from here on, until the run is resumed.
     #[serde(rename = "run.paused")]
     RunPaused {
@@ -521,6 +524,7 @@ impl Event {
             Self::RunInterrupted { .. } => "run.interrupted",
             Self::CancelRequested { .. } => "run.cancel_requested",
             Self::KillRequested { .. } => "run.kill_requested",
+            Self::RunTimedOut => "run.timed_out",
             Self::RunPaused { .. } => "run.paused",
             Self::RunResumed { .. } => "run.resumed",
             Self::RunRetried { .. } => "run.retried",
@@ -556,6 +560,7 @@ impl Event {
             | Self::RunInterrupted { .. }
             | Self::CancelRequested { .. }
             | Self::KillRequested { .. }
+            | Self::RunTimedOut
             | Self::RunPaused { .. }
             | Self::RunResumed { .. }
             | Self::RunRetried { .. }
@@ -601,6 +606,7 @@ impl Event {
             | Self::RunInterrupted { .. }
             | Self::CancelRequested { .. }
             | Self::KillRequested { .. }
+            | Self::RunTimedOut
             | Self::RunPaused { .. }
             | Self::RunResumed { .. }
             | Self::RunRetried { inputs: None, .. }

@@ -59,6 +59,9 @@ pub struct Parts {
     /// At most this many attempts of the run at the same time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_parallel: Option<u32>,
+    /// How long the run may take from its start, or its latest retry, to its clean-up.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "encoding::optional_millis")]
+    pub timeout: Option<Duration>,
     /// The schemas that calls name for their outputs, by name, in the form of whoever judges outputs: here they are only
     /// kept, so that a run is judged by those it started with.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -4,6 +4,7 @@ mod decide;
 mod evolve;
 mod frame;
 mod gate;
+mod limit;
 mod orphan;
 mod parking;
 mod progress;
@@ -62,6 +63,10 @@ pub struct Run {
     cancel: Option<Asked>,
     kill: Option<Asked>,
     pause: Option<Asked>,
+    /// When the time of the run is over, if it has a limit.
+    due: Option<Timestamp>,
+    /// Whether that came before its end.
+    timed_out: bool,
     metrics: Metrics,
     frames: BTreeMap<FrameKey, Frame>,
     scopes: scope::Scopes,
@@ -122,6 +127,8 @@ impl Run {
             cancel: None,
             kill: None,
             pause: None,
+            due: None,
+            timed_out: false,
             metrics: Metrics::new(),
             frames: BTreeMap::new(),
             scopes: scope::Scopes::default(),
@@ -277,6 +284,7 @@ impl Run {
             ("cancel", self.cancel == replayed.cancel),
             ("kill", self.kill == replayed.kill),
             ("pause", self.pause == replayed.pause),
+            ("due", (self.due, self.timed_out) == (replayed.due, replayed.timed_out)),
             ("metrics", self.metrics == replayed.metrics),
             ("frames", self.frames == replayed.frames),
             ("held", self.held == replayed.held),

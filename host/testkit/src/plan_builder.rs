@@ -602,6 +602,7 @@ pub struct Workflow {
     body: Vec<Step>,
     always: Vec<Step>,
     max_parallel: Option<u32>,
+    timeout: Option<Duration>,
 }
 
 /// Returns a workflow with these steps.
@@ -612,6 +613,7 @@ pub fn workflow(body: impl Into<Vec<Step>>) -> Workflow {
         body: body.into(),
         always: Vec::new(),
         max_parallel: None,
+        timeout: None,
     }
 }
 
@@ -648,7 +650,14 @@ impl Workflow {
         self
     }
 
-    /// Bounds how many attempts of the run are under way at the same time.
+    /// Bounds how long a run may take.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Bounds how many attempts are under way at the same time.
     #[must_use]
     pub fn max_parallel(mut self, most: u32) -> Self {
         self.max_parallel = Some(most);
@@ -671,6 +680,7 @@ impl Workflow {
             body,
             always,
             max_parallel: self.max_parallel,
+            timeout: self.timeout,
             schemas: BTreeMap::new(),
         }
     }

@@ -129,6 +129,22 @@ fn the_first_decision_wins_whoever_carries_the_run_on_and_the_second_one_enters_
     assert_eq!(started(&project), 1);
 }
 
+// row H07
+#[test]
+fn a_run_that_takes_too_long_cleans_up_and_fails() {
+    let slow = "workflow slow edition 1 {\n  meta { timeout = 500ms }\n  wait nap { for = 10m }\n  always {\n    call bye { use = text.join  params { items = [\"bye\"] } }\n  }\n}\n";
+    let project = Project::with(&[("slow.wf", slow)]);
+    let said = project.say(&["run", "slow.wf", "--progress", "tree"]);
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.stderr.contains("`timeout` of the workflow passed"), "{said}");
+    let events = project.say(&["events", "last", "--json"]).stdout;
+    let kinds: Vec<&str> = ["run.timed_out", "cleanup_started", "attempt.started", "run.finished"]
+        .into_iter()
+        .filter(|kind| events.contains(kind))
+        .collect();
+    assert_eq!(kinds.len(), 4, "{events}");
+}
+
 // row L01, row L10
 #[test]
 fn a_host_at_work_carries_on_what_is_due_and_what_is_asked_for() {

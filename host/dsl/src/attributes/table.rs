@@ -152,7 +152,7 @@ const META: &[Rule] = &[
     Rule::new("trigger", Shape::Word(&["manual", "pr", "scheduled"])),
     Rule::new("targets", Shape::Names),
     Rule::new("group", Shape::Name),
-    Rule::new("timeout", Shape::Duration).later(),
+    Rule::new("timeout", Shape::Duration),
     Rule::new("fail_fast", Shape::Boolean),
     Rule::new("schedule", Shape::Text).later(),
     Rule::new("timezone", Shape::Text).later(),

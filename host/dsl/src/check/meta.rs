@@ -10,11 +10,14 @@ use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::literal::{Fragment, Text, TextForm, TextPart};
 use cofferdam_engine::Expression;
 use cofferdam_engine::expr::references;
+use std::time::Duration;
 
 /// What a plan takes from `meta`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Meta {
     pub(super) title: Option<String>,
+    /// How long a run may take.
+    pub(super) timeout: Option<Duration>,
 }
 
 impl<'a> Checker<'a> {
@@ -34,6 +37,11 @@ impl<'a> Checker<'a> {
                             let diagnostic = Diagnostic::warning(Code::NotCarriedOut, span, message);
                             self.report(diagnostic.help("start the workflow by hand: `cofferdam run`"));
                         }
+                    }
+                    ("timeout", _) => {
+                        meta.timeout = self
+                            .duration(&entry.value, "timeout")
+                            .filter(|timeout| !timeout.is_zero());
                     }
                     ("targets", _) => self.targets(&entry.value),
                     ("webhook", ValueKind::Map(webhook)) => {

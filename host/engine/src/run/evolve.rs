@@ -42,6 +42,7 @@ impl Run {
                     cleanup: None,
                 });
                 self.insert(FrameKey::root(), scope::ROOT, root);
+                self.limit(plan);
             }
             Event::RunAdopted { generation, lost, .. } => {
                 self.generation = *generation;
@@ -71,6 +72,12 @@ impl Run {
                     cause: cause.clone(),
                 });
             }
+            Event::RunTimedOut => {
+                self.timed_out = true;
+                self.pause = None;
+                self.unlimit();
+                self.cancel_frames(plan, None);
+            }
             Event::RunPaused { reason, cause } => {
                 self.pause = Some(Asked {
                     at: recorded.at,
@@ -97,6 +104,7 @@ impl Run {
                     self.inputs = inputs.data().clone();
                 }
                 self.hold_back(plan, from.as_ref());
+                self.limit(plan);
                 self.ready.extend(self.frames.keys().cloned());
             }
             Event::CleanupStarted { ending } => {
@@ -112,6 +120,7 @@ impl Run {
                     };
                     *cancelling = false;
                 }
+                self.unlimit();
                 self.ready.insert(FrameKey::root());
             }
             Event::RunFinished { ending, outputs } => self.finish(ending, outputs),

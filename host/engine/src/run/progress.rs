@@ -125,11 +125,18 @@ impl Run {
         now: Timestamp,
         permits: u32,
     ) -> Next {
+        if let Some(event) = self.out_of_time(frame, now) {
+            return event.into();
+        }
         match self.turn(plan, key, frame, &root.sequence) {
             Turn::Begin(child) => self.begin_child(plan, key, frame.scope, child, &key.occurrence, now, permits),
             Turn::Busy => Next::Wait,
             Turn::Over(ending) => {
-                let body = root.cleanup.clone().unwrap_or(ending);
+                let body = root
+                    .cleanup
+                    .clone()
+                    .or_else(|| self.ending_out_of_time())
+                    .unwrap_or(ending);
                 if root.cleanup.is_none() && !plan.parts().always.is_empty() {
                     return Event::CleanupStarted { ending: body }.into();
                 }

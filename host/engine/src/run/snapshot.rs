@@ -94,6 +94,8 @@ struct Stored {
     cancel: Option<Asked>,
     kill: Option<Asked>,
     pause: Option<Asked>,
+    due: Option<Timestamp>,
+    timed_out: bool,
     metrics: Metrics,
     frames: Vec<(FrameKey, Frame)>,
     held: BTreeSet<FrameKey>,
@@ -129,6 +131,8 @@ impl Run {
             cancel,
             kill,
             pause,
+            due,
+            timed_out,
             metrics,
             frames,
             scopes,
@@ -161,6 +165,8 @@ impl Run {
             cancel: cancel.clone(),
             kill: kill.clone(),
             pause: pause.clone(),
+            due: *due,
+            timed_out: *timed_out,
             metrics: metrics.clone(),
             frames: pairs(frames),
             held: held.clone(),
@@ -214,7 +220,8 @@ impl Run {
             }
         }
         let frames: BTreeMap<FrameKey, Frame> = stored.frames.into_iter().collect();
-        let derived = Derived::of(&frames);
+        let mut derived = Derived::of(&frames);
+        derived.deadlines.extend(stored.due.map(|due| (due, FrameKey::root())));
         Ok(Self {
             id,
             generation: stored.generation,
@@ -233,6 +240,8 @@ impl Run {
             cancel: stored.cancel,
             kill: stored.kill,
             pause: stored.pause,
+            due: stored.due,
+            timed_out: stored.timed_out,
             metrics: stored.metrics,
             frames,
             scopes: stored.scopes,

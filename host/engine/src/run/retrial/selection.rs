@@ -98,6 +98,7 @@ fn stays(plan: &Plan, selection: &Selection, event: &Event) -> bool {
             // What was asked of the run was about its end.
             Event::CancelRequested { .. }
             | Event::KillRequested { .. }
+            | Event::RunTimedOut
             | Event::RunPaused { .. }
             | Event::RunResumed { .. }
             | Event::CleanupStarted { .. }

@@ -98,6 +98,7 @@ impl Judge<'_> {
             | Event::WaitReceived { .. }
             | Event::SignalReceived { .. }
             | Event::BranchesCancelled { .. }
+            | Event::RunTimedOut
             | Event::RunPaused { .. }
             | Event::RunResumed { .. } => {}
             Event::RunRetried { generation, .. } => self.generation = *generation,
