@@ -169,12 +169,19 @@ pub(crate) struct Run {
     /// Hold a file without an edition to the rules of edition 1
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Use only plugins that are built in or listed in cofferdam.lock, as they are listed
-    #[arg(long)]
-    pub(crate) locked: bool,
+    #[command(flatten)]
+    pub(crate) locking: Locking,
     /// What you call this run: started again with the same id, workflow and inputs, it is the same run
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
+}
+
+/// Which components may be used.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Locking {
+    /// Use only plugins that are built in or listed in cofferdam.lock, as they are listed
+    #[arg(long)]
+    pub(crate) locked: bool,
 }
 
 /// Arguments of `resume`.
@@ -183,6 +190,8 @@ pub(crate) struct Resume {
     /// The run: an id, the last six or more characters of one, or `last`
     #[arg(default_value = "last")]
     pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) locking: Locking,
 }
 
 /// Arguments of `retry`.
@@ -210,6 +219,8 @@ pub(crate) struct Asking {
     /// If no host works on the run, let it decide and leave it; else it is carried on here
     #[arg(long)]
     pub(crate) detach: bool,
+    #[command(flatten)]
+    pub(crate) locking: Locking,
 }
 
 /// Arguments of `cancel`.
@@ -298,6 +309,8 @@ pub(crate) struct Work {
     /// End when no run can go on by itself; runs that wait for somebody stay
     #[arg(long)]
     pub(crate) until_idle: bool,
+    #[command(flatten)]
+    pub(crate) locking: Locking,
 }
 
 /// Arguments of `why`.
@@ -319,6 +332,8 @@ pub(crate) struct Check {
     /// Print the findings as SARIF 2.1.0, for code hosts and editors
     #[arg(long, conflicts_with = "json")]
     pub(crate) sarif: bool,
+    #[command(flatten)]
+    pub(crate) locking: Locking,
 }
 
 /// Arguments of `fmt`.
@@ -565,6 +580,8 @@ pub(crate) struct PluginRun {
     /// The parameters as one JSON object, or @FILE
     #[arg(long, default_value = "{}", value_name = "JSON")]
     pub(crate) params: String,
+    #[command(flatten)]
+    pub(crate) locking: Locking,
 }
 
 /// Arguments of `trust`.

@@ -38,21 +38,65 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
     let look = Look::of(manner.color, manner.plain);
     let open = || Station::open(&place, look);
     match verb {
-        Verb::Run(arguments) => run::run(&open()?, &manner, &arguments, guests).await,
-        Verb::Resume(arguments) => resume::resume(&open()?, &manner, &arguments, guests).await,
-        Verb::Retry(arguments) => retry::retry(&open()?, &manner, &arguments, guests).await,
-        Verb::Cancel(arguments) => control::cancel(&open()?, &manner, &arguments, guests).await,
+        Verb::Run(arguments) => run::run(&open()?.choosing(&arguments.locking), &manner, &arguments, guests).await,
+        Verb::Resume(arguments) => {
+            resume::resume(&open()?.choosing(&arguments.locking), &manner, &arguments, guests).await
+        }
+        Verb::Retry(arguments) => {
+            retry::retry(
+                &open()?.choosing(&arguments.asking.locking),
+                &manner,
+                &arguments,
+                guests,
+            )
+            .await
+        }
+        Verb::Cancel(arguments) => {
+            control::cancel(
+                &open()?.choosing(&arguments.asking.locking),
+                &manner,
+                &arguments,
+                guests,
+            )
+            .await
+        }
         Verb::Kill(arguments) => control::kill(&open()?, &manner, &arguments, guests).await,
         Verb::Pause(arguments) => control::pause(&open()?, &manner, &arguments, guests).await,
-        Verb::Approve(arguments) => control::decide(&open()?, &manner, &arguments, true, guests).await,
-        Verb::Reject(arguments) => control::decide(&open()?, &manner, &arguments, false, guests).await,
+        Verb::Approve(arguments) => {
+            control::decide(
+                &open()?.choosing(&arguments.asking.locking),
+                &manner,
+                &arguments,
+                true,
+                guests,
+            )
+            .await
+        }
+        Verb::Reject(arguments) => {
+            control::decide(
+                &open()?.choosing(&arguments.asking.locking),
+                &manner,
+                &arguments,
+                false,
+                guests,
+            )
+            .await
+        }
         Verb::Signal(arguments) if arguments.to_all.is_some() => {
             let topic = arguments.to_all.as_deref().unwrap_or_default();
             broadcast::signal(&open()?, &manner, &arguments, topic).await
         }
-        Verb::Signal(arguments) => control::signal(&open()?, &manner, &arguments, guests).await,
-        Verb::Work(arguments) => work::work(&open()?, &manner, &arguments, guests).await,
-        Verb::Check(arguments) => author::check(&open()?, &manner, &arguments).await,
+        Verb::Signal(arguments) => {
+            control::signal(
+                &open()?.choosing(&arguments.asking.locking),
+                &manner,
+                &arguments,
+                guests,
+            )
+            .await
+        }
+        Verb::Work(arguments) => work::work(&open()?.choosing(&arguments.locking), &manner, &arguments, guests).await,
+        Verb::Check(arguments) => author::check(&open()?.choosing(&arguments.locking), &manner, &arguments).await,
         Verb::Fmt(arguments) => author::fmt(&look, &manner, &arguments),
         Verb::Explain(arguments) => author::explain(&look, &manner, &arguments),
         Verb::Ast(arguments) => author::ast(&look, &arguments),
@@ -74,7 +118,9 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
         Verb::Plugin(Plugin::Remove(arguments)) => plugin::remove(&open()?, &arguments).await,
         Verb::Plugin(Plugin::Disable(arguments)) => plugin::switch(&open()?, &arguments, false).await,
         Verb::Plugin(Plugin::Enable(arguments)) => plugin::switch(&open()?, &arguments, true).await,
-        Verb::Plugin(Plugin::Run(arguments)) => plugin::run(&open()?, &manner, &arguments, guests).await,
+        Verb::Plugin(Plugin::Run(arguments)) => {
+            plugin::run(&open()?.choosing(&arguments.locking), &manner, &arguments, guests).await
+        }
         Verb::Plugin(Plugin::New(arguments)) => plugin_author::new(&arguments),
         Verb::Plugin(Plugin::Build(arguments)) => plugin_author::build(&open()?, &arguments).await,
         Verb::Init(arguments) => configuration::init(&arguments),

@@ -1,7 +1,8 @@
 //! Which components does a run use, whatever is installed by now, and what may they touch?
 
 use crate::failure::{Exit, Failure};
-use crate::station::{Plugins, Station};
+use crate::station::{Choice, Plugins, Station};
+use cofferdam_engine::Digest;
 use cofferdam_engine::plan::Plan;
 use cofferdam_runtime::configuration::short_digest;
 use cofferdam_runtime::{Equipment as Pieces, MissingComponent, SandboxExecutor, used};
@@ -10,6 +11,27 @@ use std::collections::BTreeSet;
 
 /// The components of a run, as its plan names them.
 pub(crate) struct Equipment(Pieces);
+
+/// Why a run has no equipment.
+#[derive(Debug)]
+pub(crate) struct Unequipped {
+    /// What is said about it.
+    pub(crate) failure: Failure,
+    /// What the run lacks, to be recorded with it; none if nothing is missing.
+    pub(crate) lacks: Option<String>,
+}
+
+impl From<Failure> for Unequipped {
+    fn from(failure: Failure) -> Self {
+        Self { failure, lacks: None }
+    }
+}
+
+impl From<Unequipped> for Failure {
+    fn from(unequipped: Unequipped) -> Self {
+        unequipped.failure
+    }
+}
 
 impl Equipment {
     /// Returns what `plan` uses: plugins that are installed where they are still the same, else the copies that were
@@ -20,12 +42,13 @@ impl Equipment {
         plugins: &Plugins,
         plan: &Plan,
         short: &str,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Unequipped> {
         for (plugin, _) in used(plan) {
             if !station.configuration.is_enabled(plugin) {
                 let message = format!("run {short} needs `{plugin}`, which the configuration switches off");
                 let failure = Failure::new(Exit::Invalid, message).code("CF0511");
-                return Err(failure.hint(format!("take `enabled = false` out of [plugins.{plugin}], then resume")));
+                let hint = format!("take `enabled = false` out of [plugins.{plugin}], then resume");
+                return Err(failure.hint(hint).into());
             }
         }
         let gone = match Pieces::of(sandbox, &plugins.registry, Some(&station.copies()), plan).await {
@@ -45,7 +68,10 @@ impl Equipment {
                 format!("for `{plugin}`: put the plugin file with this digest, or the copy, back where it was")
             });
         }
-        Err(failure.hint("nothing was touched; what is recorded is kept"))
+        Err(Unequipped {
+            failure: failure.hint("what is recorded is kept, and the run goes on when it is back"),
+            lacks: Some(MissingComponent::all(&gone)),
+        })
     }
 
     /// Puts the components where they outlive their plugin files. From here on the run can be acknowledged.
@@ -56,27 +82,11 @@ impl Equipment {
         })
     }
 
-    /// Refuses a run with a component that the lock file does not list as it is.
+    /// Refuses a run with a component that the lock file does not list as it is, where only those may be used.
     pub(crate) fn require_locked(&self, station: &Station) -> Result<(), Failure> {
         let from_files = self.0.pieces().iter().filter(|piece| piece.origin == Origin::File);
-        let unlisted = from_files
-            .filter(|piece| !station.configuration.is_locked(&piece.plugin, piece.component.digest()))
-            .map(|piece| (piece.plugin.as_str(), short_digest(piece.component.digest())));
-        let unlisted: Vec<(&str, String)> = unlisted.collect();
-        let Some((first, _)) = unlisted.first() else {
-            return Ok(());
-        };
-        let shown: Vec<String> = unlisted
-            .iter()
-            .map(|(name, digest)| format!("`{name}` as {digest}"))
-            .collect();
-        let message = format!("cofferdam.lock does not list {}", shown.join(", "));
-        let failure = Failure::new(Exit::Invalid, message).code("CF0622");
-        Err(failure
-            .hint(format!(
-                "put what it lists back, or list what is there: cofferdam plugin accept {first}"
-            ))
-            .hint("nothing was started"))
+        let components = from_files.map(|piece| (piece.plugin.as_str(), piece.component.digest()));
+        require_listed(station, components).map_err(|failure| failure.hint("nothing was started"))
     }
 
     /// Refuses a run that needs what is not granted: before it goes on, all reasons at once.
@@ -129,6 +139,32 @@ impl Equipment {
             station.prepare_as(&piece.plugin, piece.origin, action)
         })
     }
+}
+
+/// Refuses plugins from files that the lock file does not list as they are, where only those may be used.
+pub(crate) fn require_listed<'c>(
+    station: &Station,
+    from_files: impl Iterator<Item = (&'c str, &'c Digest)>,
+) -> Result<(), Failure> {
+    if station.choice == Choice::Installed {
+        return Ok(());
+    }
+    let unlisted = from_files
+        .filter(|(name, digest)| !station.configuration.is_locked(name, digest))
+        .map(|(name, digest)| (name, short_digest(digest)));
+    let unlisted: Vec<(&str, String)> = unlisted.collect();
+    let Some((first, _)) = unlisted.first() else {
+        return Ok(());
+    };
+    let shown: Vec<String> = unlisted
+        .iter()
+        .map(|(name, digest)| format!("`{name}` as {digest}"))
+        .collect();
+    let message = format!("cofferdam.lock does not list {}", shown.join(", "));
+    let failure = Failure::new(Exit::Invalid, message).code("CF0622");
+    Err(failure.hint(format!(
+        "put what it lists back, or list what is there: cofferdam plugin accept {first}"
+    )))
 }
 
 /// Returns the names of the plugins that a plan uses.

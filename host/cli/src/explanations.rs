@@ -77,7 +77,7 @@ const RUNNING: &[(&str, &str, &str)] = &[
     (
         "CF0511",
         "a component that a run needs is gone",
-        "A run keeps the components that it started with, by digest. Put the same file back, then resume.",
+        "A run keeps the components that it started with, by digest. It is interrupted and says what it lacks (`cofferdam why RUN`). Put the same plugin file, or its copy beside the state, back: a host at work goes on by itself, or resume.",
     ),
     (
         "CF0610",

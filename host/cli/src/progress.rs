@@ -160,7 +160,7 @@ impl RunProgress {
                 self.outputs = Data::Null;
             }
             Event::RunAdopted { lost, .. } => self.stop(lost),
-            Event::RunInterrupted { stopped } => self.stop(stopped),
+            Event::RunInterrupted { stopped, .. } => self.stop(stopped),
             Event::CancelRequested { .. } | Event::CleanupStarted { .. } => {}
             event => self.apply_to_step(recorded.sequence, event, at),
         }

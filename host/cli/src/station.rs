@@ -1,6 +1,6 @@
 //! Everything that a command stands on: configuration, sandbox, plugins, state.
 
-use crate::arguments::Place;
+use crate::arguments::{Locking, Place};
 use crate::builtin;
 use crate::diagnostics::draw_problem;
 use crate::failure::{Exit, Failure};
@@ -9,13 +9,13 @@ use cofferdam_dsl::{ActionEntry, Actions, Options};
 use cofferdam_engine::Data;
 use cofferdam_runtime::configuration::{
     Acceptances, ActionGrants, Configuration, Durability, GrantsBelong, Overrides, Problem, ProblemCode, Problems,
-    Project, Provenance, TrustError, TrustStore, user_state_directory,
+    Project, Provenance, TrustError, TrustStore, short_digest, user_state_directory,
 };
 use cofferdam_runtime::{PreparedAction, ProjectFiles, entries, origin};
 use cofferdam_store::{Creation, Durability as Flush, HostId, LeaseTerms, RunLog, SqliteLog, SqliteOptions};
 use cofferdam_wasm::{
-    Action, CompileLimits, Compiler, Copies, Origin, Plugin, PluginSource, Registry, Resolver, Sandbox, SandboxOptions,
-    Sources, effective,
+    Action, CompileLimits, Compiler, Copies, Origin, Plugin, PluginSource, Problem as Unusable, Registry, Resolver,
+    Sandbox, SandboxOptions, Sources, effective,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,11 +28,22 @@ pub(crate) const COMPILE: &str = "compile-component";
 pub(crate) struct Station {
     pub(crate) configuration: Configuration,
     pub(crate) look: Look,
+    pub(crate) choice: Choice,
+    place: Place,
+}
+
+/// Which plugins from files may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// All that are installed.
+    Installed,
+    /// Those that the lock file lists, as it lists them.
+    Locked,
 }
 
 /// The plugins of a project.
 pub(crate) struct Plugins {
-    pub(crate) registry: Registry,
+    pub(crate) registry: Arc<Registry>,
 }
 
 impl Station {
@@ -57,7 +68,38 @@ impl Station {
         let accepted = accepted.map_or(Ok(Acceptances::default()), |store| store.acceptances(&configuration));
         let accepted = accepted.map_err(|error| Failure::of(Exit::Invalid, error))?;
         let configuration = configuration.with_acceptances(accepted);
-        Ok(Self { configuration, look })
+        Ok(Self {
+            configuration,
+            look,
+            choice: Choice::Installed,
+            place: place.clone(),
+        })
+    }
+
+    /// Reads the configuration, and what the user has accepted, once more: a process that goes on for long does as they say by now.
+    pub(crate) fn again(&self) -> Result<Self, Failure> {
+        let station = Self::open(&self.place, self.look)?;
+        if station.configuration.state_path() != self.configuration.state_path() {
+            let state = station.short(station.configuration.state_path());
+            let message = format!("the configuration names another state now: `{state}`");
+            return Err(Failure::new(Exit::Invalid, message).hint("start this command again"));
+        }
+        Ok(Self {
+            choice: self.choice,
+            ..station
+        })
+    }
+
+    /// Returns the station where, `if_locked`, only plugins that the lock file lists may be used.
+    pub(crate) fn choosing(self, if_locked: &Locking) -> Self {
+        Self {
+            choice: if if_locked.locked {
+                Choice::Locked
+            } else {
+                Choice::Installed
+            },
+            ..self
+        }
     }
 
     /// Refuses a project whose file asks for more than it may without being trusted.
@@ -126,11 +168,24 @@ impl Station {
         sandbox: &Sandbox,
         others: impl IntoIterator<Item = &'n str>,
     ) -> Result<Plugins, Failure> {
-        let sources = Sources {
+        let registry = Registry::discover(sandbox, &self.sources()).await;
+        self.known(Arc::new(registry), others)
+    }
+
+    /// Returns where plugins are looked for.
+    pub(crate) fn sources(&self) -> Sources {
+        Sources {
             builtins: builtin::plugins(),
             directories: self.configuration.plugin_directories().map(Path::to_owned).collect(),
-        };
-        let registry = Registry::discover(sandbox, &sources).await;
+        }
+    }
+
+    /// Returns plugins that were found and that the configuration, which may speak of `others` too, knows how to speak of.
+    pub(crate) fn known<'n>(
+        &self,
+        registry: Arc<Registry>,
+        others: impl IntoIterator<Item = &'n str>,
+    ) -> Result<Plugins, Failure> {
         let mut names: Vec<&str> = others.into_iter().collect();
         names.extend(registry.plugins().iter().map(|plugin| plugin.name.as_str()));
         let problems = self.configuration.check_plugins(names.iter().copied());
@@ -142,16 +197,7 @@ impl Station {
 
     /// Says which plugin files could not be used.
     pub(crate) fn warn_of_problems(&self, plugins: &Plugins) {
-        for problem in plugins.registry.problems() {
-            let file = self.short(&problem.file);
-            say(format!(
-                "warning[{}]: {file} is not loaded: {}",
-                problem.code, problem.reason
-            ));
-            if let Some(remedy) = &problem.remedy {
-                say(format!("  = help: {remedy}"));
-            }
-        }
+        plugins.registry.problems().iter().for_each(warn_of);
     }
 
     /// Opens the state.
@@ -225,8 +271,7 @@ impl Station {
 
     /// Returns `path` as short as it can be named from the current directory.
     pub(crate) fn short(&self, path: &Path) -> String {
-        let here = std::env::current_dir().unwrap_or_default();
-        shortened(path, &here)
+        short(path)
     }
 
     /// Returns how workflows are checked here, where a run is given `variables` besides those of the configuration.
@@ -246,6 +291,27 @@ impl Station {
         directories
             .flat_map(|directory| stems(directory, "md"))
             .map(|(name, _)| name)
+    }
+}
+
+fn short(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    shortened(path, &here)
+}
+
+/// Says that a plugin file cannot be used.
+pub(crate) fn warn_of(problem: &Unusable) {
+    let file = short(&problem.file);
+    let reason = harmless(&problem.reason);
+    say(format!("warning[{}]: {file} is not loaded: {reason}", problem.code));
+    if let Some(serving) = &problem.serving {
+        let serving = short_digest(serving);
+        say(format!(
+            "  the component that was there before goes on in its place ({serving})"
+        ));
+    }
+    if let Some(remedy) = &problem.remedy {
+        say(format!("  = help: {remedy}"));
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::arguments::Progress as How;
 use crate::mouth::utter;
 use crate::progress::{RunProgress, StepState};
-use crate::talk::{DIM, Look, say};
+use crate::talk::{DIM, Look, harmless, say};
 use crate::tree::{self, Watched};
 use cofferdam_engine::plan::{NodeIndex, NodeKind};
 use cofferdam_engine::{Event, RunId, StepReference};
@@ -271,6 +271,14 @@ impl Watcher {
         match (&recorded.event, node) {
             (Event::RunStarted { workflow, .. }, _) => self.line(at, &format!("run started {workflow}")),
             (Event::RunAdopted { .. }, _) => self.line(at, "run taken over"),
+            (
+                Event::RunInterrupted {
+                    reason: Some(reason), ..
+                },
+                _,
+            ) => {
+                self.line(at, &format!("run interrupted: it {}", harmless(reason)));
+            }
             (Event::RunInterrupted { .. }, _) => self.line(at, "run interrupted"),
             (Event::CancelRequested { reason, .. }, _) => self.line(at, &format!("run cancel requested {reason}")),
             (Event::KillRequested { reason, .. }, _) => self.line(at, &format!("run kill requested {reason}")),

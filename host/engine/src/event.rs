@@ -77,6 +77,9 @@ pub enum Event {
         /// The deliveries that the host stopped; they count as not started.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         stopped: Vec<Fence>,
+        /// What the run needs and the host did not have; none if the host was asked to stop.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// Somebody asked for the run to be cancelled.
     #[serde(rename = "run.cancel_requested")]

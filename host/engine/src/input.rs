@@ -21,6 +21,11 @@ pub enum Input {
     Message(Message),
     /// The host wants to let go of the run.
     InterruptRequested,
+    /// The host cannot go on with the run, and lets go of it: something is missing that its plan needs.
+    SetAside {
+        /// What is missing, as the end of a sentence that begins with the run.
+        reason: String,
+    },
 }
 
 /// What a run begins with.

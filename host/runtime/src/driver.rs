@@ -141,6 +141,8 @@ pub(crate) struct Driver {
     draining: Option<Instant>,
     /// Whether nothing is entered before somebody says so.
     waits_until_told: bool,
+    /// What the run needs and this host does not have.
+    lacks: Option<String>,
     /// Steps whose guests stopped when they were asked to.
     stopped: Vec<String>,
     /// The messages that this incarnation was told; the inbox shows them until their answers are on disk (rule C7).
@@ -185,6 +187,7 @@ impl Driver {
             cautious: true,
             draining: None,
             waits_until_told: false,
+            lacks: None,
             stopped: Vec::new(),
             told: BTreeSet::new(),
             lease: None,
@@ -350,6 +353,12 @@ impl Driver {
     /// Returns whether guests may be entered now.
     fn may_enter(&self) -> bool {
         self.draining.is_none() && !self.waits_until_told
+    }
+
+    /// Lets go of the run like [`Driver::enter_nothing`], and records that this is for want of what `reason` says.
+    pub(crate) fn set_aside(&mut self, reason: String) {
+        self.enter_nothing();
+        self.lacks = Some(reason);
     }
 
     async fn wait(&mut self, run: &Run) -> Wake {
@@ -577,7 +586,11 @@ impl Driver {
         let mut stopped = std::mem::take(&mut self.stopped);
         stopped.extend(self.guests.steps().map(str::to_owned));
         self.guests.stop_all();
-        let run = self.decide(run, Input::InterruptRequested, Vec::new());
+        let input = match self.lacks.take() {
+            Some(reason) => Input::SetAside { reason },
+            None => Input::InterruptRequested,
+        };
+        let run = self.decide(run, input, Vec::new());
         while let Some(mut pending) = self.pending.pop_front() {
             match (&mut pending.ticket).await {
                 Fate::Durable(_) => self.observer.notice(Notice::Durable(&pending.events)),

@@ -8,17 +8,19 @@ mod builder;
 pub use builder::{BuildError, Builder};
 
 use crate::clock;
-use crate::equipment::{Equipment, MissingComponent, entries};
+use crate::equipment::{Equipment, MissingComponent, entries, used};
 use crate::host::{Driving, Host, Request as Beginning, ResumeError};
+use crate::live_registry::LiveRegistry;
 use crate::observer::{Observer, Unobserved};
 use crate::relay::Unheard;
 use crate::sandbox_executor::{PreparedAction, SandboxExecutor};
 use cofferdam_dsl::{Actions, Diagnostic, Options, Source, compile};
 use cofferdam_engine::inputs::{InvalidInput, resolve};
 use cofferdam_engine::plan::{Plan, UnreadablePlan};
-use cofferdam_engine::{Data, Request, RunId, Verdict};
+use cofferdam_engine::{Data, Digest, Request, RunId, Verdict};
 use cofferdam_store::{ClaimError, NewMessage, PostError, RunLog, StoreError};
-use cofferdam_wasm::{Allowed, Copies, CopyError, GrantError, Limits, Registry, Sandbox, effective};
+use cofferdam_wasm::{Allowed, Change, Copies, CopyError, GrantError, Limits, Registry, Sandbox, effective};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -32,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(10);
 pub struct Embedded {
     host: Host,
     sandbox: Sandbox,
-    registry: Registry,
+    registry: LiveRegistry,
     allowed: BTreeMap<String, Allowed>,
     limits: Limits,
     copies: Option<Copies>,
@@ -84,6 +86,9 @@ pub enum EmbeddedError {
     /// It was given what its workflow does not take.
     #[error("the run cannot start with these inputs: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Inputs(Vec<InvalidInput>),
+    /// The plugins that it was checked with are others by now, and it does not fit them.
+    #[error("the workflow does not fit the plugins that there are now: {0}")]
+    Unsound(Unsound),
     /// Components are missing.
     #[error("the run needs {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Missing(Vec<MissingComponent>),
@@ -124,7 +129,7 @@ pub enum EmbeddedError {
 }
 
 impl Workflow {
-    /// Returns what its runs execute.
+    /// Returns what its runs execute, as long as the plugins are those that it was checked with.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
@@ -151,9 +156,14 @@ impl Embedded {
         self.host.unheard()
     }
 
-    /// Returns the plugins.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
+    /// Returns the plugins as they are now. What comes, changes or goes in their directories is there in what is returned later.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.registry.current()
+    }
+
+    /// Looks into the directories of the plugins now, instead of when the system reports a change, and returns what is different.
+    pub async fn renew_plugins(&self) -> Vec<Change> {
+        self.registry.renew().await
     }
 
     /// Checks the text of a workflow; `file` is what it is called in findings.
@@ -161,7 +171,11 @@ impl Embedded {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn check(&self, text: &str, file: &str) -> Result<Workflow, Unsound> {
-        let catalog = Actions::new(self.registry.plugins().iter().flat_map(entries));
+        Self::check_with(&self.registry.current(), text, file)
+    }
+
+    fn check_with(registry: &Registry, text: &str, file: &str) -> Result<Workflow, Unsound> {
+        let catalog = Actions::new(registry.plugins().iter().flat_map(entries));
         let mut compiled = compile(text, file, &catalog, &Options::default());
         // To whoever wants to run it, what is not carried out is an error like the others.
         compiled.diagnostics.append(&mut compiled.not_carried_out);
@@ -181,6 +195,8 @@ impl Embedded {
 
     /// Starts a run, which `observer` watches. Once its first events are durable, it is not lost any more.
     ///
+    /// It uses the plugins that are there now and keeps them: a workflow that was checked with others is checked again.
+    ///
     /// # Errors
     /// If it cannot be started; nothing is recorded then.
     pub async fn start(
@@ -189,9 +205,11 @@ impl Embedded {
         inputs: impl IntoIterator<Item = (String, Data)>,
         observer: Arc<dyn Observer>,
     ) -> Result<Driving, EmbeddedError> {
+        let registry = self.registry.current();
+        let workflow = &*bound(workflow, &registry).map_err(EmbeddedError::Unsound)?;
         let plan = &workflow.plan;
         let inputs = resolve(&plan.parts().inputs, inputs.into_iter().collect()).map_err(EmbeddedError::Inputs)?;
-        let executor = self.executor(plan).await?;
+        let executor = self.executor(plan, &registry).await?;
         let id = RunId::from_bits(uuid::Uuid::now_v7().as_u128());
         let request = Beginning {
             plan: Arc::clone(plan),
@@ -208,11 +226,19 @@ impl Embedded {
     /// Takes up a run that nobody drives: one that was interrupted, waits, or lost its host.
     ///
     /// # Errors
-    /// If it cannot be driven here; it is left as it was then.
+    /// If it cannot be driven here; it is left as it was then. One whose components are missing is interrupted and says so in
+    /// its history; it can be taken up when they are back.
     pub async fn resume(&self, run: RunId, observer: Arc<dyn Observer>) -> Result<Driving, EmbeddedError> {
         let definition = self.log().definition(run).await?;
         let definition = definition.ok_or(EmbeddedError::NotFound(run))?;
-        let executor = self.executor(&Plan::decode(&definition.plan)?).await?;
+        let plan = Plan::decode(&definition.plan)?;
+        let executor = match self.executor(&plan, &self.registry.current()).await {
+            Err(EmbeddedError::Missing(missing)) => {
+                self.set_aside(run, &missing).await?;
+                return Err(EmbeddedError::Missing(missing));
+            }
+            executor => executor?,
+        };
         let host = self.host.with_executor(Arc::new(executor));
         Ok(host.resume(run, observer).await?)
     }
@@ -247,9 +273,23 @@ impl Embedded {
         }
     }
 
+    /// Records what a run lacks, unless it ended or another host has it.
+    async fn set_aside(&self, run: RunId, missing: &[MissingComponent]) -> Result<(), EmbeddedError> {
+        let claim = match self.log().claim(run).await {
+            Ok(claim) => claim,
+            Err(ClaimError::Owned { .. } | ClaimError::Final { .. }) => return Ok(()),
+            Err(error) => return Err(ResumeError::Claim(error).into()),
+        };
+        let reason = MissingComponent::all(missing);
+        let leaving = self.host.set_aside(claim, reason, Arc::new(Unobserved)).await?;
+        // Without the record the run looks as before, and can be taken up just as well.
+        let _ = leaving.wait().await;
+        Ok(())
+    }
+
     /// Returns what carries out the calls of `plan`, after their components were put where they outlive their files.
-    async fn executor(&self, plan: &Plan) -> Result<SandboxExecutor, EmbeddedError> {
-        let equipment = Equipment::of(&self.sandbox, &self.registry, self.copies.as_ref(), plan).await;
+    async fn executor(&self, plan: &Plan, registry: &Registry) -> Result<SandboxExecutor, EmbeddedError> {
+        let equipment = Equipment::of(&self.sandbox, registry, self.copies.as_ref(), plan).await;
         let equipment = equipment.map_err(EmbeddedError::Missing)?;
         let nothing = Allowed::default();
         let executor = equipment.executor(plan, |piece, action| {
@@ -276,6 +316,18 @@ impl Embedded {
         }
         Ok(executor)
     }
+}
+
+/// Returns a workflow as it is with the plugins of `registry`: as it was checked, unless one that it uses is another by now.
+fn bound<'w>(workflow: &'w Workflow, registry: &Registry) -> Result<Cow<'w, Workflow>, Unsound> {
+    let is_current = |(plugin, digest): &(&str, &Digest)| {
+        let present = registry.plugin(plugin);
+        present.is_some_and(|present| present.component.digest() == *digest)
+    };
+    if used(&workflow.plan).iter().all(is_current) {
+        return Ok(Cow::Borrowed(workflow));
+    }
+    Embedded::check_with(registry, &workflow.text, &workflow.file).map(Cow::Owned)
 }
 
 impl Drop for Embedded {

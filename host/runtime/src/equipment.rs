@@ -37,6 +37,14 @@ pub struct MissingComponent {
     pub reason: String,
 }
 
+impl MissingComponent {
+    /// Returns what a run lacks, as the end of a sentence that begins with the run.
+    pub fn all(missing: &[Self]) -> String {
+        let each: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        format!("needs {}", each.join("; and "))
+    }
+}
+
 impl Equipment {
     /// Returns what `plan` uses: plugins of `registry` where they are still the same, else the copies that were kept when
     /// the run started.

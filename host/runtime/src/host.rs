@@ -284,6 +284,22 @@ impl Host {
         self.take_up_and(claim, observer, Driver::wait_until_told).await
     }
 
+    /// Takes up a run that was claimed already and cannot go on here: it answers its messages, enters nothing, records what
+    /// is missing (`reason`, as the end of a sentence that begins with the run) and is let go of. The next host that has what
+    /// it needs goes on with it.
+    ///
+    /// # Errors
+    /// If what is stored of it cannot be read.
+    pub async fn set_aside(
+        &self,
+        claim: Claim,
+        reason: String,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Driving, ResumeError> {
+        self.take_up_and(claim, observer, |driver| driver.set_aside(reason))
+            .await
+    }
+
     async fn take_up_and(
         &self,
         claim: Claim,

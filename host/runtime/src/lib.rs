@@ -7,6 +7,7 @@ mod embedded;
 mod equipment;
 mod executor;
 mod host;
+mod live_registry;
 mod mail;
 mod observer;
 mod permits;
@@ -20,6 +21,7 @@ pub use embedded::{BuildError, Builder, Embedded, EmbeddedError, Unsound, Workfl
 pub use equipment::{Equipment, MissingComponent, Piece, entries, origin, provider, used};
 pub use executor::{DurableProof, Entry, Executed, Execution, Executor};
 pub use host::{Afterwards, Controller, Driving, Host, Request, ResumeError, RetryRequest};
+pub use live_registry::LiveRegistry;
 pub use observer::{Notice, Observer, Unobserved};
 pub use project_files::ProjectFiles;
 pub use relay::Unheard;

@@ -567,7 +567,10 @@ fn a_run_that_was_let_go_of_is_free(open: Open<'_>) {
     let a = open("a");
     let b = open("b");
     let run = begin(&a, 1);
-    let interrupted = Event::RunInterrupted { stopped: Vec::new() };
+    let interrupted = Event::RunInterrupted {
+        stopped: Vec::new(),
+        reason: None,
+    };
     durable(a.hand_over(append(run.id, 1, 1, RunStatus::Interrupted, vec![interrupted])));
     assert_eq!(answer(a.run(run.id)).unwrap().unwrap().owner, None);
     let claim = answer(b.claim(run.id)).unwrap();

@@ -142,7 +142,7 @@ impl Scenario {
     fn situation(&self, input: &Input) -> Situation {
         let over = match input {
             Input::Reported(report) => usize::from(self.flights.contains_key(&report.fence)),
-            Input::Start(_) | Input::Tick | Input::Message(_) | Input::InterruptRequested => 0,
+            Input::Start(_) | Input::Tick | Input::Message(_) | Input::InterruptRequested | Input::SetAside { .. } => 0,
         };
         let busy = u32::try_from(self.flights.len() - over).unwrap_or(u32::MAX);
         Situation {

@@ -47,7 +47,7 @@ pub use limits::{InvalidLimit, LIMITS, LimitName, LimitRow, LimitUnit, Limits};
 pub use log::{LogLevel, LogLine, LogSource, Progress};
 pub use network::{InvalidRule, NetworkRule};
 pub use precheck::Unfit;
-pub use registry::{Builtin, Plugin, PluginSource, Problem, Registry, Resolution, Sources};
+pub use registry::{Builtin, Change, Listing, Plugin, PluginSource, Problem, Registry, Resolution, Sources};
 pub use report::{
     DeniedCall, ExceededLimit, Lingering, LogTotals, Outcome, Report, Timeout, Trap, TrapKind, Usage, Verdict,
 };

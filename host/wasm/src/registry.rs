@@ -1,15 +1,20 @@
 //! Which plugins there are, and which action a name in a workflow means.
 
+mod change;
+mod files;
+
+pub use change::Change;
+pub use files::Listing;
+
 use crate::action::Action;
 use crate::component::{Component, LoadError};
 use crate::descriptor::is_name;
-use crate::precheck::{MAX_FILE, Unfit};
 use crate::sandbox::Sandbox;
 use cofferdam_engine::Digest;
+use files::{Content, ReadError, Stamp};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +36,13 @@ pub struct Sources {
     pub builtins: Vec<Builtin>,
     /// Directories with files `NAME.wasm`; one that does not exist holds none.
     pub directories: Vec<PathBuf>,
+}
+
+impl Sources {
+    /// Returns what lies in the directories now, to be held against what lies there later.
+    pub fn listing(&self) -> Listing {
+        Listing::of(&self.directories)
+    }
 }
 
 /// Where one plugin came from.
@@ -66,6 +78,8 @@ pub struct Problem {
     pub reason: String,
     /// What can be done about it.
     pub remedy: Option<String>,
+    /// The component that goes on under the name that the file claims, as it was before the file came.
+    pub serving: Option<Digest>,
 }
 
 /// What a name in a workflow means.
@@ -95,6 +109,12 @@ pub enum Resolution {
 pub struct Registry {
     plugins: Vec<Plugin>,
     problems: Vec<Problem>,
+    /// What the directories held.
+    listing: Listing,
+    /// The files that were read, and need not be read again while they are the same.
+    known: BTreeMap<PathBuf, Stamp>,
+    /// Whether a file may have changed since without looking different.
+    unsettled: bool,
 }
 
 impl Registry {
@@ -112,16 +132,31 @@ impl Registry {
                 Err(error) => registry.problems.push(problem(Path::new(&builtin.name), &error)),
             }
         }
-        for (name, files) in registry.claims(sources) {
-            if let [file] = files.as_slice() {
-                registry.load(sandbox, name, file).await;
-            } else {
-                registry.disputed(&name, &files);
-            }
-        }
-        registry.plugins.sort_by(|a, b| a.name.cmp(&b.name));
-        registry.problems.sort_by(|a, b| a.file.cmp(&b.file));
-        registry
+        registry.find(sandbox, sources, &Self::default()).await
+    }
+
+    /// Looks again at the directories of the same `sources`, and returns what they hold by now. Only what changed is read. Where
+    /// a file cannot be used, the plugin that had its name before stays: a damaged file takes nothing away.
+    pub async fn renewed(&self, sandbox: &Sandbox, sources: &Sources) -> Self {
+        let is_built_in = |problem: &&Problem| {
+            let mut builtins = sources.builtins.iter();
+            builtins.any(|builtin| problem.file == Path::new(&builtin.name))
+        };
+        let built_in = self
+            .plugins
+            .iter()
+            .filter(|plugin| plugin.source == PluginSource::BuiltIn);
+        let registry = Self {
+            plugins: built_in.cloned().collect(),
+            problems: self.problems.iter().filter(is_built_in).cloned().collect(),
+            ..Self::default()
+        };
+        registry.find(sandbox, sources, self).await
+    }
+
+    /// Returns whether the directories of the same `sources` hold what they held, as far as can be seen without reading files.
+    pub fn is_current(&self, sources: &Sources) -> bool {
+        !self.unsettled && sources.listing() == self.listing
     }
 
     /// Returns the plugins, by name.
@@ -189,75 +224,151 @@ impl Registry {
         near.into_iter().take(MOST).map(|(_, name)| name).collect()
     }
 
-    /// Returns which files claim which name. Names that cannot be claimed are problems at once.
-    fn claims(&mut self, sources: &Sources) -> BTreeMap<String, Vec<PathBuf>> {
-        let mut claims: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-        for directory in &sources.directories {
-            let files = match plugin_files(directory) {
-                Ok(files) => files,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => {
-                    self.report(directory, "CF0501", format!("cannot be read: {error}"), None);
-                    continue;
+    /// Adds what the directories of `sources` hold. What did not change since `former` is taken from there; where a candidate
+    /// cannot be used, the plugin that had its name before stays.
+    async fn find(mut self, sandbox: &Sandbox, sources: &Sources, former: &Self) -> Self {
+        self.listing = sources.listing();
+        let listing = self.listing.clone();
+        for (directory, error) in &listing.unreadable {
+            self.report(directory, "CF0501", format!("cannot be read: {error}"));
+        }
+        for (name, files) in listing.claims() {
+            if !is_name(&name) {
+                for file in files {
+                    self.report(file, "CF0508", format!("`{name}` is no name for a plugin"))
+                        .help("use lower-case letters, digits and single hyphens");
                 }
-            };
-            for file in files {
-                let name = claimed_name(&file);
-                if !is_name(&name) {
-                    let reason = format!("`{name}` is no name for a plugin");
-                    self.report(
-                        &file,
-                        "CF0508",
-                        reason,
-                        Some("use lower-case letters, digits and single hyphens".to_owned()),
-                    );
-                } else if sources.builtins.iter().any(|builtin| builtin.name == name) {
-                    let reason = format!("claims the name `{name}`, which is built in");
-                    self.report(&file, "CF0507", reason, Some("give the file another name".to_owned()));
-                } else {
-                    claims.entry(name).or_default().push(file);
+            } else if sources.builtins.iter().any(|builtin| builtin.name == name) {
+                for file in files {
+                    self.report(file, "CF0507", format!("claims the name `{name}`, which is built in"))
+                        .help("give the file another name");
                 }
+            } else if let [file] = files.as_slice() {
+                self.consider(sandbox, &name, file, former).await;
+            } else {
+                self.disputed(&name, &files, former);
             }
         }
-        claims
-    }
-
-    fn disputed(&mut self, name: &str, files: &[PathBuf]) {
-        for (index, file) in files.iter().enumerate() {
-            let other = files[usize::from(index == 0)].display();
-            let reason = format!("claims the name `{name}`, which {other} has too; neither is used");
-            self.report(file, "CF0507", reason, Some("keep one of them".to_owned()));
+        // That a directory cannot be read now says nothing about what lies in it.
+        for plugin in &former.plugins {
+            if let PluginSource::File(file) = &plugin.source
+                && file
+                    .parent()
+                    .is_some_and(|parent| listing.unreadable.contains_key(parent))
+                && self.plugin(&plugin.name).is_none()
+            {
+                self.plugins.push(plugin.clone());
+            }
         }
+        self.plugins.sort_by(|a, b| a.name.cmp(&b.name));
+        self.problems.sort_by(|a, b| a.file.cmp(&b.file));
+        self
     }
 
-    async fn load(&mut self, sandbox: &Sandbox, name: String, file: &Path) {
+    /// Decides about the only file that claims `name`.
+    async fn consider(&mut self, sandbox: &Sandbox, name: &str, file: &Path, former: &Self) {
+        let serving = former.plugin(name);
+        let known = former.known.get(file).copied();
         let path = file.to_owned();
-        let bytes = match tokio::task::spawn_blocking(move || read(&path)).await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(ReadError::Io(error))) => {
-                return self.report(file, "CF0501", format!("cannot be read: {error}"), None);
+        let content = match tokio::task::spawn_blocking(move || files::read(&path, known.as_ref())).await {
+            Ok(Ok(content)) => content,
+            // It was taken away while it was looked for.
+            Ok(Err(ReadError::Io(error))) if error.kind() == io::ErrorKind::NotFound => {
+                self.unsettled = true;
+                return;
             }
-            Ok(Err(ReadError::Unfit(unfit))) => return self.problems.push(problem(file, &unfit.into())),
-            Err(error) => return self.report(file, "CF0510", error.to_string(), None),
+            Ok(Err(ReadError::Io(error))) => {
+                // What the system refuses now it may give later, with nothing about the file being different.
+                self.unsettled |= error.raw_os_error().is_some();
+                self.report(file, "CF0501", format!("cannot be read: {error}"));
+                return self.keep_serving(serving);
+            }
+            Ok(Err(ReadError::Unfit(unfit))) => {
+                self.problems.push(problem(file, &unfit.into()));
+                return self.keep_serving(serving);
+            }
+            Err(error) => {
+                self.report(file, "CF0510", error.to_string());
+                return self.keep_serving(serving);
+            }
         };
-        match sandbox.load(bytes).await {
+        let (bytes, digest, stamp) = match content {
+            Content::Same => {
+                self.known.extend(known.map(|stamp| (file.to_owned(), stamp)));
+                self.problems
+                    .extend(former.problems.iter().filter(|problem| problem.file == file).cloned());
+                self.plugins.extend(serving.cloned());
+                return;
+            }
+            Content::Read { bytes, digest, stamp } => (bytes, digest, stamp),
+        };
+        self.unsettled |= stamp.is_none();
+        let loaded = match serving {
+            Some(serving) if *serving.component.digest() == digest => Ok(Arc::clone(&serving.component)),
+            _ => sandbox.load(bytes).await,
+        };
+        if matches!(loaded, Err(LoadError::Host(_))) {
+            // A fault of this host is no property of the file: it is tried again.
+            self.unsettled = true;
+        } else {
+            self.known.extend(stamp.map(|stamp| (file.to_owned(), stamp)));
+        }
+        match loaded {
             Ok(component) => self.plugins.push(Plugin {
-                name,
+                name: name.to_owned(),
                 version: component.version().map(str::to_owned),
                 source: PluginSource::File(file.to_owned()),
                 component,
             }),
-            Err(error) => self.problems.push(problem(file, &error)),
+            Err(error) => {
+                self.problems.push(problem(file, &error));
+                self.keep_serving(serving);
+            }
         }
     }
 
-    fn report(&mut self, file: &Path, code: &'static str, reason: String, remedy: Option<String>) {
+    fn disputed(&mut self, name: &str, files: &[&Path], former: &Self) {
+        let serving = former.plugin(name);
+        for (index, file) in files.iter().enumerate() {
+            let other = files[usize::from(index == 0)].display();
+            let neither = if serving.is_some() {
+                "neither is taken"
+            } else {
+                "neither is used"
+            };
+            let reason = format!("claims the name `{name}`, which {other} has too; {neither}");
+            self.report(file, "CF0507", reason).help("keep one of them");
+            if let (Some(problem), Some(serving)) = (self.problems.last_mut(), serving) {
+                problem.serving = Some(*serving.component.digest());
+            }
+        }
+        self.plugins.extend(serving.cloned());
+    }
+
+    /// Lets the plugin that was there before go on in the place of the candidate that was reported last.
+    fn keep_serving(&mut self, serving: Option<&Plugin>) {
+        if let (Some(problem), Some(serving)) = (self.problems.last_mut(), serving) {
+            problem.serving = Some(*serving.component.digest());
+            self.plugins.push(serving.clone());
+        }
+    }
+
+    fn report(&mut self, file: &Path, code: &'static str, reason: String) -> &mut Problem {
         self.problems.push(Problem {
             file: file.to_owned(),
             code,
             reason,
-            remedy,
+            remedy: None,
+            serving: None,
         });
+        let last = self.problems.len() - 1;
+        &mut self.problems[last]
+    }
+}
+
+impl Problem {
+    fn help(&mut self, remedy: &str) {
+        self.remedy = Some(remedy.to_owned());
     }
 }
 
@@ -267,66 +378,12 @@ impl fmt::Display for Problem {
     }
 }
 
-enum ReadError {
-    Io(io::Error),
-    Unfit(Unfit),
-}
-
 fn problem(file: &Path, error: &LoadError) -> Problem {
     Problem {
         file: file.to_owned(),
         code: error.code(),
         reason: error.to_string(),
         remedy: None,
+        serving: None,
     }
-}
-
-/// Returns the files of a directory that want to be plugins, by name; what begins with a dot is being written.
-fn plugin_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let path = entry?.path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && path.extension().is_some_and(|extension| extension == "wasm") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// Returns the name that a file claims: cargo writes `word_count.wasm` for `word-count`.
-fn claimed_name(file: &Path) -> String {
-    file.file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase()
-        .replace('_', "-")
-}
-
-/// Reads a file of reasonable size; one that is not is not read.
-fn read(path: &Path) -> Result<Arc<[u8]>, ReadError> {
-    // Opening a pipe would wait for whoever writes to it, for ever.
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
-        .open(path)
-        .map_err(ReadError::Io)?;
-    let found = file.metadata().map_err(ReadError::Io)?;
-    if !found.is_file() {
-        return Err(ReadError::Io(io::Error::other("it is no regular file")));
-    }
-    if found.len() > MAX_FILE {
-        return Err(ReadError::Unfit(Unfit::TooLarge {
-            what: "bytes",
-            found: found.len(),
-            allowed: MAX_FILE,
-        }));
-    }
-    let mut bytes = Vec::new();
-    // The file may grow while it is read.
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
-    Ok(bytes.into())
 }

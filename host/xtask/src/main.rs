@@ -17,6 +17,7 @@ mod kill;
 mod plugins;
 mod process;
 mod progress;
+mod reload;
 mod report;
 mod repository;
 mod simulation;
@@ -39,6 +40,8 @@ cargo xtask fuzz [--seconds N] [--seed S]
 cargo xtask chaos [--kills N] [--seed S]
                                      kills hosts at random moments and at each named point, and holds what a plugin saw
                                      against what is recorded
+cargo xtask reload [--seconds N] [--rate N]
+                                     calls a plugin while its file is replaced every second, and counts what fails
 cargo xtask bench [NAME..]           prints the measurements
 cargo xtask dist                     builds the binary that is given away
 
@@ -79,6 +82,7 @@ fn run() -> Result<()> {
         ("sim", options) => simulation::run(&repository, options),
         ("fuzz", options) => fuzz::run(&repository, options),
         ("chaos", options) => chaos::run(&repository, options),
+        ("reload", options) => reload::run(&repository, options),
         ("bench", names) => bench::run(&repository, names),
         ("dist", []) => dist::run(&repository),
         ("demo" | "test" | "setup" | "plugins" | "dist", rest) => {

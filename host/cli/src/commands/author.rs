@@ -3,10 +3,15 @@
 use super::run::read;
 use crate::arguments::{Ast, Check, Explain, Fmt, Manner};
 use crate::diagnostics::draw;
+use crate::equipment::require_listed;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::station::Station;
+use crate::station::{Choice, Plugins, Station};
 use crate::talk::{GOOD, Look, STRONG, counted, print, say};
+use cofferdam_dsl::inventory::{Inventory, Used};
 use cofferdam_dsl::{Code, Diagnostic, Severity, Source, ast_json, ast_schema, compile, format, parse, sarif};
+use cofferdam_engine::Digest;
+use cofferdam_wasm::PluginSource;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Says everything that is wrong with workflows.
@@ -26,6 +31,7 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check)
     let mut found = Vec::new();
     let mut checked = Vec::new();
     let mut refused = 0;
+    let mut used = Inventory::default();
     for file in &files {
         let shown = station.short(file);
         let text = match read(file, &shown) {
@@ -52,6 +58,10 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check)
             }
             Err(failure) => return Err(failure),
         };
+        if station.choice == Choice::Locked {
+            let (tree, _) = parse(&text);
+            used.add(&tree, &Source::new(&*shown, &*text), &catalog);
+        }
         let compiled = compile(&text, &shown, &catalog, &options);
         let errors = count(&compiled.diagnostics, Severity::Error);
         let warnings = count(&compiled.diagnostics, Severity::Warning);
@@ -93,7 +103,19 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Check)
             _ => format!("{all}, {refused} with errors"),
         });
     }
+    require_listed(station, called(&used, &plugins))?;
     Ok(if refused > 0 { Exit::Invalid } else { Exit::Done })
+}
+
+/// Returns the plugins from files that workflows call, each with its component.
+fn called<'u>(used: &'u Inventory, plugins: &'u Plugins) -> impl Iterator<Item = (&'u str, &'u Digest)> {
+    let names: BTreeSet<&str> = used
+        .of(Used::Actions)
+        .filter_map(|(name, _)| Some(name.split_once('.')?.0))
+        .collect();
+    let called = names.into_iter().filter_map(|name| plugins.registry.plugin(name));
+    let from_files = called.filter(|plugin| plugin.source != PluginSource::BuiltIn);
+    from_files.map(|plugin| (plugin.name.as_str(), plugin.component.digest()))
 }
 
 /// Returns what is wrong with a file that is no text, with the part of it that is.

@@ -42,6 +42,7 @@ pub(crate) async fn kill(station: &Station, manner: &Manner, arguments: &Kill, g
     let asking = Asking {
         by: arguments.by.clone(),
         detach: true,
+        ..Asking::default()
     };
     let asked = Asked::new(&arguments.run, Request::Kill { reason }, &asking);
     asked.ask(station, manner, guests).await
@@ -59,6 +60,7 @@ pub(crate) async fn pause(station: &Station, manner: &Manner, arguments: &Pause,
     let asking = Asking {
         by: arguments.by.clone(),
         detach: true,
+        ..Asking::default()
     };
     let asked = Asked::new(&arguments.run, Request::Pause { reason }, &asking);
     asked.ask(station, manner, guests).await

@@ -1,6 +1,7 @@
 //! What happened: `runs`, `show`, `events`, `logs`.
 
 use super::drive::shortest;
+use super::take_up::lack;
 use super::{find_run, waiting};
 use crate::arguments::{Events, Logs, Manner, Runs, Show};
 use crate::failure::{Exit, Failure, Outcome};
@@ -49,7 +50,14 @@ pub(crate) async fn runs(station: &Station, manner: &Manner, arguments: &Runs) -
     let counts = log.counts(arguments.workflow.clone()).await.map_err(internal)?;
     let waits = waits(&log, &runs).await;
     if manner.json {
-        let shown: Vec<serde_json::Value> = runs.iter().map(summary_json).collect();
+        let mut shown = Vec::new();
+        for run in &runs {
+            let mut object = summary_json(run);
+            if let Ok(Some(lacks)) = lack(&log, run).await {
+                object["lacks"] = lacks.into();
+            }
+            shown.push(object);
+        }
         let counts: serde_json::Map<String, serde_json::Value> = counts
             .iter()
             .map(|(status, count)| (status.word().to_owned(), (*count).into()))
@@ -65,20 +73,27 @@ pub(crate) async fn runs(station: &Station, manner: &Manner, arguments: &Runs) -
         say("no runs");
         return Ok(Exit::Done);
     }
+    let mut lacking = Vec::new();
     let mut table = table(["", "RUN", "WORKFLOW", "STATUS", "STARTED", "TOOK", "EVENTS"]);
     for run in &runs {
         let short = shortest(&log, run.id).await;
+        // As of the waits: one run that cannot be read keeps no other from being listed.
+        let lacks = lack(&log, run).await.unwrap_or_default();
         let until = run.finished_at.unwrap_or(run.updated_at);
         let took = u64::try_from(until.since(run.created_at).as_millis()).unwrap_or(u64::MAX);
         table.add_row([
             station.look.sign(status_sign(run.status)).to_owned(),
-            short,
+            short.clone(),
             run.workflow.clone(),
-            status_words(run),
+            match lacks {
+                Some(_) => format!("{}, lacks a component", status_words(run)),
+                None => status_words(run),
+            },
             day_and_time(run.created_at),
             duration(took),
             run.version.0.to_string(),
         ]);
+        lacking.extend(lacks.map(|lacks| (short, lacks)));
     }
     print_table(&mut table, &[5, 6]);
     let separator = if station.look.signs { " · " } else { ", " };
@@ -92,6 +107,9 @@ pub(crate) async fn runs(station: &Station, manner: &Manner, arguments: &Runs) -
         for wait in waiting.iter().filter(|wait| !waiting::is_time(wait)) {
             waiting::remedy(wait, &short).iter().for_each(say);
         }
+    }
+    for (short, lacks) in lacking {
+        say(format!("run {short} could not go on: it {}", harmless(&lacks)));
     }
     Ok(Exit::Done)
 }
@@ -195,6 +213,9 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
     if manner.json {
         let mut object = report::json(run, &definition, &progress, &metrics);
         object["status"] = serde_json::json!(summary.status);
+        if let Some(lacks) = lack(&log, &summary).await? {
+            object["lacks"] = lacks.into();
+        }
         print(object.to_string());
         return Ok(Exit::Done);
     }
@@ -229,6 +250,9 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
         report::say_failure(&progress, &facts, &log, run, &station.look).await?;
         report::say_outputs(&progress);
     } else if !summary.owner.as_ref().is_some_and(|owner| owner.alive) {
+        if let Some(lacks) = lack(&log, &summary).await? {
+            say(format!("it could not go on: it {}", harmless(&lacks)));
+        }
         say(format!("nobody works on it; go on with: cofferdam resume {short}"));
     }
     Ok(Exit::Done)

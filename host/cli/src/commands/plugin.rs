@@ -11,6 +11,7 @@ pub(crate) use life::{install, remove, switch};
 
 use super::among_guests;
 use crate::arguments::{Manner, PluginCheck, PluginRun};
+use crate::equipment::require_listed;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::report::{Denial, Denied};
 use crate::station::{Station, json};
@@ -223,6 +224,8 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &PluginRu
     let sandbox = station.sandbox()?;
     let params = params(&arguments.params)?;
     let (plugin, action) = resolve(station, &sandbox, arguments).await?;
+    let from_file = (plugin.source != PluginSource::BuiltIn).then(|| (plugin.name.as_str(), plugin.component.digest()));
+    require_listed(station, from_file.into_iter())?;
     let grants = station.grants(&plugin, &action);
     if let Some(unaccepted) = &grants.unaccepted {
         let message = unaccepted.to_string();

@@ -3,8 +3,9 @@
 use super::control;
 use super::drive::shortest;
 use super::find_run;
-use super::take_up::{note, ready};
+use super::take_up::{note, ready, set_aside};
 use crate::arguments::{Manner, Resume};
+use crate::equipment::Unequipped;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::Station;
 use cofferdam_engine::RunStatus;
@@ -23,7 +24,16 @@ pub(crate) async fn resume(station: &Station, manner: &Manner, arguments: &Resum
     {
         return control::resume(station, manner, &arguments.run, guests).await;
     }
-    let ready = ready(station, &log, id, &short).await?;
+    let ready = match ready(station, &log, id, &short).await {
+        Err(Unequipped { failure, lacks }) => {
+            if let Some(lacks) = lacks {
+                let claim = log.claim(id).await.map_err(|error| refused(&short, error))?;
+                set_aside(&log, claim, lacks, &guests).await?;
+            }
+            return Err(failure);
+        }
+        Ok(ready) => ready,
+    };
     let claim = log.claim(id).await.map_err(|error| refused(&short, error))?;
     let note = note(station, summary.as_ref());
     let (driving, scene) = ready.drive(station, manner, claim, &note, &guests).await?;

@@ -156,7 +156,8 @@ async fn newest(
         digest: Digest::of(&encoded),
         plan: encoded.into(),
     };
-    equipped(station, &sandbox, &plugins, log, (definition, Arc::new(plan)), short).await
+    let ready = equipped(station, &sandbox, &plugins, log, (definition, Arc::new(plan)), short).await;
+    ready.map_err(Failure::from)
 }
 
 fn not_ended(short: &str, summary: &RunSummary) -> Failure {

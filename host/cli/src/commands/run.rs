@@ -43,9 +43,7 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
     let inputs = inputs(&plan.parts().inputs, &arguments.input, arguments.input_file.as_deref())?;
     let id = RunId::from_bits(uuid::Uuid::now_v7().as_u128());
     let equipment = Equipment::of(station, &sandbox, &plugins, &plan, &id.to_string()).await?;
-    if arguments.locked {
-        equipment.require_locked(station)?;
-    }
+    equipment.require_locked(station)?;
     equipment.require_grants(station, &plan, "nothing was started")?;
     let executor = equipment.executor(station, &plan)?;
     let log = station.log()?;

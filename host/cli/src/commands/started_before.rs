@@ -2,7 +2,7 @@
 
 use super::drive::shortest;
 use super::{history, resume};
-use crate::arguments::{Manner, Resume, Show};
+use crate::arguments::{Locking, Manner, Resume, Show};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::Station;
 use crate::talk::{harmless, say};
@@ -128,7 +128,10 @@ pub(super) async fn join(
             tokio::time::sleep(LOOK).await;
             continue;
         }
-        let arguments = Resume { run: run.to_string() };
+        let arguments = Resume {
+            run: run.to_string(),
+            locking: Locking::default(),
+        };
         match resume::resume(station, manner, &arguments, guests.clone()).await {
             // Somebody else was faster.
             Err(failure) if matches!(failure.exit, Exit::Refused) => tokio::time::sleep(LOOK).await,

@@ -3,17 +3,17 @@
 use super::drive::Scene;
 use super::run::{how, state_note};
 use crate::arguments::Manner;
-use crate::equipment::{Equipment, plugins_of};
+use crate::equipment::{Equipment, Unequipped, plugins_of};
 use crate::failure::{Exit, Failure, not_driven};
 use crate::progress::RunProgress;
 use crate::station::{Plugins, Station};
 use crate::tree::{day_and_time, heading};
 use crate::watch::Watcher;
 use cofferdam_engine::plan::Plan;
-use cofferdam_engine::{Recorded, RunId, RunStatus};
+use cofferdam_engine::{Event, Recorded, RunId, RunStatus};
 use cofferdam_runtime::{Driving, Executor, Host, SandboxExecutor, Unobserved};
 use cofferdam_store::{Claim, Definition, RunLog, RunSummary};
-use cofferdam_wasm::Sandbox;
+use cofferdam_wasm::{Registry, Sandbox};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
@@ -28,17 +28,35 @@ pub(super) struct Ready {
 }
 
 /// Prepares to carry on `run`: everything that can refuse does so here, before the run is claimed.
-pub(super) async fn ready(station: &Station, log: &Arc<dyn RunLog>, run: RunId, short: &str) -> Result<Ready, Failure> {
+pub(super) async fn ready(
+    station: &Station,
+    log: &Arc<dyn RunLog>,
+    run: RunId,
+    short: &str,
+) -> Result<Ready, Unequipped> {
     station.require_trust()?;
     let sandbox = station.sandbox()?;
+    let registry = Arc::new(Registry::discover(&sandbox, &station.sources()).await);
+    ready_with(station, (&sandbox, registry), log, run, short).await
+}
+
+/// Prepares to carry on `run` with plugins that were found already.
+pub(super) async fn ready_with(
+    station: &Station,
+    (sandbox, registry): (&Sandbox, Arc<Registry>),
+    log: &Arc<dyn RunLog>,
+    run: RunId,
+    short: &str,
+) -> Result<Ready, Unequipped> {
+    station.require_trust()?;
     let definition = log.definition(run).await;
     let definition = definition.map_err(|error| Failure::of(Exit::Internal, error))?;
     let Some(definition) = definition else {
-        return Err(Failure::new(Exit::Usage, format!("run {short} is not recorded")));
+        return Err(Failure::new(Exit::Usage, format!("run {short} is not recorded")).into());
     };
     let plan = Arc::new(Plan::decode(&definition.plan).map_err(|error| Failure::of(Exit::Invalid, error))?);
-    let plugins = station.plugins_and(&sandbox, plugins_of(&plan)).await?;
-    equipped(station, &sandbox, &plugins, log, (definition, plan), short).await
+    let plugins = station.known(registry, plugins_of(&plan))?;
+    equipped(station, sandbox, &plugins, log, (definition, plan), short).await
 }
 
 /// Prepares to carry on a run with a definition: its components are among `plugins` or kept.
@@ -49,8 +67,9 @@ pub(super) async fn equipped(
     log: &Arc<dyn RunLog>,
     (definition, plan): (Definition, Arc<Plan>),
     short: &str,
-) -> Result<Ready, Failure> {
+) -> Result<Ready, Unequipped> {
     let equipment = Equipment::of(station, sandbox, plugins, &plan, short).await?;
+    equipment.require_locked(station)?;
     equipment.require_grants(station, &plan, "nothing was touched; what is recorded is kept")?;
     let executor = equipment.executor(station, &plan)?;
     equipment.keep(station)?;
@@ -173,6 +192,35 @@ pub(super) fn note(station: &Station, summary: Option<&RunSummary>) -> String {
         Some((RunStatus::Interrupted, _, at)) => format!("interrupted {}", day_and_time(at)),
         _ => state_note(station),
     }
+}
+
+/// Records with a claimed run what it `lacks` to go on: it answers its messages and is let go of.
+pub(super) async fn set_aside(
+    log: &Arc<dyn RunLog>,
+    claim: Claim,
+    lacks: String,
+    guests: &Handle,
+) -> Result<(), Failure> {
+    let host = Host::deciding(Arc::clone(log), 1, guests.clone());
+    let leaving = host.set_aside(claim, lacks, Arc::new(Unobserved)).await;
+    let leaving = leaving.map_err(|error| Failure::of(Exit::Invalid, error))?;
+    match leaving.wait().await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(not_driven(error)),
+    }
+}
+
+/// Returns what a run that nobody drives was found to lack when it was last tried; none if nothing was missing.
+pub(super) async fn lack(log: &Arc<dyn RunLog>, summary: &RunSummary) -> Result<Option<String>, Failure> {
+    if summary.status != RunStatus::Interrupted {
+        return Ok(None);
+    }
+    let last = log.events(summary.id, summary.version.0.saturating_sub(1), 1).await;
+    let last = last.map_err(|error| Failure::of(Exit::Internal, error))?;
+    Ok(last.into_iter().find_map(|recorded| match recorded.event {
+        Event::RunInterrupted { reason, .. } => reason,
+        _ => None,
+    }))
 }
 
 /// Lets a run answer its messages and leaves it: nothing of it is entered.

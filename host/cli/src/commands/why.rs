@@ -1,6 +1,7 @@
 //! `cofferdam why`: what a run does or waits for, since when, until when, in one sentence.
 
 use super::history::{LookedUp, dropped, each_event, look_up};
+use super::take_up::lack;
 use super::waiting::{self, Parked};
 use crate::arguments::{Manner, Why};
 use crate::failure::{Exit, Outcome};
@@ -50,8 +51,10 @@ pub(crate) async fn why(station: &Station, manner: &Manner, arguments: &Why) -> 
         RunStatus::Waiting | RunStatus::Paused => waiting::parked(run, &progress.plan, &events)?,
         _ => Parked::default(),
     };
+    let lacks = lack(&log, &summary).await?;
     let view = View {
         parked: &parked,
+        lacks: lacks.as_deref(),
         progress: &progress,
         summary: &summary,
         definition: &definition,
@@ -72,6 +75,8 @@ pub(crate) async fn why(station: &Station, manner: &Manner, arguments: &Why) -> 
 /// All that an answer is made of.
 struct View<'a> {
     parked: &'a Parked,
+    /// What the run lacks to go on.
+    lacks: Option<&'a str>,
     progress: &'a RunProgress,
     summary: &'a RunSummary,
     definition: &'a Definition,
@@ -137,6 +142,26 @@ impl View<'_> {
 
     fn let_go(&self) -> Answer {
         let since = self.progress.last_at;
+        if let Some(lacks) = self.lacks {
+            return Answer {
+                state: "missing-component",
+                sentence: format!("could not go on at {}: it {}", day_and_time(since), harmless(lacks)),
+                more: vec![
+                    ("where", self.reached()),
+                    (
+                        "next",
+                        format!(
+                            "put it back; a host at work goes on by itself, or: cofferdam resume {}",
+                            self.short
+                        ),
+                    ),
+                    ("holds", HOLDS_NOTHING.to_owned()),
+                ],
+                step: None,
+                since,
+                until: None,
+            };
+        }
         Answer {
             state: "interrupted",
             sentence: format!(

@@ -1,17 +1,20 @@
 //! `cofferdam work`: a host that carries on whatever run can go on.
 
 use super::drive::{StopSignals, seconds, shortest};
-use super::take_up::{history, host_of, ready};
+use super::take_up::{history, host_of, lack, ready_with, set_aside};
 use crate::arguments::{Manner, Progress, Work};
+use crate::equipment::Unequipped;
 use crate::failure::{Exit, Failure, Outcome, not_driven};
 use crate::progress::RunProgress;
-use crate::station::Station;
+use crate::station::{Station, warn_of};
 use crate::talk::{counted, print, say};
 use crate::tree::day_and_time;
 use crate::watch::Watcher;
 use cofferdam_engine::{RunId, Timestamp};
-use cofferdam_runtime::{Controller, DriveError, Driven, Host, now};
-use cofferdam_store::{AtWork, ClaimError, RunLog};
+use cofferdam_runtime::configuration::short_digest;
+use cofferdam_runtime::{Controller, DriveError, Driven, Host, LiveRegistry, now};
+use cofferdam_store::{AtWork, ClaimError, Reason, RunLog, Runnable};
+use cofferdam_wasm::{Change, Sandbox};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,17 +26,28 @@ const MOST_RUNS: usize = 64;
 /// How often lost hosts are looked for; parked runs and requests announce themselves.
 const LOOK: Duration = Duration::from_secs(2);
 /// How long a run that could not be prepared is left alone.
-const REST: Duration = Duration::from_secs(30);
+const REST: Duration = Duration::from_secs(10);
+/// The same for a run that lacks a component whose copy may be put back; a plugin file that is put back is noticed at once.
+const REST_OF_LACKING: Duration = Duration::from_secs(5);
 
 /// Carries on runs until it is stopped.
 pub(crate) async fn work(station: &Station, manner: &Manner, arguments: &Work, guests: Handle) -> Outcome {
     let log = station.log()?;
     let host = host_of(station, &log, &guests);
+    let sandbox = station.sandbox()?;
+    let registry = LiveRegistry::open(sandbox.clone(), station.sources()).await;
+    registry.current().problems().iter().for_each(warn_of);
+    let json = manner.json;
+    registry.follow(&guests, move |change| tell(change, json));
     let mut shift = Shift {
         station,
         manner,
         log,
         host,
+        sandbox,
+        registry,
+        guests,
+        told: BTreeMap::new(),
         driving: BTreeMap::new(),
         ends: JoinSet::new(),
         resting: BTreeMap::new(),
@@ -56,10 +70,15 @@ struct Shift<'a> {
     manner: &'a Manner,
     log: Arc<dyn RunLog>,
     host: Host,
+    sandbox: Sandbox,
+    registry: LiveRegistry,
+    guests: Handle,
     driving: BTreeMap<RunId, Controller>,
     ends: JoinSet<Ended>,
     /// Runs that could not be carried on, with the time until which they are left alone.
     resting: BTreeMap<RunId, Timestamp>,
+    /// What was said last of runs that could not be carried on, so that nothing is said twice.
+    told: BTreeMap<RunId, String>,
     done: u64,
     /// Why the first run was given up whose log failed.
     failed: Option<Failure>,
@@ -70,6 +89,7 @@ impl Shift<'_> {
     async fn last(&mut self, until_idle: bool, sign: AtWork) -> Outcome {
         let mut sign = Some(sign);
         let mut arrivals = self.log.arrivals();
+        let mut plugins = self.registry.changes();
         let mut broken = self.log.broken();
         let shutdown = self.station.configuration.shutdown_grace();
         let mut stop = StopSignals::listen()?;
@@ -92,6 +112,8 @@ impl Shift<'_> {
             tokio::select! {
                 Some(ended) = self.ends.join_next() => self.ended(ended),
                 () = arrivals.next() => {}
+                // What could not be carried on may have lacked just this.
+                Ok(()) = plugins.changed() => self.resting.clear(),
                 () = tokio::time::sleep(sleep) => {}
                 // Nothing that happens from now on could be recorded: whoever supervises this host starts another (rule C13).
                 reason = &mut broken => return Err(Failure::of(Exit::Internal, reason)),
@@ -136,24 +158,55 @@ impl Shift<'_> {
             if self.driving.contains_key(&run) || self.resting.contains_key(&run) {
                 continue;
             }
-            if let Err(failure) = self.carry_on(run).await {
+            let Err(Unequipped { failure, lacks }) = self.carry_on(run).await else {
+                self.told.remove(&run);
+                continue;
+            };
+            let rest = if lacks.is_some() { REST_OF_LACKING } else { REST };
+            self.resting.insert(run, at.saturating_add(rest));
+            if let Some(lacks) = lacks
+                && let Err(unrecorded) = self.set_aside(runnable, lacks).await
+            {
+                say(format!("that could not be recorded: {:#}", unrecorded.error));
+            }
+            let message = format!("{:#}", failure.error);
+            if self.told.get(&run) != Some(&message) {
                 let short = shortest(&self.log, run).await;
-                say(format!("run {short} cannot be carried on now: {:#}", failure.error));
+                say(format!("run {short} cannot be carried on now: {message}"));
                 failure.hints.iter().for_each(|hint| say(format!("  = help: {hint}")));
-                self.resting.insert(run, at.saturating_add(REST));
+                self.told.insert(run, message);
             }
         }
         Ok(())
     }
 
-    async fn carry_on(&mut self, run: RunId) -> Result<(), Failure> {
+    /// Records what a run lacks, unless that is what its history says already and nothing is asked of it.
+    async fn set_aside(&self, runnable: Runnable, lacks: String) -> Result<(), Failure> {
+        let Some(summary) = self.log.run(runnable.run).await.map_err(internal)? else {
+            return Ok(());
+        };
+        let is_known = lack(&self.log, &summary).await?.as_ref() == Some(&lacks);
+        if is_known && runnable.reason != Reason::Asked {
+            return Ok(());
+        }
+        match self.log.claim(runnable.run).await {
+            Ok(claim) => set_aside(&self.log, claim, lacks, &self.guests).await,
+            // Another host was faster, and may have what this one has not.
+            Err(ClaimError::Owned { .. } | ClaimError::Final { .. } | ClaimError::NotFound(_)) => Ok(()),
+            Err(error) => Err(Failure::of(Exit::Invalid, error)),
+        }
+    }
+
+    async fn carry_on(&mut self, run: RunId) -> Result<(), Unequipped> {
         let short = shortest(&self.log, run).await;
-        let ready = ready(self.station, &self.log, run, &short).await?;
+        let station = self.station.again()?;
+        let plugins = (&self.sandbox, self.registry.current());
+        let ready = ready_with(&station, plugins, &self.log, run, &short).await?;
         let claim = match self.log.claim(run).await {
             Ok(claim) => claim,
             // Another host was faster.
             Err(ClaimError::Owned { .. } | ClaimError::Final { .. } | ClaimError::NotFound(_)) => return Ok(()),
-            Err(error) => return Err(Failure::of(Exit::Invalid, error)),
+            Err(error) => return Err(Failure::of(Exit::Invalid, error).into()),
         };
         let mut progress = RunProgress::of(Arc::clone(ready.plan()), &history(&self.log, &claim).await?);
         progress.keep();
@@ -211,6 +264,22 @@ impl Shift<'_> {
         {
             self.failed.get_or_insert(failure);
         }
+    }
+}
+
+/// Says what became of the plugins. Who reads JSON is told only of what does not work.
+fn tell(change: &Change, json: bool) {
+    match change {
+        Change::Rejected(problem) => warn_of(problem),
+        Change::Added { .. } | Change::Replaced { .. } | Change::Removed { .. } if json => {}
+        Change::Added { plugin, component } => say(format!("plugin `{plugin}` is there ({})", short_digest(component))),
+        Change::Replaced { plugin, to, .. } => {
+            say(format!(
+                "plugin `{plugin}` is another component from now on ({})",
+                short_digest(to)
+            ));
+        }
+        Change::Removed { plugin } => say(format!("plugin `{plugin}` is gone; runs that started with it keep it")),
     }
 }
 

@@ -2,7 +2,13 @@
 
 use crate::project::{Project, Said};
 use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A run of an action of a plugin from a file and one of a built-in plugin, long enough to be interrupted.
 const LONG: &str = r#"workflow long edition 1 {
@@ -124,6 +130,137 @@ fn a_damaged_copy_is_refused_and_nothing_is_lost() {
     project.write("plugins/tool.wasm", built("text"));
     completed(&resumed(&project));
     assert!(copy.is_file(), "the copy is there again");
+}
+
+/// Returns how the newest run stands, as programs are told.
+fn newest(project: &Project) -> serde_json::Value {
+    let runs = project.say(&["runs", "--json"]);
+    let runs: serde_json::Value = serde_json::from_str(&runs.stdout).expect("runs as JSON");
+    runs["runs"][0].clone()
+}
+
+/// Waits until the newest run has this status.
+fn wait_for_status(project: &Project, status: &str, lacks: bool) {
+    let since = Instant::now();
+    loop {
+        let newest = newest(project);
+        if newest["status"] == status && newest["lacks"].is_string() == lacks {
+            return;
+        }
+        assert!(since.elapsed() < PATIENCE, "{newest} is not {status}");
+    }
+}
+
+/// Takes the plugin of a killed run away, and its copy; returns where that was and what it was.
+fn taken_away(project: &Project) -> (PathBuf, Vec<u8>) {
+    std::fs::remove_file(project.path("plugins/tool.wasm")).expect("it is ours");
+    let copy = copies(project).pop().expect("a copy");
+    let bytes = std::fs::read(&copy).expect("a copy");
+    std::fs::remove_file(&copy).expect("it is ours");
+    (copy, bytes)
+}
+
+fn idle(project: &Project) -> Said {
+    let said = project.say(&["work", "--until-idle", "--progress", "none"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    said
+}
+
+// row K11, row P02
+#[test]
+fn work_parks_a_run_that_lacks_a_component_and_goes_on_when_it_is_back() {
+    let project = killed();
+    let (copy, bytes) = taken_away(&project);
+    let name = copy.file_name().expect("a file").to_string_lossy().into_owned();
+    let shown = |arguments: &[&str]| project.transcript(arguments).replace(&name, "[copy]");
+    let said = idle(&project);
+    assert!(said.stderr.contains("cannot be carried on now"), "{said}");
+    insta::assert_snapshot!("lacking_why", shown(&["why", "last"]));
+    let events = newest(&project)["events"].as_u64().expect("a number");
+    let listed = shown(&["runs"]);
+    assert!(listed.contains("interrupted, lacks a component"), "{listed}");
+    assert!(
+        listed.contains("could not go on: it needs `tool` ([digest])"),
+        "{listed}"
+    );
+    let drawn = shown(&["show", "last"]);
+    assert!(
+        drawn.contains("it could not go on: it needs `tool` ([digest])"),
+        "{drawn}"
+    );
+    // The next host finds the same, and nothing more is recorded.
+    idle(&project);
+    assert_eq!(newest(&project)["events"], events);
+    std::fs::write(&copy, &bytes[1..]).expect("it is ours");
+    idle(&project);
+    let why = shown(&["why", "last"]);
+    assert!(
+        why.contains("its copy `[project]/.cofferdam/components/[copy]` is damaged"),
+        "{why}"
+    );
+    std::fs::write(&copy, &bytes).expect("it is ours");
+    idle(&project);
+    assert_eq!(newest(&project)["status"], "completed");
+}
+
+// row E02, row K11, row P02
+#[test]
+fn a_host_at_work_notices_that_the_file_is_back() {
+    let project = killed();
+    taken_away(&project);
+    let child = project.start(&["work", "--progress", "none"]);
+    wait_for_status(&project, "interrupted", true);
+    project.write("plugins/.tool.new", built("text"));
+    std::fs::rename(project.path("plugins/.tool.new"), project.path("plugins/tool.wasm")).expect("it is ours");
+    wait_for_status(&project, "completed", false);
+    let said = stopped(&project, child);
+    assert!(said.stderr.contains("plugin `tool` is there ([digest])"), "{said}");
+}
+
+/// Ends a host at work with ctrl-c.
+fn stopped(project: &Project, child: Child) -> Said {
+    let pid = Pid::from_raw(child.id().try_into().expect("a process id")).expect("a process id");
+    kill_process(pid, Signal::INT).expect("the process is there");
+    let said = project.said(&child.wait_with_output().expect("it ends"));
+    assert_eq!(said.code, Some(130), "{said}");
+    said
+}
+
+// row E02
+#[test]
+fn a_host_at_work_says_once_which_file_it_cannot_use() {
+    let project = Project::with(&[("cofferdam.toml", CONFIGURED)]);
+    project.write("plugins/tool.wasm", built("text"));
+    project.write("plugins/.broken", "no component");
+    project.write("plugins/.good", built("json"));
+    let mut child = project.start(&["work"]);
+    let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    let mut said = Vec::new();
+    let mut wait_for = |text: &str| loop {
+        let line = lines.next().expect("it goes on").expect("a line");
+        let is_it = line.contains(text);
+        said.push(line);
+        if is_it {
+            break;
+        }
+    };
+    wait_for("at work on the runs");
+    let put = |name: &str| std::fs::rename(project.path(name), project.path("plugins/tool.wasm")).expect("it is ours");
+    put("plugins/.broken");
+    wait_for("goes on in its place (sha256:");
+    put("plugins/.good");
+    wait_for("plugin `tool` is another component from now on (sha256:");
+    let pid = Pid::from_raw(child.id().try_into().expect("a process id")).expect("a process id");
+    kill_process(pid, Signal::INT).expect("the process is there");
+    said.extend(lines.map(|line| line.expect("a line")));
+    child.wait().expect("it ends");
+    let refused = said.iter().filter(|line| line.contains("is not loaded"));
+    assert_eq!(refused.count(), 1, "{said:#?}");
+    let text = said.join("\n");
+    assert!(
+        text.contains("warning[CF0501]: plugins/tool.wasm is not loaded: "),
+        "{text}"
+    );
 }
 
 #[test]

@@ -88,6 +88,10 @@ fn a_plugin_is_removed_and_runs_that_started_with_it_go_on() {
     let asked = project.say(&["plugin", "remove", "tool"]);
     ended(&asked, 5);
     assert!(asked.stderr.contains("2 workflows call it: "), "{asked}");
+    assert!(
+        asked.stderr.contains("1 unfinished run uses it and keeps its copy: "),
+        "{asked}"
+    );
     assert!(project.path("plugins/tool.wasm").exists());
     ended(&project.say(&["plugin", "remove", "tool", "--yes"]), 0);
     assert!(!project.path("plugins/tool.wasm").exists());
@@ -95,7 +99,52 @@ fn a_plugin_is_removed_and_runs_that_started_with_it_go_on() {
     assert!(!lock.contains("tool"), "{lock}");
     ended(&project.say(&["run", "once"]), 4);
     ended(&project.say(&["signal", "last", "go"]), 0);
+    ended(&project.say(&["plugin", "install", "downloads/tool.wasm"]), 0);
+    let unused = project.say(&["plugin", "remove", "tool", "--yes"]);
+    assert!(unused.stderr.contains("no unfinished run uses it"), "{unused}");
     ended(&project.say(&["plugin", "remove", "text", "--yes"]), 5);
+}
+
+// row E02
+#[test]
+fn only_what_the_lock_file_lists_is_used_wherever_a_component_is_chosen() {
+    let project = project();
+    ended(&project.say(&["plugin", "install", "downloads/tool.wasm"]), 0);
+    ended(&project.say(&["check", "workflows/once.wf", "--locked"]), 0);
+    ended(&project.say(&["run", "joins", "--locked"]), 6);
+    // Whoever copies another one there by hand has not listed it; a run keeps what it started with.
+    project.write("plugins/tool.wasm", tool("three"));
+    ended(&project.say(&["signal", "last", "go", "--locked"]), 0);
+    ended(&project.say(&["run", "joins"]), 6);
+    let refused = |arguments: &[&str]| {
+        let said = project.say(arguments);
+        ended(&said, 4);
+        let expected = "error[CF0622]: cofferdam.lock does not list `tool` as [digest]";
+        assert!(said.stderr.contains(expected), "{said}");
+    };
+    refused(&["check", "workflows/once.wf", "--locked"]);
+    refused(&["run", "once", "--locked"]);
+    refused(&["resume", "last", "--locked"]);
+    refused(&["signal", "last", "go", "--locked"]);
+    refused(&["plugin", "run", "tool.join", "--params", "{}", "--locked"]);
+    ended(&project.say(&["signal", "last", "go", "--detach"]), 0);
+    let left = project.say(&["work", "--until-idle", "--locked"]);
+    ended(&left, 0);
+    assert!(
+        left.stderr
+            .contains("cannot be carried on now: cofferdam.lock does not list `tool` as [digest]"),
+        "{left}"
+    );
+    assert!(left.stderr.contains("0 runs carried on"), "{left}");
+    let carried = project.say(&["work", "--until-idle"]);
+    assert!(carried.stderr.contains("1 run carried on"), "{carried}");
+    refused(&["retry", "last", "--from", "two", "--latest", "--locked"]);
+    // What asks for nothing from files is not touched by it.
+    project.write(
+        "workflows/own.wf",
+        "workflow own edition 1 {\n  call a { use = text.join  params { items = [\"a\"] } }\n}\n",
+    );
+    ended(&project.say(&["check", "workflows/own.wf", "--locked"]), 0);
 }
 
 // row E02

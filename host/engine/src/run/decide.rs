@@ -259,7 +259,12 @@ impl Run {
             Input::Message(message) => transition.message(&message, None),
             Input::InterruptRequested => {
                 let stopped = transition.run.flights.keys().copied().collect();
-                transition.record(Event::RunInterrupted { stopped });
+                transition.record(Event::RunInterrupted { stopped, reason: None });
+            }
+            Input::SetAside { reason } => {
+                let stopped = transition.run.flights.keys().copied().collect();
+                let reason = Some(reason);
+                transition.record(Event::RunInterrupted { stopped, reason });
             }
         }
         transition.progress();
@@ -297,7 +302,9 @@ impl Run {
                 }
             }
             (Phase::Active, _) if parked => Err(Rejected::Parked),
-            (Phase::Active, Input::Tick | Input::Message(_) | Input::InterruptRequested) => Ok(()),
+            (Phase::Active, Input::Tick | Input::Message(_) | Input::InterruptRequested | Input::SetAside { .. }) => {
+                Ok(())
+            }
         }
     }
 

@@ -51,7 +51,7 @@ impl Run {
                 self.suspect();
                 self.ready.extend(self.frames.keys().cloned());
             }
-            Event::RunInterrupted { stopped } => {
+            Event::RunInterrupted { stopped, .. } => {
                 self.phase = Phase::Interrupted;
                 self.lose(stopped, 0);
             }

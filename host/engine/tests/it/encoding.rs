@@ -78,6 +78,11 @@ fn all_events() -> Vec<Event> {
         },
         Event::RunInterrupted {
             stopped: vec![Fence(7)],
+            reason: None,
+        },
+        Event::RunInterrupted {
+            stopped: vec![],
+            reason: Some("needs a component".to_owned()),
         },
         Event::CancelRequested {
             reason: "enough".to_owned(),
@@ -524,7 +529,8 @@ fn any_event() -> BoxedStrategy<Event> {
             lost,
             died: false,
         }),
-        any_fences().prop_map(|stopped| Event::RunInterrupted { stopped }),
+        (any_fences(), option::of(any::<String>()))
+            .prop_map(|(stopped, reason)| Event::RunInterrupted { stopped, reason }),
         (
             any::<u64>(),
             any::<u32>(),

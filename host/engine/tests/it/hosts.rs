@@ -248,6 +248,28 @@ fn an_interrupted_run_goes_on_where_it_was_and_blames_nobody() {
     assert_eq!(scenario.completed(), ["a", "b"]);
 }
 
+// row K11
+#[test]
+fn a_run_that_is_set_aside_says_why_and_goes_on_like_an_interrupted_one() {
+    let mut scenario = Scenario::started(workflow([call("a"), call("b")]).plan());
+    scenario.complete("a", "1");
+    scenario.adopt([]);
+    let reason = "needs a component".to_owned();
+    scenario.decide(Input::SetAside { reason: reason.clone() });
+    assert_eq!(scenario.status(), RunStatus::Interrupted);
+    let last = &scenario.log.last().unwrap().event;
+    assert!(
+        matches!(last, Event::RunInterrupted { reason: Some(told), .. } if *told == reason),
+        "{last:?}"
+    );
+    assert_eq!(scenario.flights(), [""; 0]);
+    let again = Input::SetAside { reason };
+    assert_eq!(scenario.try_decide(again), Err(Rejected::Interrupted));
+    scenario.adopt([]);
+    scenario.complete("b", "1");
+    assert_eq!(scenario.completed(), ["a", "b"]);
+}
+
 #[test]
 fn reports_that_come_late_or_twice_are_refused() {
     let mut scenario = Scenario::started(workflow([call("a"), call("b")]).plan());

@@ -2,9 +2,10 @@
 
 use super::Embedded;
 use crate::host::Host;
+use crate::live_registry::LiveRegistry;
 use cofferdam_store::{Creation, Durability, HostId, LeaseTerms, OpenError, RunLog, SqliteLog, SqliteOptions};
 use cofferdam_wasm::{
-    Allowed, Builtin, Compiler, Copies, Limits, Problem, Registry, Resolver, Sandbox, SandboxError, SandboxOptions,
+    Allowed, Builtin, Change, Compiler, Copies, Limits, Problem, Resolver, Sandbox, SandboxError, SandboxOptions,
     Sources,
 };
 use std::collections::BTreeMap;
@@ -30,7 +31,11 @@ pub struct Builder {
     limits: Limits,
     attempts: Option<u32>,
     grace: Option<Duration>,
+    news: Option<News>,
 }
+
+/// Who is told of plugins that come, change and go.
+type News = Box<dyn Fn(&Change) + Send>;
 
 /// Why there is no host.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +103,8 @@ impl Builder {
         self
     }
 
-    /// Adds the plugins `NAME.wasm` of a directory.
+    /// Adds the plugins `NAME.wasm` of a directory, which is followed: what is put there, replaced or removed later counts for
+    /// runs that start from then on. A file that cannot be used then takes nothing away.
     pub fn plugins(mut self, directory: impl Into<PathBuf>) -> Self {
         self.sources.directories.push(directory.into());
         self
@@ -128,6 +134,13 @@ impl Builder {
         self
     }
 
+    /// Tells the program of each plugin that comes, is replaced, goes, or cannot be used, while the host is there. Without this
+    /// they are told as events of `tracing`.
+    pub fn news(mut self, news: impl Fn(&Change) + Send + 'static) -> Self {
+        self.news = Some(Box::new(news));
+        self
+    }
+
     /// Makes the host. Guests run on threads of its own, so that they never hold up the program's.
     ///
     /// # Errors
@@ -140,8 +153,9 @@ impl Builder {
             compiler: self.compiler.unwrap_or(Compiler::InProcess),
             resolver: Resolver::system(),
         })?;
-        let registry = Registry::discover(&sandbox, &self.sources).await;
-        if let Some(problem) = registry.problems().first() {
+        let has_directories = !self.sources.directories.is_empty();
+        let registry = LiveRegistry::open(sandbox.clone(), self.sources).await;
+        if let Some(problem) = registry.current().problems().first() {
             return Err(BuildError::Plugin(Box::new(problem.clone())));
         }
         let beside = self
@@ -154,6 +168,9 @@ impl Builder {
             (None, None) => return Err(BuildError::NoState),
         };
         let guests = guests().map_err(BuildError::Threads)?;
+        if has_directories {
+            registry.follow(guests.handle(), self.news.unwrap_or_else(|| Box::new(trace)));
+        }
         let host = Host::deciding(log, attempts, guests.handle().clone());
         Ok(Embedded {
             host: match self.grace {
@@ -181,6 +198,13 @@ fn open(path: PathBuf) -> Result<Arc<dyn RunLog>, BuildError> {
         lease: LeaseTerms::default(),
     })?;
     Ok(Arc::new(log))
+}
+
+fn trace(change: &Change) {
+    match change {
+        Change::Rejected(problem) => tracing::warn!(file = %problem.file.display(), "{change}"),
+        Change::Added { .. } | Change::Replaced { .. } | Change::Removed { .. } => tracing::info!("{change}"),
+    }
 }
 
 fn guests() -> std::io::Result<Runtime> {

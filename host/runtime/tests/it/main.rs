@@ -6,4 +6,5 @@ mod embedding;
 mod observing;
 mod pace;
 mod power;
+mod reloading;
 mod spans;

@@ -97,7 +97,10 @@ fn not_empty(ticket: Ticket) {
 }
 
 fn parked(run: RunId, generation: u64, version: u64, status: RunStatus) -> Append {
-    let event = Event::RunInterrupted { stopped: Vec::new() };
+    let event = Event::RunInterrupted {
+        stopped: Vec::new(),
+        reason: None,
+    };
     append(run, generation, version, status, vec![event])
 }
 

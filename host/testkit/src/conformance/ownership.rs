@@ -34,7 +34,10 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// Returns the append with which a run begins to wait until `wake_at`.
 fn park(run: RunId, generation: u64, version: u64, status: RunStatus, wake_at: Option<i64>) -> Append {
-    let event = Event::RunInterrupted { stopped: Vec::new() };
+    let event = Event::RunInterrupted {
+        stopped: Vec::new(),
+        reason: None,
+    };
     let append = append(run, generation, version, status, vec![event]);
     Append {
         row: RunRow {

@@ -185,7 +185,10 @@ impl Mutant {
                 ..recorded
             }],
             (Self::WorksDuringAPause, Event::RunResumed { .. }) => vec![Recorded {
-                event: Event::RunInterrupted { stopped: Vec::new() },
+                event: Event::RunInterrupted {
+                    stopped: Vec::new(),
+                    reason: None,
+                },
                 ..recorded
             }],
             (

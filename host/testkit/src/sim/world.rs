@@ -684,7 +684,13 @@ impl<'a> World<'a> {
                 self.decide(Input::Tick)?;
             }
             Fault::Interrupted => {
-                if self.deaths >= MOST_DEATHS || !self.decide(Input::InterruptRequested)? {
+                let why = match self.deaths % 2 {
+                    0 => Input::InterruptRequested,
+                    _ => Input::SetAside {
+                        reason: "needs something".to_owned(),
+                    },
+                };
+                if self.deaths >= MOST_DEATHS || !self.decide(why)? {
                     return Ok(false);
                 }
                 if self.dice.chance(70) {

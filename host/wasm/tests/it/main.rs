@@ -8,5 +8,6 @@ mod granting;
 mod guests;
 mod hostile;
 mod loading;
+mod renewing;
 mod running;
 mod values;

@@ -6,14 +6,23 @@ use super::inspect::unknown_plugin;
 use super::usage::Usage;
 use crate::arguments::{PluginInstall, PluginRemove, PluginSwitch};
 use crate::commands::configuration::agreed;
+use crate::commands::drive::shortest;
 use crate::commands::plugin_author::is_plugin_name;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::Station;
 use crate::talk::{counted, say, size};
+use cofferdam_engine::plan::Plan;
+use cofferdam_engine::{Digest, RunStatus};
 use cofferdam_runtime::configuration::Standing;
+use cofferdam_runtime::{origin, used};
+use cofferdam_store::RunFilter;
 use cofferdam_wasm::{Plugin, PluginSource};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+/// How many runs are read at a time.
+const PAGE: usize = 1_000;
 
 /// Puts a component where workflows find it.
 pub(crate) async fn install(station: &Station, arguments: &PluginInstall) -> Outcome {
@@ -95,7 +104,20 @@ pub(crate) async fn remove(station: &Station, arguments: &PluginRemove) -> Outco
     if !callers.is_empty() {
         say(format!("{} it: {}", verb(callers.len()), callers.join(", ")));
     }
-    say("runs that started with it keep their copy");
+    let unfinished = unfinished(station, plugin).await?;
+    if unfinished.is_empty() {
+        say("no unfinished run uses it");
+    } else {
+        // Also for runs whose copy was lost: from here on it is the only one.
+        let component = (name.as_str(), origin(&plugin.source), &plugin.component);
+        let kept = station.copies().keep([component]);
+        kept.map_err(|error| Failure::of(Exit::Internal, error).hint("nothing was removed"))?;
+        let verb = match unfinished.len() {
+            1 => "1 unfinished run uses it and keeps its copy".to_owned(),
+            more => format!("{more} unfinished runs use it and keep their copy"),
+        };
+        say(format!("{verb}: {}", few(&unfinished)));
+    }
     if !arguments.yes && !agreed(&format!("Remove {}?", station.short(file)))? {
         let hint = format!("without a terminal: cofferdam plugin remove {name} --yes");
         return Err(Failure::new(Exit::Refused, "not removed").hint(hint));
@@ -110,6 +132,57 @@ pub(crate) async fn remove(station: &Station, arguments: &PluginRemove) -> Outco
     })?;
     say(format!("removed {}", station.short(file)));
     Ok(Exit::Done)
+}
+
+/// Returns the runs that have not ended and use the component of a plugin, newest first.
+async fn unfinished(station: &Station, plugin: &Plugin) -> Result<Vec<String>, Failure> {
+    // Looking leaves nothing behind.
+    if !station.configuration.state_path().exists() {
+        return Ok(Vec::new());
+    }
+    let internal = |error| Failure::of(Exit::Internal, error);
+    let log = station.existing_log()?;
+    let component = plugin.component.digest();
+    let statuses = RunStatus::ALL.into_iter().filter(|status| !status.is_final());
+    let mut filter = RunFilter {
+        statuses: statuses.collect(),
+        limit: PAGE,
+        ..RunFilter::default()
+    };
+    // Many runs execute one definition.
+    let mut known: BTreeMap<Digest, bool> = BTreeMap::new();
+    let mut found = Vec::new();
+    loop {
+        let page = log.runs(filter.clone()).await.map_err(internal)?;
+        for run in &page {
+            let uses = match known.get(&run.plan) {
+                Some(uses) => *uses,
+                None => {
+                    let definition = log.definition(run.id).await.map_err(internal)?;
+                    let plan = definition.and_then(|definition| Plan::decode(&definition.plan).ok());
+                    let uses = plan.is_some_and(|plan| used(&plan).contains(&(plugin.name.as_str(), component)));
+                    known.insert(run.plan, uses);
+                    uses
+                }
+            };
+            if uses {
+                found.push(shortest(&log, run.id).await);
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => filter.after = Some(last.id),
+            _ => return Ok(found),
+        }
+    }
+}
+
+/// Returns the first of `names`, and how many more there are.
+fn few(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    match names.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{} and {more} more", names[..SHOWN].join(", ")),
+        _ => names.join(", "),
+    }
 }
 
 /// Switches a plugin off, or on again, in the project's file.

@@ -16,7 +16,7 @@ impl Judge<'_> {
                     }
                 }
             }
-            Event::RunInterrupted { stopped } => {
+            Event::RunInterrupted { stopped, .. } => {
                 let stopped = stopped.iter().filter_map(|fence| self.flights.get(fence));
                 self.stopped.extend(stopped.cloned());
             }

@@ -19,7 +19,7 @@ impl Judge<'_> {
             Event::RunStarted { .. } => {
                 self.entered.insert((None, 0, Vec::new()));
             }
-            Event::RunAdopted { lost: fences, .. } | Event::RunInterrupted { stopped: fences } => {
+            Event::RunAdopted { lost: fences, .. } | Event::RunInterrupted { stopped: fences, .. } => {
                 if let Event::RunAdopted { generation, .. } = &recorded.event {
                     self.generation = *generation;
                 }
