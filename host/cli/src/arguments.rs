@@ -174,6 +174,9 @@ pub(crate) struct Run {
     /// What you call this run: started again with the same id, workflow and inputs, it is the same run
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
+    /// Begin the run and leave it to a host at work (`cofferdam work`); prints its id
+    #[arg(long)]
+    pub(crate) detach: bool,
 }
 
 /// Which components may be used.

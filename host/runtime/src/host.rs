@@ -171,6 +171,21 @@ impl Host {
 
     /// Starts a run under `id`. It is recorded, and so not lost any more, once its first events are durable.
     pub fn start(&self, id: RunId, request: Request, observer: Arc<dyn Observer>) -> Driving {
+        self.begin(id, request, observer, |_| ())
+    }
+
+    /// Starts a run under `id` and lets go of it before anything of it is entered: another host carries it on.
+    pub fn start_for_others(&self, id: RunId, request: Request, observer: Arc<dyn Observer>) -> Driving {
+        self.begin(id, request, observer, Driver::enter_nothing)
+    }
+
+    fn begin(
+        &self,
+        id: RunId,
+        request: Request,
+        observer: Arc<dyn Observer>,
+        prepare: impl FnOnce(&mut Driver),
+    ) -> Driving {
         let Request {
             plan,
             file,
@@ -196,6 +211,7 @@ impl Host {
         };
         let (control, receiver) = control_channel();
         let mut driver = Driver::new(Arc::clone(&self.surroundings), plan, observer, receiver);
+        prepare(&mut driver);
         let log = Arc::clone(&self.surroundings.log);
         let addressee = self.mail.deliver_to(&log, id, control.clone());
         let task = tokio::spawn(async move {

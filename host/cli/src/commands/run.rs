@@ -6,7 +6,7 @@ use crate::arguments::{Manner, Run as Arguments};
 use crate::builtin;
 use crate::diagnostics::draw;
 use crate::equipment::Equipment;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome, not_driven};
 use crate::inputs::{inputs, variables};
 use crate::progress::RunProgress;
 use crate::station::Station;
@@ -16,8 +16,8 @@ use crate::watch::Watcher;
 use cofferdam_dsl::{Compiled, Severity, compile};
 use cofferdam_engine::plan::Plan;
 use cofferdam_engine::{Digest, RunId};
-use cofferdam_runtime::{Host, Request};
-use cofferdam_store::Definition;
+use cofferdam_runtime::{DriveError, Driven, Host, Request, Unobserved};
+use cofferdam_store::{Definition, RunLog, StoreError};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
@@ -82,6 +82,10 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
         caller_id: arguments.id.clone(),
     };
     let asked = Started::of(&request);
+    if arguments.detach {
+        let driving = host.start_for_others(id, request, Arc::new(Unobserved));
+        return left(manner, &log, id, driving.wait().await, arguments.id.as_deref(), &asked).await;
+    }
     let driving = host.start(id, request, Arc::clone(&watcher) as Arc<_>);
     let scene = Scene {
         station,
@@ -98,6 +102,40 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
         }
         _ => outcome,
     }
+}
+
+/// Says which run was begun and left to whoever is at work.
+async fn left(
+    manner: &Manner,
+    log: &Arc<dyn RunLog>,
+    id: RunId,
+    driven: Result<Driven, DriveError>,
+    called: Option<&str>,
+    asked: &Started,
+) -> Outcome {
+    let (run, short) = match (driven, called) {
+        (Ok(_), _) => (id, shortest(log, id).await),
+        (Err(DriveError::Log(ref refused)), Some(called)) if let StoreError::Duplicate { run, .. } = **refused => {
+            (run, started_before::recognised(log, run, called, asked).await?)
+        }
+        (Err(error), _) => return Err(not_driven(error)),
+    };
+    let is_anybody_at_work = log.is_anybody_at_work();
+    if manner.json {
+        print(serde_json::json!({ "run": run, "at_work": is_anybody_at_work }).to_string());
+        return Ok(Exit::Done);
+    }
+    print(run.to_string());
+    if is_anybody_at_work {
+        say(format!("left to the host at work: cofferdam why {short}"));
+    } else {
+        say(format!(
+            "begun as run {short}, on which nobody works now; it goes on with"
+        ));
+        say("  cofferdam work");
+        say(format!("  cofferdam resume {short}"));
+    }
+    Ok(Exit::Done)
 }
 
 /// Returns how progress is shown: a program that reads JSON wants none on its terminal.

@@ -84,16 +84,13 @@ fn shown(value: &Data) -> String {
     crate::tree::cut(&harmless(&value.to_json()), 60)
 }
 
-/// Gives the caller the run that was started earlier as `called`: its result, or it is followed to its end.
-pub(super) async fn join(
-    station: &Station,
-    manner: &Manner,
+/// Returns what people call the run that was started earlier as `called`, if it was started with the same.
+pub(super) async fn recognised(
     log: &Arc<dyn RunLog>,
     run: RunId,
     called: &str,
     asked: &Started,
-    guests: Handle,
-) -> Outcome {
+) -> Result<String, Failure> {
     let short = shortest(log, run).await;
     let called = harmless(called);
     let differences = asked.differences(&earlier(log, run, &short).await?);
@@ -106,6 +103,20 @@ pub(super) async fn join(
         )));
     }
     say(format!("`{called}` is run {short}, which was started earlier"));
+    Ok(short)
+}
+
+/// Gives the caller the run that was started earlier as `called`: its result, or it is followed to its end.
+pub(super) async fn join(
+    station: &Station,
+    manner: &Manner,
+    log: &Arc<dyn RunLog>,
+    run: RunId,
+    called: &str,
+    asked: &Started,
+    guests: Handle,
+) -> Outcome {
+    let short = recognised(log, run, called, asked).await?;
     loop {
         let internal = |error| Failure::of(Exit::Internal, error);
         let Some(summary) = log.run(run).await.map_err(internal)? else {

@@ -165,3 +165,25 @@ fn runs_are_counted_listed_in_pages_and_say_what_they_want_from_somebody() {
         "{said}"
     );
 }
+
+// rows L10, K10
+#[test]
+fn a_run_can_be_begun_for_whoever_is_at_work() {
+    let project = Project::with(&[(
+        "join.wf",
+        "workflow join edition 1 {\n  inputs { word default = \"a\" }\n  call join { use = text.join  params { items = [\"{{inputs.word}}\", \"b\"] } }\n}\n",
+    )]);
+    let begin = ["run", "join.wf", "--detach", "--id", "once"];
+    let first = project.say(&begin);
+    assert_eq!(first.code, Some(0), "{first}");
+    assert!(first.stderr.contains("on which nobody works now"), "{first}");
+    let again = project.say(&begin);
+    assert_eq!((again.code, &again.stdout), (Some(0), &first.stdout), "{again}");
+    let other = project.say(&[&begin[..], &["-i", "word=c"]].concat());
+    assert_eq!(other.code, Some(5), "{other}");
+    assert_eq!(statuses(&project), ["interrupted"], "nothing of it was entered");
+    let events = project.say(&["events", "last", "--json"]).stdout;
+    assert!(!events.contains("attempt.started"), "{events}");
+    assert_eq!(project.say(&["work", "--until-idle"]).code, Some(0));
+    assert_eq!(statuses(&project), ["completed"]);
+}
