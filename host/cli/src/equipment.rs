@@ -100,7 +100,7 @@ impl Equipment {
             let Some(action) = piece.component.action(&call.action.action) else {
                 continue;
             };
-            let grants = station.grants_as(&piece.plugin, piece.origin, &action);
+            let grants = station.grants_as(Some(plan.name()), &piece.plugin, piece.origin, &action);
             let name = format!("{}.{}", call.action.plugin, call.action.action);
             let line = node.place.line;
             if let Some(unaccepted) = grants.unaccepted {
@@ -136,7 +136,7 @@ impl Equipment {
     /// Returns what carries out the calls of `plan`, and nothing else.
     pub(crate) fn executor(&self, station: &Station, plan: &Plan) -> Result<SandboxExecutor, Failure> {
         self.0.executor(plan, |piece, action| {
-            station.prepare_as(&piece.plugin, piece.origin, action)
+            station.prepare_as(Some(plan.name()), &piece.plugin, piece.origin, action)
         })
     }
 }

@@ -13,6 +13,7 @@ use cofferdam_engine::event::Metrics;
 use cofferdam_engine::plan::{Node, NodeKind};
 use cofferdam_engine::{Data, Ending, FailureClass, RunId};
 use cofferdam_store::{Definition, LogLevel, RunLog};
+use cofferdam_wasm::LimitName;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -216,6 +217,22 @@ fn failed(
         notes.push(("log", tail.join("\n")));
     } else if !said.is_empty() && failure.class != FailureClass::Trap {
         notes.push(("log", said.join("\n")));
+    }
+    let limit = failure.details.get("limit").and_then(Data::as_text);
+    if let (FailureClass::Limit, Some(limit), Some(NodeKind::Call(call))) = (
+        failure.class,
+        limit.and_then(LimitName::from_setting),
+        node.map(|node| &node.kind),
+    ) {
+        let configuration = &facts.station.configuration;
+        let plugin = &call.action.plugin;
+        let source = configuration.limit_source(Some(progress.plan.name()), plugin, limit);
+        let largest = limit.row().display(limit.row().maximum);
+        let setting = limit.row().setting;
+        notes.push((
+            "limit",
+            format!("`{setting}` is set by: {source}; its largest value is {largest}"),
+        ));
     }
     let kept: Vec<&str> = progress
         .steps()

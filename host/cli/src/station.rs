@@ -232,27 +232,43 @@ impl Station {
 
     /// Returns what an action of a plugin may touch, and what is refused.
     pub(crate) fn grants(&self, plugin: &Plugin, action: &Action) -> ActionGrants {
-        self.grants_as(&plugin.name, origin(&plugin.source), action)
+        self.grants_as(None, &plugin.name, origin(&plugin.source), action)
     }
 
-    /// Returns what an action may touch as one of the plugin of this name, and what is refused.
-    pub(crate) fn grants_as(&self, plugin: &str, origin: Origin, action: &Action) -> ActionGrants {
+    /// Returns what an action may touch as one of the plugin of this name, in a workflow or outside of any, and what is
+    /// refused.
+    pub(crate) fn grants_as(
+        &self,
+        workflow: Option<&str>,
+        plugin: &str,
+        origin: Origin,
+        action: &Action,
+    ) -> ActionGrants {
         let provenance = match origin {
             Origin::BuiltIn => Provenance::BuiltIn,
             Origin::File => Provenance::File(action.component().digest()),
         };
-        self.configuration
-            .grants_for(plugin, provenance, &action.descriptor().needs)
+        let needs = &action.descriptor().needs;
+        match workflow {
+            Some(workflow) => self.configuration.grants_in(workflow, plugin, provenance, needs),
+            None => self.configuration.grants_for(plugin, provenance, needs),
+        }
     }
 
     /// Makes an action ready to be entered.
     pub(crate) fn prepare(&self, plugin: &Plugin, action: Action) -> Result<PreparedAction, Failure> {
-        self.prepare_as(&plugin.name, origin(&plugin.source), action)
+        self.prepare_as(None, &plugin.name, origin(&plugin.source), action)
     }
 
-    /// Makes an action ready to be entered as one of the plugin of this name.
-    pub(crate) fn prepare_as(&self, plugin: &str, origin: Origin, action: Action) -> Result<PreparedAction, Failure> {
-        let grants = self.grants_as(plugin, origin, &action);
+    /// Makes an action ready to be entered as one of the plugin of this name, in a workflow or outside of any.
+    pub(crate) fn prepare_as(
+        &self,
+        workflow: Option<&str>,
+        plugin: &str,
+        origin: Origin,
+        action: Action,
+    ) -> Result<PreparedAction, Failure> {
+        let grants = self.grants_as(workflow, plugin, origin, &action);
         grants.prepare().map_err(|error| Failure::of(Exit::Invalid, error))?;
         let effective = effective(&action.descriptor().needs, &grants.allowed())
             .map_err(|error| Failure::of(Exit::Invalid, error).code("CF0611"))?;
@@ -260,7 +276,10 @@ impl Station {
             action,
             grants: Arc::new(effective),
             settings: Arc::new(BTreeMap::new()),
-            limits: self.configuration.limits_for(plugin).clone(),
+            limits: match workflow {
+                Some(workflow) => self.configuration.limits_in(workflow, plugin),
+                None => self.configuration.limits_for(plugin).clone(),
+            },
         })
     }
 

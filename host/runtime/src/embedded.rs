@@ -19,7 +19,9 @@ use cofferdam_engine::inputs::{InvalidInput, resolve};
 use cofferdam_engine::plan::{Plan, UnreadablePlan};
 use cofferdam_engine::{Data, Digest, Request, RunId, Verdict};
 use cofferdam_store::{ClaimError, NewMessage, PostError, RunLog, StoreError};
-use cofferdam_wasm::{Allowed, Change, Copies, CopyError, GrantError, Limits, Registry, Sandbox, effective};
+use cofferdam_wasm::{
+    Allowed, Change, Copies, CopyError, GrantError, Limits, Narrowing, Pattern, Registry, Sandbox, effective,
+};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,6 +38,7 @@ pub struct Embedded {
     sandbox: Sandbox,
     registry: LiveRegistry,
     allowed: BTreeMap<String, Allowed>,
+    narrowed: Vec<(Pattern, Narrowing)>,
     limits: Limits,
     copies: Option<Copies>,
     /// The threads of the guests; none only while this is dropped.
@@ -291,11 +294,16 @@ impl Embedded {
     async fn executor(&self, plan: &Plan, registry: &Registry) -> Result<SandboxExecutor, EmbeddedError> {
         let equipment = Equipment::of(&self.sandbox, registry, self.copies.as_ref(), plan).await;
         let equipment = equipment.map_err(EmbeddedError::Missing)?;
-        let nothing = Allowed::default();
+        let narrowed = self
+            .narrowed
+            .iter()
+            .filter(|(workflows, _)| workflows.matches(plan.name()));
+        let narrowed: Vec<Narrowing> = narrowed.map(|(_, narrowing)| narrowing.clone()).collect();
         let executor = equipment.executor(plan, |piece, action| {
             let name = || format!("{}.{}", piece.plugin, action.descriptor().name);
-            let allowed = self.allowed.get(&piece.plugin).unwrap_or(&nothing);
-            let grants = effective(&action.descriptor().needs, allowed)
+            let mut allowed = self.allowed.get(&piece.plugin).cloned().unwrap_or_default();
+            allowed.narrowed.extend(narrowed.iter().cloned());
+            let grants = effective(&action.descriptor().needs, &allowed)
                 .map_err(|source| EmbeddedError::Grant { action: name(), source })?;
             let mut needed = grants
                 .decisions()

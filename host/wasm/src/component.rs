@@ -226,6 +226,7 @@ async fn describe(sandbox: &Sandbox, guest: &Guest) -> Result<Vec<RawDescriptor>
         progress: ProgressBook::new(Arc::new(Silent), None, Released::default()),
         settings: SettingBook::default(),
         directories: Directories::none(&limits),
+        variables: Vec::new(),
         outgoing: Outgoing::none(sandbox.wire(), &limits),
         secrets: SecretBook::none(),
         authority: Authority::unlimited(),

@@ -1,9 +1,12 @@
 //! What an action says about itself, checked before anything believes it.
 
 use crate::contract::types;
+use crate::grants::is_guest_path;
 use crate::log::printable;
+use crate::network::NetworkRule;
 use cofferdam_engine::Data;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A kind of work that components can offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -101,6 +104,8 @@ const MAX_NAME: usize = 64;
 const MAX_SUMMARY: usize = 512;
 const MAX_SPEC: usize = 256 * 1024;
 const MAX_NEEDS: usize = 64;
+/// More than anybody mends at once.
+const MAX_PROBLEMS: usize = 50;
 
 impl From<types::Descriptor> for RawDescriptor {
     fn from(descriptor: types::Descriptor) -> Self {
@@ -119,25 +124,38 @@ pub(crate) fn check(raw: &[RawDescriptor]) -> Result<Vec<ActionDescriptor>, Vec<
         problems.push(format!("describes {} actions, of at most {MAX_DESCRIPTORS}", raw.len()));
     }
     let mut actions: Vec<ActionDescriptor> = Vec::new();
+    let mut named: BTreeMap<String, usize> = BTreeMap::new();
     for descriptor in raw.iter().take(MAX_DESCRIPTORS) {
         let name = printable(&descriptor.name, MAX_NAME);
         if !is_name(&descriptor.name) {
             problems.push(format!(
                 "`{name}` is no name for an action: lower-case letters, digits and single hyphens"
             ));
-        } else if actions.iter().any(|action| action.name == descriptor.name) {
-            problems.push(format!("describes `{name}` twice"));
         }
+        *named.entry(name.clone()).or_default() += 1;
         match spec(descriptor) {
             Ok(action) => actions.push(action),
-            Err(reason) => problems.push(format!("the description of `{name}`: {reason}")),
+            Err(reasons) => problems.extend(
+                reasons
+                    .into_iter()
+                    .map(|reason| format!("the description of `{name}`: {reason}")),
+            ),
         }
     }
+    let repeated = named.into_iter().filter(|(_, times)| *times > 1);
+    problems.extend(repeated.map(|(name, times)| match times {
+        2 => format!("describes `{name}` twice"),
+        times => format!("describes `{name}` {times} times"),
+    }));
     if problems.is_empty() {
-        Ok(actions)
-    } else {
-        Err(problems)
+        return Ok(actions);
     }
+    if problems.len() > MAX_PROBLEMS {
+        let more = problems.len() - MAX_PROBLEMS;
+        problems.truncate(MAX_PROBLEMS);
+        problems.push(format!("and {more} more of the kind"));
+    }
+    Err(problems)
 }
 
 /// Returns whether `name` is lower-case words joined by single hyphens.
@@ -152,30 +170,42 @@ pub(crate) fn is_name(name: &str) -> bool {
         })
 }
 
-fn spec(raw: &RawDescriptor) -> Result<ActionDescriptor, String> {
+fn spec(raw: &RawDescriptor) -> Result<ActionDescriptor, Vec<String>> {
     let text = if raw.spec.trim().is_empty() { "{}" } else { &raw.spec };
-    let spec = Data::from_json(text, MAX_SPEC).map_err(|error| format!("`spec` is {error}"))?;
+    let spec = Data::from_json(text, MAX_SPEC).map_err(|error| vec![format!("`spec` is {error}")])?;
     if !matches!(spec, Data::Map(_)) {
-        return Err(format!("`spec` is {} and no map", spec.kind()));
+        return Err(vec![format!("`spec` is {} and no map", spec.kind())]);
     }
-    Ok(ActionDescriptor {
+    let mut problems = Vec::new();
+    let action = ActionDescriptor {
         name: raw.name.clone(),
         summary: printable(&raw.summary, MAX_SUMMARY),
-        params: schema(&spec, "params")?,
-        output: schema(&spec, "output")?,
-        needs: needs(&spec)?,
-        retry: match word(&spec, "retry", &["never", "transient"])? {
+        params: kept(schema(&spec, "params"), &mut problems),
+        output: kept(schema(&spec, "output"), &mut problems),
+        needs: needs(&spec, &mut problems),
+        retry: match kept(word(&spec, "retry", &["never", "transient"]), &mut problems) {
             Some("transient") => RetryDefault::Transient,
             _ => RetryDefault::Never,
         },
-        dry_run_aware: word(&spec, "dry-run", &["skip", "aware"])? == Some("aware"),
-        on_lost: match word(&spec, "on-lost", &["redeliver", "fail", "ask"])? {
+        dry_run_aware: kept(word(&spec, "dry-run", &["skip", "aware"]), &mut problems) == Some("aware"),
+        on_lost: match kept(word(&spec, "on-lost", &["redeliver", "fail", "ask"]), &mut problems) {
             Some("fail") => OnLost::Fail,
             Some("ask") => OnLost::Ask,
             _ => OnLost::Redeliver,
         },
-        examples: list(&spec, "examples")?.unwrap_or_default().to_vec(),
-        spec,
+        examples: kept(list(&spec, "examples"), &mut problems)
+            .unwrap_or_default()
+            .to_vec(),
+        spec: spec.clone(),
+    };
+    if problems.is_empty() { Ok(action) } else { Err(problems) }
+}
+
+/// Returns what was read, or keeps why it could not be.
+fn kept<T>(read: Result<Option<T>, String>, problems: &mut Vec<String>) -> Option<T> {
+    read.unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
     })
 }
 
@@ -207,29 +237,95 @@ fn remote_reference(schema: &Data) -> Option<&str> {
     }
 }
 
-fn needs(spec: &Data) -> Result<Vec<Need>, String> {
-    let entries = list(spec, "needs")?.unwrap_or_default();
+fn needs(spec: &Data, problems: &mut Vec<String>) -> Vec<Need> {
+    let entries = kept(list(spec, "needs"), problems).unwrap_or_default();
     if entries.len() > MAX_NEEDS {
-        return Err(format!("`needs` has {} entries, of at most {MAX_NEEDS}", entries.len()));
+        problems.push(format!("`needs` has {} entries, of at most {MAX_NEEDS}", entries.len()));
+        return Vec::new();
     }
-    entries
-        .iter()
-        .map(|entry| {
-            let text = |key| {
-                entry
-                    .get(key)
-                    .and_then(Data::as_text)
-                    .map(|text| printable(text, MAX_SUMMARY))
+    let mut needs = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let text = |key| {
+            entry
+                .get(key)
+                .and_then(Data::as_text)
+                .map(|text| printable(text, MAX_SUMMARY))
+        };
+        let Some(kind) = text("kind") else {
+            problems.push(format!(
+                "need {} has no `kind`: {}",
+                at + 1,
+                KINDS.map(|(kind, _)| kind).join(", ")
+            ));
+            continue;
+        };
+        let need = Need {
+            kind,
+            reason: text("reason"),
+            path: text("path"),
+            data: entry.clone(),
+        };
+        problems.extend(
+            need.problems()
+                .into_iter()
+                .map(|problem| format!("need {}, `{}`: {problem}", at + 1, need.kind)),
+        );
+        needs.push(need);
+    }
+    needs
+}
+
+/// What can be asked for, each with the keys that say which of it.
+const KINDS: [(&str, &[&str]); 7] = [
+    ("read", &["path"]),
+    ("write", &["path"]),
+    ("network", &["url", "methods"]),
+    ("secret", &["name"]),
+    ("reveal", &["name"]),
+    ("env", &["name"]),
+    ("context", &["keys"]),
+];
+
+impl Need {
+    /// Returns what is wrong with a need of a kind that is known. Another one may be of a later contract: it can be asked
+    /// for, and is refused.
+    fn problems(&self) -> Vec<String> {
+        let Some((_, keys)) = KINDS.iter().find(|(kind, _)| *kind == self.kind) else {
+            let near = KINDS
+                .iter()
+                .filter(|(kind, _)| strsim::damerau_levenshtein(&self.kind, kind) <= 2);
+            let near = near.map(|(kind, _)| format!("there is no such need; did you mean `{kind}`?"));
+            return near.take(1).collect();
+        };
+        let mut problems = Vec::new();
+        for key in *keys {
+            let fits = match (self.data.get(key), *key) {
+                (None | Some(Data::Null), _) => true,
+                (Some(Data::List(items)), "methods" | "keys") => items.iter().all(|item| item.as_text().is_some()),
+                (Some(_), "methods" | "keys") => false,
+                (Some(value), _) => value.as_text().is_some(),
             };
-            let kind = text("kind").ok_or_else(|| "an entry of `needs` has no `kind`".to_owned())?;
-            Ok(Need {
-                kind,
-                reason: text("reason"),
-                path: text("path"),
-                data: entry.clone(),
-            })
-        })
-        .collect()
+            if !fits {
+                let expected = if matches!(*key, "methods" | "keys") {
+                    "a list of texts"
+                } else {
+                    "a text"
+                };
+                problems.push(format!("`{key}` must be {expected}"));
+            }
+        }
+        if let Some(path) = self.path.as_deref().filter(|path| !is_guest_path(path)) {
+            problems.push(format!(
+                "`{path}` is no guest path: it must start with `/`, and hold neither `..` nor `//`"
+            ));
+        }
+        if self.kind == "network"
+            && let Err(error) = NetworkRule::of_need(self)
+        {
+            problems.push(error.to_string());
+        }
+        problems
+    }
 }
 
 fn list<'a>(spec: &'a Data, key: &str) -> Result<Option<&'a [Data]>, String> {

@@ -1,8 +1,9 @@
 //! What an action may touch: what it asks for, as far as the operator allows it to the plugin.
 
 use crate::descriptor::Need;
-use crate::directory::{HiddenDirectory, ancestry, ancestry_of, hidden, open_granted};
-use crate::network::{NetworkAccess, NetworkRule};
+use crate::directory::{HiddenDirectory, Identity, ancestry, ancestry_of, hidden, identity, open_granted};
+use crate::narrowing::{Narrowing, access_left, is_within, network_left};
+use crate::network::{NetworkAccess, NetworkRule, Reachable};
 use crate::secret::SecretGrant;
 use cofferdam_engine::Data;
 use std::fs::File;
@@ -27,6 +28,17 @@ pub struct DirectoryGrant {
     pub host: PathBuf,
     /// What may be done in it.
     pub access: Access,
+    /// How much may lie in it.
+    pub room: Room,
+}
+
+/// How much may lie in a directory, whoever put it there. It bounds what guests add, and takes nothing away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes of all files together; none: as much as the limits of an attempt let it write.
+    pub bytes: Option<u64>,
+    /// Files, directories and links; none: as many as the limits of an attempt let it make.
+    pub files: Option<u64>,
 }
 
 /// Everything that the operator allows to a plugin.
@@ -42,6 +54,10 @@ pub struct Allowed {
     pub network: Vec<NetworkRule>,
     /// The secrets that may be used, and which of them may be told.
     pub secrets: Vec<SecretGrant>,
+    /// The variables of the host's own environment that may be seen, by name.
+    pub variables: Vec<String>,
+    /// What the workflow takes away from all of this, in any order.
+    pub narrowed: Vec<Narrowing>,
 }
 
 /// Whether anything outside can notice that an attempt ran.
@@ -71,7 +87,17 @@ pub struct OpenDirectory {
     pub guest: String,
     /// What may be done in it.
     pub access: Access,
+    pub(crate) room: Room,
+    pub(crate) identity: Identity,
     pub(crate) file: Arc<File>,
+}
+
+/// A directory of which a workflow takes something away.
+#[derive(Clone, Debug)]
+struct Withheld {
+    guest: String,
+    left: Option<Access>,
+    source: String,
 }
 
 /// What one action may touch, opened and ready for any number of attempts.
@@ -79,8 +105,10 @@ pub struct OpenDirectory {
 pub struct Effective {
     directories: Vec<OpenDirectory>,
     hidden: Arc<[HiddenDirectory]>,
-    network: Arc<[NetworkAccess]>,
+    network: Arc<Reachable>,
     secrets: Arc<[SecretGrant]>,
+    variables: Vec<(String, String)>,
+    withheld: Vec<Withheld>,
     decisions: Vec<Decision>,
 }
 
@@ -120,19 +148,21 @@ pub enum GrantError {
 
 /// Returns what an action may touch: the only place where a grant comes to be.
 ///
-/// It is what the action asks for *and* the operator allows; what is allowed but not asked for is not granted.
+/// It is what the action asks for *and* the operator allows, less what the workflow takes away; what is allowed but not asked
+/// for is not granted.
 ///
 /// # Errors
 /// If a directory that is asked for and allowed cannot be opened, or must not be granted.
 pub fn effective(needs: &[Need], allowed: &Allowed) -> Result<Effective, GrantError> {
     let hidden: Arc<[HiddenDirectory]> = hidden(&allowed.hidden).map_err(GrantError::Hidden)?.into();
     let mut granted: Vec<(usize, Access)> = Vec::new();
-    let (mut network, mut secrets) = (Vec::new(), Vec::new());
+    let (mut network, mut secrets, mut variables) = (Reachable::default(), Vec::new(), Vec::new());
     let decisions = needs
         .iter()
         .map(|need| match need.kind.as_str() {
             "network" => decide_network(need, allowed, &mut network),
             "secret" | "reveal" => decide_secret(need, allowed, &mut secrets),
+            "env" => decide_variable(need, allowed, &mut variables),
             _ => decide(need, allowed, &mut granted),
         })
         .collect();
@@ -149,16 +179,37 @@ pub fn effective(needs: &[Need], allowed: &Allowed) -> Result<Effective, GrantEr
         directories.push(OpenDirectory {
             guest: grant.guest.clone(),
             access,
+            room: grant.room,
+            identity: identity(&file).map_err(|source| GrantError::Directory {
+                guest: grant.guest.clone(),
+                host: grant.host.clone(),
+                source,
+            })?,
             file: Arc::new(file),
         });
     }
     Ok(Effective {
         directories,
         hidden,
-        network: network.into(),
+        network: Arc::new(network),
         secrets: secrets.into(),
+        variables,
+        withheld: withheld(allowed),
         decisions,
     })
+}
+
+/// Returns the directories of which less is left than is allowed.
+fn withheld(allowed: &Allowed) -> Vec<Withheld> {
+    let directories = allowed.directories.iter().filter_map(|grant| {
+        let (left, by) = access_left(&allowed.narrowed, &grant.guest, grant.access);
+        by.map(|by| Withheld {
+            guest: grant.guest.clone(),
+            left,
+            source: by.source.clone(),
+        })
+    });
+    directories.collect()
 }
 
 impl Effective {
@@ -185,14 +236,29 @@ impl Effective {
             .any(|directory| directory.access == Access::Write);
         // A secret that is told can leave by any way that nobody thought of.
         let reveals = self.secrets.iter().any(|secret| secret.reveal);
-        if writes || reveals || !self.network.is_empty() {
+        if writes || reveals || !self.network.lines.is_empty() {
             EffectClass::Effectful
         } else {
             EffectClass::Quiet
         }
     }
 
-    pub(crate) fn network(&self) -> Arc<[NetworkAccess]> {
+    /// Returns the variables that a guest sees, with their values.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// Returns who takes away from the workflow what was wanted of a guest path, if anybody does.
+    pub(crate) fn withheld(&self, guest: &str, access: Access) -> Option<&str> {
+        let around = self
+            .withheld
+            .iter()
+            .filter(|withheld| is_within(guest, &withheld.guest));
+        let innermost = around.max_by_key(|withheld| withheld.guest.len())?;
+        (innermost.left < Some(access)).then_some(&innermost.source)
+    }
+
+    pub(crate) fn network(&self) -> Arc<Reachable> {
         Arc::clone(&self.network)
     }
 
@@ -220,9 +286,15 @@ fn decide(need: &Need, allowed: &Allowed, granted: &mut Vec<(usize, Access)>) ->
         }
     };
     let mut given = Vec::new();
+    let mut taken = None;
     for (index, grant) in allowed.directories.iter().enumerate() {
         let named = need.path.as_ref().is_none_or(|path| *path == grant.guest);
         if !named || grant.access < access {
+            continue;
+        }
+        let (left, by) = access_left(&allowed.narrowed, &grant.guest, grant.access);
+        if left < Some(access) {
+            taken = taken.or(by);
             continue;
         }
         given.push(format!("{} {}", word(access), grant.guest));
@@ -232,6 +304,9 @@ fn decide(need: &Need, allowed: &Allowed, granted: &mut Vec<(usize, Access)>) ->
         }
     }
     let refused = given.is_empty().then(|| {
+        if let Some(by) = taken {
+            return format!("{} takes it away from this workflow", by.source);
+        }
         let guest = need
             .path
             .as_deref()
@@ -249,19 +324,30 @@ fn decide(need: &Need, allowed: &Allowed, granted: &mut Vec<(usize, Access)>) ->
 }
 
 /// Says what becomes of a need for the network, and adds what it grants.
-fn decide_network(need: &Need, allowed: &Allowed, granted: &mut Vec<NetworkAccess>) -> Decision {
+fn decide_network(need: &Need, allowed: &Allowed, granted: &mut Reachable) -> Decision {
     let (given, refused) = match NetworkRule::of_need(need) {
         Err(error) => (Vec::new(), Some(error.to_string())),
         Ok(asked) => {
             let fits = |rule: &&NetworkRule| asked.as_ref().is_none_or(|asked| rule.overlaps(asked));
-            let rules: Vec<&NetworkRule> = allowed.network.iter().filter(fits).collect();
-            granted.extend(
-                rules
-                    .iter()
-                    .map(|rule| NetworkAccess::new((*rule).clone(), asked.clone())),
-            );
-            let given: Vec<String> = rules.iter().map(ToString::to_string).collect();
+            let mut given = Vec::new();
+            let mut taken = None;
+            for rule in allowed.network.iter().filter(fits) {
+                let left = network_left(&allowed.narrowed, rule);
+                // Which of several takes most of it is of no use to whoever reads it.
+                let narrowing = allowed.narrowed.iter().find(|narrowing| narrowing.network.is_some());
+                if let Some(narrowing) = narrowing {
+                    taken = Some(narrowing);
+                    granted.narrowed.push((rule.clone(), narrowing.source.clone()));
+                }
+                for rule in left.into_iter().filter(|rule| fits(&rule)) {
+                    given.push(rule.to_string());
+                    granted.lines.push(NetworkAccess::new(rule, asked.clone()));
+                }
+            }
             let refused = given.is_empty().then(|| {
+                if let Some(by) = taken {
+                    return format!("{} takes it away from this workflow", by.source);
+                }
                 let url = asked.map_or("https://..".to_owned(), |asked| asked.url());
                 format!("no address is granted for it: network = [{{ url = \"{url}\" }}]")
             });
@@ -294,6 +380,34 @@ fn decide_secret(need: &Need, allowed: &Allowed, granted: &mut Vec<SecretGrant>)
     let refused = given.is_empty().then(|| {
         let (key, name) = (if reveal { "reveal" } else { "secrets" }, name.unwrap_or(".."));
         format!("no secret is granted for it: {key} = [\"{name}\"]")
+    });
+    Decision {
+        need: need.clone(),
+        granted: given,
+        refused,
+    }
+}
+
+/// Says what becomes of a need for variables, and adds those that are set.
+fn decide_variable(need: &Need, allowed: &Allowed, granted: &mut Vec<(String, String)>) -> Decision {
+    let name = need.data.get("name").and_then(Data::as_text);
+    let mut given = Vec::new();
+    for variable in &allowed.variables {
+        if name.is_some_and(|name| name != variable) {
+            continue;
+        }
+        given.push(variable.clone());
+        let known = granted.iter().any(|(other, _)| other == variable);
+        // One that is not set, or is no text, is not there for the guest either.
+        if let Ok(value) = std::env::var(variable)
+            && !known
+        {
+            granted.push((variable.clone(), value));
+        }
+    }
+    let refused = given.is_empty().then(|| {
+        let name = name.unwrap_or("NAME");
+        format!("no variable is granted for it: env = [\"{name}\"]")
     });
     Decision {
         need: need.clone(),
@@ -345,7 +459,8 @@ fn word(access: Access) -> &'static str {
     }
 }
 
-fn is_guest_path(path: &str) -> bool {
+/// Returns whether `path` is an absolute guest path without `.`, `..` and empty parts.
+pub(crate) fn is_guest_path(path: &str) -> bool {
     path == "/"
         || path.strip_prefix('/').is_some_and(|rest| {
             rest.split('/').all(|part| !matches!(part, "" | "." | "..")) && !rest.chars().any(char::is_control)

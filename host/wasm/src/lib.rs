@@ -23,7 +23,9 @@ mod limiter;
 mod limits;
 mod log;
 mod meter;
+mod narrowing;
 mod network;
+mod pattern;
 mod precheck;
 mod registry;
 mod report;
@@ -41,11 +43,13 @@ pub use copies::{Copies, CopyError, KeptComponent, Origin};
 pub use descriptor::{ActionDescriptor, Kind, Need, OnLost, RetryDefault};
 pub use egress::Resolver;
 pub use grants::{
-    Access, Allowed, Decision, DirectoryGrant, EffectClass, Effective, GrantError, OpenDirectory, effective,
+    Access, Allowed, Decision, DirectoryGrant, EffectClass, Effective, GrantError, OpenDirectory, Room, effective,
 };
 pub use limits::{InvalidLimit, LIMITS, LimitName, LimitRow, LimitUnit, Limits};
 pub use log::{LogLevel, LogLine, LogSource, Progress};
+pub use narrowing::{DirectoryCap, Narrowing, access_left, network_left};
 pub use network::{InvalidRule, NetworkRule};
+pub use pattern::Pattern;
 pub use precheck::Unfit;
 pub use registry::{Builtin, Change, Listing, Plugin, PluginSource, Problem, Registry, Resolution, Sources};
 pub use report::{

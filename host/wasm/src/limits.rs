@@ -318,9 +318,13 @@ impl Limits {
 
     /// Returns these limits, each lowered to what `other` says where that is less: how a workflow or a call narrows.
     pub fn narrow(&self, other: &Self) -> Self {
-        Self {
+        let mut narrowed = Self {
             values: std::array::from_fn(|index| self.values[index].min(other.values[index])),
-        }
+        };
+        // An attempt of a step without a timeout must not last longer than one whose step asks for as much as it may.
+        let (wall, most) = (LimitName::Wall as usize, LimitName::WallMax as usize);
+        narrowed.values[wall] = narrowed.values[wall].min(narrowed.values[most]);
+        narrowed
     }
 }
 
@@ -388,5 +392,7 @@ mod tests {
         let narrowed = limits.narrow(&other);
         assert_eq!(narrowed.get(LimitName::Cpu), 20);
         assert_eq!(narrowed.get(LimitName::Memory), limits.get(LimitName::Memory));
+        let short = limits.merge([(LimitName::WallMax, 2000)]).unwrap();
+        assert_eq!(limits.narrow(&short).get(LimitName::Wall), 2000);
     }
 }

@@ -25,6 +25,15 @@ impl NetworkAccess {
     }
 }
 
+/// Where the requests of an action may go, and what a workflow took away from that.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reachable {
+    /// What is left.
+    pub(crate) lines: Vec<NetworkAccess>,
+    /// Lines of which less is left, with who says so: only to tell why a request does not leave.
+    pub(crate) narrowed: Vec<(NetworkRule, String)>,
+}
+
 impl NetworkRule {
     /// Returns what of the network an action asks for; none if it is whatever the operator allows.
     ///
@@ -45,12 +54,17 @@ impl NetworkRule {
 
 /// Returns the line of the configuration that lets a request out, or why none does. This is the only place where a
 /// request is judged by its name; by its address it is judged once that is known.
-pub(crate) fn admit<'a>(granted: &'a [NetworkAccess], target: &Target) -> Result<&'a NetworkRule, String> {
+pub(crate) fn admit<'a>(reachable: &'a Reachable, target: &Target) -> Result<&'a NetworkRule, String> {
+    let granted = &reachable.lines;
     let covered = granted
         .iter()
         .find(|access| access.allowed.covers(target) && access.asked.as_ref().is_none_or(|asked| asked.covers(target)));
     if let Some(access) = covered {
         return Ok(&access.allowed);
+    }
+    let narrowed = reachable.narrowed.iter().find(|(rule, _)| rule.covers(target));
+    if let Some((_, source)) = narrowed.filter(|_| !granted.iter().any(|access| access.allowed.covers(target))) {
+        return Err(format!("narrowed: {source} takes it away from this workflow"));
     }
     if granted.is_empty() {
         return Err("not granted; no address is granted to the action".to_owned());
@@ -64,13 +78,16 @@ pub(crate) fn admit<'a>(granted: &'a [NetworkAccess], target: &Target) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::{NetworkAccess, NetworkRule, Target, admit};
+    use super::{NetworkAccess, NetworkRule, Reachable, Target, admit};
 
-    fn granted(lines: &[(&str, &[&str])]) -> Vec<NetworkAccess> {
-        lines
-            .iter()
-            .map(|(url, methods)| NetworkAccess::new(NetworkRule::parse(url, methods, false).unwrap(), None))
-            .collect()
+    fn granted(lines: &[(&str, &[&str])]) -> Reachable {
+        let access = |(url, methods): &(&str, &[&str])| {
+            NetworkAccess::new(NetworkRule::parse(url, methods, false).unwrap(), None)
+        };
+        Reachable {
+            lines: lines.iter().map(access).collect(),
+            narrowed: Vec::new(),
+        }
     }
 
     fn target(method: &str, url: &str) -> Target {
@@ -78,6 +95,7 @@ mod tests {
     }
 
     // row E10
+    // key network.url, network.methods
     #[test]
     fn scheme_host_port_method_and_path_all_have_to_fit() {
         let granted = granted(&[
@@ -122,7 +140,10 @@ mod tests {
         let line = NetworkRule::parse("https://*.example.org", &[], false).unwrap();
         let asked = NetworkRule::parse("https://api.example.org/v1", &["GET"], true).unwrap();
         assert!(line.overlaps(&asked));
-        let granted = [NetworkAccess::new(line, Some(asked))];
+        let granted = Reachable {
+            lines: vec![NetworkAccess::new(line, Some(asked))],
+            narrowed: Vec::new(),
+        };
         assert!(admit(&granted, &target("GET", "https://api.example.org/v1/x")).is_ok());
         for (method, url) in [
             ("POST", "https://api.example.org/v1/x"),

@@ -3,6 +3,7 @@
 use crate::compile::Compiler;
 use crate::egress::{Resolver, Wire};
 use crate::host;
+use crate::host::filesystem::Tallies;
 use crate::limits::LimitName;
 use crate::store::State;
 use crate::vault::{Vault, VaultError};
@@ -89,6 +90,7 @@ struct Shared {
     /// Held by each compilation: what one costs is bounded, many at the same time would not be.
     compiling: Arc<Semaphore>,
     wire: Arc<Wire>,
+    tallies: Arc<Tallies>,
     pooled: bool,
 }
 
@@ -115,6 +117,7 @@ impl Sandbox {
             compiler: options.compiler.clone(),
             compiling: Arc::new(Semaphore::new(COMPILATIONS)),
             wire: Arc::new(Wire::new(options.resolver.clone())),
+            tallies: Arc::default(),
             pooled,
         })))
     }
@@ -159,6 +162,10 @@ impl Sandbox {
 
     pub(crate) fn wire(&self) -> Arc<Wire> {
         Arc::clone(&self.0.wire)
+    }
+
+    pub(crate) fn tallies(&self) -> Arc<Tallies> {
+        Arc::clone(&self.0.tallies)
     }
 
     pub(crate) fn slots(&self) -> Arc<Semaphore> {

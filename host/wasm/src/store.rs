@@ -49,6 +49,8 @@ pub(crate) struct Parts {
     pub(crate) progress: ProgressBook,
     pub(crate) settings: SettingBook,
     pub(crate) directories: Directories,
+    /// The environment of the guest.
+    pub(crate) variables: Vec<(String, String)>,
     pub(crate) outgoing: Outgoing,
     pub(crate) secrets: SecretBook,
     pub(crate) denials: Denials,
@@ -77,6 +79,7 @@ pub(crate) fn new_store(engine: &Engine, limits: &Limits, meter: &Meter, parts: 
     let mut wasi = WasiCtxBuilder::new();
     wasi.stdout(stdout.clone())
         .stderr(stderr.clone())
+        .envs(&parts.variables)
         .max_random_size(MAX_RANDOM);
     refuse_network(&mut wasi, &parts.denials);
     let mut http = WasiHttpCtx::new();

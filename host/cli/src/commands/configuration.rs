@@ -6,7 +6,8 @@ use crate::mouth::utter;
 use crate::station::{Station, show_problems, trust_store};
 use crate::table::{print_table, table};
 use crate::talk::{DIM, STRONG, print, say};
-use cofferdam_runtime::configuration::{Source, Trusted, template};
+use cofferdam_runtime::configuration::{Granted, Source, Trusted, WorkflowSection, template};
+use cofferdam_runtime::origin;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 /// Writes a configuration to start from.
@@ -118,6 +119,17 @@ pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grant
             None => failure.hint("list them: cofferdam plugin list"),
         });
     }
+    let narrowed: Vec<&WorkflowSection> = station
+        .configuration
+        .workflow_sections()
+        .iter()
+        .filter(|section| {
+            arguments
+                .workflow
+                .as_deref()
+                .is_some_and(|name| section.workflows.matches(name))
+        })
+        .collect();
     let wanted = |name: &str| arguments.plugin.as_deref().is_none_or(|wanted| wanted == name);
     let mut rows = Vec::new();
     for plugin in plugins.registry.plugins().iter().filter(|plugin| wanted(&plugin.name)) {
@@ -125,9 +137,10 @@ pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grant
             let Some(action) = plugin.component.action(&descriptor.name) else {
                 continue;
             };
+            let workflow = arguments.workflow.as_deref();
             rows.push((
                 format!("{}.{}", plugin.name, descriptor.name),
-                station.grants(plugin, &action),
+                station.grants_as(workflow, &plugin.name, origin(&plugin.source), &action),
             ));
         }
     }
@@ -136,7 +149,8 @@ pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grant
             .iter()
             .map(|(action, grants)| serde_json::json!({ "action": action, "grants": grants }))
             .collect();
-        print(serde_json::json!({ "actions": shown }).to_string());
+        let narrowed: Vec<String> = narrowed.iter().map(|section| section.shown()).collect();
+        print(serde_json::json!({ "actions": shown, "narrowed": narrowed }).to_string());
         return Ok(Exit::Done);
     }
     let mut table = table(["ACTION", "ASKS FOR", "GRANTED", "WHERE"]);
@@ -159,7 +173,7 @@ pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grant
                 .iter()
                 .map(|granted| granted.thing.shown(|path| station.short(path)))
                 .collect();
-            let mut places: Vec<String> = need.granted.iter().map(|granted| granted.source.to_string()).collect();
+            let mut places: Vec<String> = need.granted.iter().map(place).collect();
             places.dedup();
             let granted = if granted.is_empty() {
                 "refused".to_owned()
@@ -167,10 +181,15 @@ pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grant
                 granted.join(", ")
             };
             table.add_row([action.as_str(), &need.kind, &granted, &places.join(", ")]);
-            if let Some(refusal) = &need.refused
-                && let (Some(place), Some(line)) = (&refusal.place, &refusal.line)
-            {
-                let line = format!("{}; to grant it, add to {place}:\n    {line}", refusal.message);
+            if let Some(refusal) = &need.refused {
+                let line = match (&refusal.place, &refusal.line) {
+                    (Some(place), Some(line)) => {
+                        format!("{}; to grant it, add to {place}:\n    {line}", refusal.message)
+                    }
+                    // What to do about a component that is not accepted is said once.
+                    _ if grants.unaccepted.is_some() => continue,
+                    _ => refusal.message.clone(),
+                };
                 // The actions of a plugin ask for much the same.
                 if !lines.contains(&line) {
                     lines.push(line);
@@ -182,7 +201,24 @@ pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grant
     for line in lines {
         say(line);
     }
+    if let Some(workflow) = &arguments.workflow {
+        say(match narrowed.as_slice() {
+            [] => format!("nothing is taken away from `{workflow}`: no [workflows] section means it"),
+            sections => {
+                let shown: Vec<String> = sections.iter().map(|section| section.shown()).collect();
+                format!("`{workflow}` is given less by {}", shown.join(" and by "))
+            }
+        });
+    }
     Ok(Exit::Done)
+}
+
+/// Returns who allows something, and who leaves less of it.
+fn place(granted: &Granted) -> String {
+    match &granted.narrowed {
+        Some(by) => format!("{}, less by {by}", granted.source),
+        None => granted.source.to_string(),
+    }
 }
 
 /// Says everything that is wrong with the configuration. Reading it has been done already.
@@ -198,6 +234,15 @@ pub(crate) async fn check(station: &Station, manner: &Manner) -> Outcome {
     let problems = station.configuration.check_plugins(names.iter().copied());
     if !problems.is_empty() {
         return Err(show_problems(&problems, &station.look));
+    }
+    let workflows = station.workflows();
+    let sections = station.configuration.workflow_sections().iter();
+    for section in sections.filter(|section| !workflows.keys().any(|name| section.workflows.matches(name))) {
+        // It may mean one that is run by its path.
+        say(format!(
+            "note: {} means no workflow of a workflow directory",
+            section.shown()
+        ));
     }
     let file = station.configuration.project().file().map(|file| station.short(file));
     if manner.json {

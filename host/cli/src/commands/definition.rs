@@ -26,7 +26,7 @@ pub(crate) async fn show_effective(station: &Station, manner: &Manner, arguments
         let Lookup::Found(entry) = catalog.action(action) else {
             return Vec::new();
         };
-        let limits = station.configuration.limits_for(&entry.plugin);
+        let limits = station.configuration.limits_in(&tree.name.text, &entry.plugin);
         let row = |row: &cofferdam_wasm::LimitRow| {
             let value = limits.get(row.name);
             (row.setting, row.display(value), value != row.default)

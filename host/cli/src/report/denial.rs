@@ -49,6 +49,11 @@ impl<'a> Denied<'a> {
         self.call.starts_with("filesystem.")
     }
 
+    /// Returns whether it is granted and there was no room.
+    fn is_full(&self) -> bool {
+        self.reason.starts_with("full: ")
+    }
+
     /// Returns what would have to be allowed for it.
     fn access(&self) -> Access {
         let changes = [
@@ -63,7 +68,7 @@ impl<'a> Denied<'a> {
             "unlink-file-at",
         ];
         let name = self.call.trim_start_matches("filesystem.");
-        if changes.contains(&name) || self.reason.contains("reading only") {
+        if changes.contains(&name) || self.reason.contains("reading only") || self.is_full() {
             Access::Write
         } else {
             Access::Read
@@ -98,14 +103,25 @@ impl Denial {
         let title = format!("`{plugin}` may not {} {target}", word(access));
         let directories = directories(&station.configuration, plugin);
         let granted: Vec<String> = directories.iter().map(shown).collect();
-        let next =
-            if denied.reason.starts_with("not granted") || denied.reason.contains("reading only") || granted.is_empty()
-            {
-                remedy(station, plugin, &target, access, &directories, again)
-            } else {
-                // Links that lead out of a granted directory, and the state of Cofferdam, are no matter of grants.
-                vec![format!("no grant changes it: {}", denied.reason)]
-            };
+        let next = if denied.is_full() {
+            let around = around(&directories, &target);
+            let place = around.map_or_else(String::new, |directory| format!(": {}", directory.source));
+            vec![
+                denied.reason.trim_start_matches("full: ").to_owned(),
+                format!("take something away, or let the line that grants it say more{place}"),
+                format!("then: {again}"),
+            ]
+        } else if denied.reason.starts_with("not granted")
+            || denied.reason.contains("reading only")
+            || granted.is_empty()
+        {
+            remedy(station, plugin, &target, access, &directories, again)
+        } else if denied.reason.starts_with("narrowed: ") {
+            vec![denied.reason.to_owned()]
+        } else {
+            // Links that lead out of a granted directory, and the state of Cofferdam, are no matter of grants.
+            vec![format!("no grant changes it: {}", denied.reason)]
+        };
         Self { title, granted, next }
     }
 }

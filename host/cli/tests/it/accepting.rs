@@ -181,6 +181,7 @@ fn digest(project: &Project) -> String {
 }
 
 // row E02
+// key plugins.digest
 #[test]
 fn a_section_can_name_its_component() {
     let project = project(GRANTED);
@@ -206,6 +207,7 @@ fn a_section_can_name_its_component() {
 }
 
 // row E02
+// key registry.trust
 #[test]
 fn whoever_is_writing_a_plugin_can_let_its_name_be_enough() {
     let by_name = format!("{GRANTED}\n[registry]\ntrust = \"name\"\n");

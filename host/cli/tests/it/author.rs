@@ -63,6 +63,7 @@ const REVIEW: &str = "fields:\n  findings:\n    type: array\n    items: {severit
 markers:\n  has_critical: findings[severity == critcal].length > 0\n";
 
 // row D07 B11 A16
+// key project.snippets, project.schemas
 #[test]
 fn files_that_a_workflow_names_are_looked_at() {
     let project = Project::with(&[

@@ -16,6 +16,7 @@ fn a_configuration_to_start_from_is_written_once() {
     assert!(project.path("deep/er/cofferdam.toml").is_file());
 }
 
+// key project.name
 #[test]
 fn what_applies_is_shown() {
     let text = "config = 1\n\n[plugins.fs]\ndirs = [{ guest = \"/\", host = \".\", access = \"read\" }]\nlimits = { wall = \"5s\" }\n\n[variables]\nrepo = \"x\"\n";
@@ -83,6 +84,7 @@ fn joined() -> String {
 }
 
 // row E01
+// key actions.alias
 #[test]
 fn an_alias_stands_for_an_action() {
     let project = Project::with(&[
@@ -108,6 +110,7 @@ fn an_alias_stands_for_an_action() {
 }
 
 // row E01
+// key project.agents, actions.fallback
 #[test]
 fn a_fallback_that_is_not_told_the_name_is_refused() {
     let project = Project::with(&[
@@ -151,4 +154,62 @@ fn output_that_does_not_get_out_is_no_success() {
     let mut command = project.command(&["run", "glued.wf", "--progress", "none"]);
     let output = command.stdout(full).output().expect("the binary starts");
     assert_snapshot!("full", project.said(&output));
+}
+
+// key variables
+#[test]
+fn variables_reach_every_run() {
+    let project = Project::with(&[
+        ("cofferdam.toml", "config = 1\n[variables]\nrepo = \"shop\"\n"),
+        (
+            "w.wf",
+            "workflow w edition 1 {\n  call join { use = text.join  params { items = [\"{{repo}}\"]  separator = \"\" } }\n  outputs { repo = (steps.join.output.text) }\n}\n",
+        ),
+    ]);
+    let said = project.say(&["run", "w.wf"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(0), "  repo  \"shop\"\n"),
+        "{said}"
+    );
+    project.write("cofferdam.toml", "config = 1\n");
+    assert_eq!(project.say(&["run", "w.wf"]).code, Some(4));
+}
+
+// key gates
+#[test]
+fn a_kind_of_gate_that_somebody_decides_is_configured() {
+    let project = Project::with(&[
+        ("cofferdam.toml", "config = 1\n"),
+        (
+            "w.wf",
+            "workflow w edition 1 {\n  gate pr_approval { prompt = \"Go?\" }\n}\n",
+        ),
+    ]);
+    let said = project.say(&["check", "w.wf"]);
+    assert!(said.stderr.contains("CF0331"), "{said}");
+    project.write("cofferdam.toml", "config = 1\n[gates]\npr_approval = \"human\"\n");
+    let said = project.say(&["check", "w.wf"]);
+    assert!(!said.stderr.contains("CF0331"), "{said}");
+}
+
+// key state.durability
+#[test]
+fn a_run_that_need_not_survive_the_machine_flushes_nothing() {
+    let text =
+        "workflow w edition 1 {\n  call join { use = text.join  params { items = [\"a\"]  separator = \"\" } }\n}\n";
+    let flushes = |durability: &str| {
+        let project = Project::with(&[
+            (
+                "cofferdam.toml",
+                &format!("config = 1\n[state]\ndurability = \"{durability}\"\n"),
+            ),
+            ("w.wf", text),
+        ]);
+        let output = project.command(&["run", "w.wf"]).output().expect("the binary starts");
+        assert!(output.status.success(), "{}", project.said(&output));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(!flushes("full").contains(" 0 flushes"));
+    assert!(flushes("process").contains(" 0 flushes"), "{}", flushes("process"));
 }

@@ -51,6 +51,7 @@ fn large_and_deep_files_are_refused_in_bounded_work() {
 }
 
 // row E10, hostile 28
+// key limits.compile.memory
 #[test]
 fn components_are_compiled_by_a_process_that_may_not_take_the_machine() {
     let project = Project::empty();

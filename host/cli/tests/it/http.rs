@@ -369,3 +369,39 @@ fn lines_of_the_configuration_that_mean_too_much_are_refused_all_at_once() {
     assert!(!format!("{said}").contains("hunter2"), "{said}");
     insta::assert_snapshot!("http_config_wrong", project.transcript(&["config", "check"]));
 }
+
+// row E14
+// key workflows.network.url
+// key workflows.network.url, workflows.network.methods
+#[test]
+fn a_workflow_reaches_what_it_is_left_of_the_network() {
+    let site = Site::start(|_, _| answer("200 OK", JSON, "{}"));
+    let port = site.port;
+    let rest = format!(
+        "\n[workflows.w]\nnetwork = [{{ url = \"http://127.0.0.1:{port}/v1\", methods = [\"GET\"] }}]\n\n[workflows.deaf]\nnetwork = \"none\"\n"
+    );
+    let workflow = format!(
+        "workflow w edition 1 {{\n  call get {{ use = http.request  params {{ url = \"http://127.0.0.1:{port}/v1/x\" }} }}\n  call post {{ use = http.request  params {{ url = \"http://127.0.0.1:{port}/v1/x\"  method = \"POST\" }} }}\n}}\n"
+    );
+    let project = project(
+        &format!("network = [{{ url = \"http://127.0.0.1:{port}\", private = true }}]"),
+        &rest,
+        &workflow,
+    );
+    let said = project.say(&["run", "w.wf"]);
+    assert_eq!(said.code, Some(1), "{said}");
+    let reason = "narrowed: [workflows.\"w\"], cofferdam.toml:6 takes it away from this workflow";
+    assert!(said.stderr.contains(reason), "{said}");
+    assert!(!said.stderr.contains("if it should: add to"), "{said}");
+    assert_eq!(site.requests().len(), 1, "{:?}", site.requests());
+    project.write("deaf.wf", workflow.replace("workflow w", "workflow deaf"));
+    let refused = project.say(&["run", "deaf.wf"]);
+    assert_eq!(refused.code, Some(4), "{refused}");
+    assert!(
+        refused.stderr.contains(
+            "`http` may not send requests in this workflow: [workflows.\"deaf\"], cofferdam.toml:9 takes it away"
+        ),
+        "{refused}"
+    );
+    assert_eq!(site.requests().len(), 1);
+}

@@ -106,6 +106,7 @@ fn a_plugin_is_removed_and_runs_that_started_with_it_go_on() {
 }
 
 // row E02
+// key plugins.enabled
 #[test]
 fn only_what_the_lock_file_lists_is_used_wherever_a_component_is_chosen() {
     let project = project();

@@ -197,6 +197,7 @@ fn a_place_that_is_not_granted_is_denied_and_the_grant_is_named() {
 }
 
 // row E14
+// key dirs.create
 #[test]
 fn a_denied_call_shows_what_is_granted_and_the_line_to_add() {
     const GRANTS: &str = "config = 1\n\n[plugins.fs]\ndirs = [\n  { guest = \"/src\", host = \"src\", access = \"read\" },\n  { guest = \"/out\", host = \"out\", access = \"write\", create = true },\n]\n";
@@ -280,6 +281,7 @@ fn inputs_that_do_not_fit_are_refused_all_at_once() {
 }
 
 // row A13
+// key project.workflows
 #[test]
 fn a_workflow_is_found_by_its_name() {
     let project = Project::with(&[("workflows/missing.wf", MISSING), ("note.txt", "hello")]);

@@ -68,6 +68,7 @@ const GATED: &str = r#"workflow gated edition 1 {
 "#;
 
 // What a host lets go of goes on at the next one that looks for work; what a person keeps back does not.
+// key host.shutdown_grace
 #[test]
 fn work_carries_on_an_interrupted_run_and_leaves_a_paused_one() {
     let project = Project::with(&[

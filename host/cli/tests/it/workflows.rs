@@ -49,6 +49,7 @@ fn a_call_that_means_a_workflow_or_an_agent_is_told_how_that_is_called() {
 }
 
 // row B08
+// key project.call_levels
 #[test]
 fn the_depth_of_calls_is_configured() {
     let project = Project::with(&[
@@ -130,6 +131,7 @@ fn a_directory_is_checked_in_the_order_of_its_names() {
 }
 
 // row A13
+// key registry.dirs
 #[test]
 fn a_later_directory_wins() {
     let project = Project::with(&[
@@ -180,6 +182,7 @@ fn a_link_out_of_the_project_is_no_workflow() {
 }
 
 // row B10
+// key project.targets
 #[test]
 fn targets_are_those_of_the_project() {
     let text = "workflow w edition 1 {\n  meta { targets = [worktree, tickets] }\n  call fs.list\n}\n";

@@ -189,7 +189,11 @@ impl Acceptances {
 impl PluginSection {
     /// Returns whether the section lets the plugin touch anything.
     pub fn grants_anything(&self) -> bool {
-        !(self.directories.is_empty() && self.network.is_empty() && self.secrets.is_empty() && self.reveal.is_empty())
+        !(self.directories.is_empty()
+            && self.network.is_empty()
+            && self.secrets.is_empty()
+            && self.reveal.is_empty()
+            && self.variables.is_empty())
     }
 }
 

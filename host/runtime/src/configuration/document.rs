@@ -1,5 +1,6 @@
 //! How a TOML text becomes tables whose every key has a place, and how problems with them are collected.
 
+use super::keys;
 use super::problem::{Problem, ProblemCode};
 use super::source::Source;
 use std::ops::Range;
@@ -114,9 +115,14 @@ impl<'a> Document<'a> {
         self.line_starts.partition_point(|start| *start <= offset).max(1)
     }
 
-    /// Adds a problem for every key of `table` that is not in `known`. `section` is what the table is called in
-    /// messages, `kind` what it is in the list of planned keys.
-    pub(super) fn check_keys(&mut self, section: &str, kind: &str, table: &DeTable<'_>, known: &[&str]) {
+    /// Adds a problem for every key of `table` that no configuration has there. `section` is what the table is called in
+    /// messages, `kind` what it is in the lists of keys.
+    pub(super) fn check_keys(&mut self, section: &str, kind: &str, table: &DeTable<'_>) {
+        self.check_known(section, kind, table, keys::of(kind));
+    }
+
+    /// Does the same where `known` are the keys.
+    pub(super) fn check_known(&mut self, section: &str, kind: &str, table: &DeTable<'_>, known: &[&str]) {
         for key in table.keys() {
             let name: &str = key.get_ref();
             if known.contains(&name) {

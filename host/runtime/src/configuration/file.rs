@@ -2,10 +2,12 @@
 
 use super::acceptance::{Acceptances, GrantsBelong};
 use super::document::{Document, Placed, get, integer, printable};
+use super::environment;
 use super::gates;
 use super::grants::{AllowedDirectory, Frame};
 use super::lock_file::{self, Lock};
 use super::names::{self, Names};
+use super::narrowing::{self, WorkflowSection};
 use super::network::{self, AllowedAddress};
 use super::paths;
 use super::problem::{Problem, ProblemCode, Problems};
@@ -65,6 +67,8 @@ pub struct PluginSection {
     /// Where the section begins.
     pub source: Source,
     pub(super) limit_values: LimitValues,
+    /// Variables of the host's own environment that it may see, if it asks for them.
+    pub(super) variables: Vec<(String, Source)>,
     /// What to say if there is no such plugin.
     pub(super) unknown: Problem,
 }
@@ -96,6 +100,7 @@ pub struct Configuration {
     pub(super) plugin_directories: Vec<(PathBuf, Source)>,
     pub(super) plugins: BTreeMap<String, PluginSection>,
     pub(super) secrets: BTreeMap<String, SecretSection>,
+    pub(super) workflow_sections: Vec<WorkflowSection>,
     pub(super) names: Names,
     pub(super) variables: BTreeMap<String, (Data, Source)>,
     pub(super) frame: Option<Frame>,
@@ -146,6 +151,9 @@ impl Configuration {
                 configuration.secrets = secrets::sections(&mut document, project.root(), table);
             }
             lines = configuration.plugin_sections(&mut document, &root);
+            if let Some(table) = document.table(&root, "workflows") {
+                configuration.workflow_sections = narrowing::sections(&mut document, table, &configuration.limits);
+            }
             if let Some(table) = document.table(&root, "actions") {
                 configuration.names = names::names(&mut document, table);
             }
@@ -203,6 +211,7 @@ impl Configuration {
             plugin_directories: vec![(root.join("plugins"), Source::BuiltIn)],
             plugins: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            workflow_sections: Vec::new(),
             names: Names::default(),
             variables: BTreeMap::new(),
             frame: None,
@@ -210,20 +219,7 @@ impl Configuration {
     }
 
     fn root_keys(&self, document: &mut Document<'_>, root: &DeTable<'_>) {
-        const KNOWN: &[&str] = &[
-            "config",
-            "project",
-            "state",
-            "host",
-            "limits",
-            "registry",
-            "plugins",
-            "secrets",
-            "actions",
-            "gates",
-            "variables",
-        ];
-        document.check_keys("", "", root, KNOWN);
+        document.check_keys("", "", root);
         match get(root, "config") {
             Some(value) => match integer(value.get_ref()) {
                 Some(1) => {}
@@ -251,20 +247,7 @@ impl Configuration {
         let Some(table) = document.table(root, "project") else {
             return;
         };
-        document.check_keys(
-            "project",
-            "project",
-            table,
-            &[
-                "name",
-                "workflows",
-                "agents",
-                "snippets",
-                "schemas",
-                "targets",
-                "call_levels",
-            ],
-        );
+        document.check_keys("project", "project", table);
         if let Some(name) = document.text(table, "name") {
             self.name = (printable(&name.value), document.source(&name.span));
         }
@@ -301,7 +284,7 @@ impl Configuration {
         let Some(table) = document.table(root, "state") else {
             return;
         };
-        document.check_keys("state", "state", table, &["path", "durability"]);
+        document.check_keys("state", "state", table);
         if let Some(path) = document.text(table, "path") {
             if path.value.contains("://") {
                 let message = "`path` is a file; other databases are not enforced in this release";
@@ -330,7 +313,7 @@ impl Configuration {
         let Some(table) = document.table(root, "host") else {
             return;
         };
-        document.check_keys("host", "host", table, &["attempts", "shutdown_grace", "cancel_grace"]);
+        document.check_keys("host", "host", table);
         if let Some(grace) = grace(document, table, "cancel_grace") {
             self.cancel_grace = grace;
         }
@@ -354,7 +337,7 @@ impl Configuration {
         let Some(table) = document.table(root, "registry") else {
             return;
         };
-        document.check_keys("registry", "registry", table, &["dirs", "trust"]);
+        document.check_keys("registry", "registry", table);
         if let Some(directories) = document.texts(table, "dirs") {
             self.plugin_directories = self.paths(document, directories);
         }
@@ -389,12 +372,7 @@ impl Configuration {
                 continue;
             };
             let section = format!("plugins.{shown}");
-            document.check_keys(
-                &section,
-                "plugins",
-                table,
-                &["enabled", "limits", "digest", "dirs", "network", "secrets", "reveal"],
-            );
+            document.check_keys(&section, "plugins", table);
             let enabled = document.switch(table, "enabled").is_none_or(|enabled| enabled.value);
             let limit_values = match document.table(table, "limits") {
                 Some(limits) => section::limits(document, &format!("{section}.limits"), limits, &self.limits),
@@ -408,6 +386,7 @@ impl Configuration {
             let secrets = self.known_secrets(document, secrets);
             let reveal = secrets::names(document, table, "reveal");
             let reveal = self.known_secrets(document, reveal);
+            let variables = environment::names(document, table, &self.secrets);
             let unknown = document.problem(
                 ProblemCode::UnknownPlugin,
                 key.span(),
@@ -425,6 +404,7 @@ impl Configuration {
                 reveal,
                 source,
                 limit_values,
+                variables,
                 unknown,
             };
             self.plugins.insert(name, section);
@@ -538,7 +518,7 @@ fn digest(text: &str) -> String {
 }
 
 /// The values were checked against `base` one by one when they were read.
-fn merged(base: &Limits, values: &LimitValues) -> Limits {
+pub(super) fn merged(base: &Limits, values: &LimitValues) -> Limits {
     base.merge(values.iter().map(|(name, (value, _))| (*name, *value)))
         .unwrap_or_else(|_| base.clone())
 }

@@ -7,7 +7,9 @@ use super::paths;
 use super::project::Project;
 use super::source::Source;
 use cofferdam_engine::Data;
-use cofferdam_wasm::{Access, Allowed, DirectoryGrant, Need, NetworkRule, SecretGrant};
+use cofferdam_wasm::{
+    Access, Allowed, DirectoryGrant, Narrowing, Need, NetworkRule, Room, SecretGrant, access_left, network_left,
+};
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,9 @@ pub struct AllowedDirectory {
     pub access: Access,
     /// Whether it is made when it is first needed.
     pub create: bool,
+    /// How much may lie in it.
+    #[serde(skip)]
+    pub room: Room,
     /// Who allows it.
     pub source: Source,
 }
@@ -59,6 +64,14 @@ pub struct ActionGrants {
     pub unaccepted: Option<Unaccepted>,
     #[serde(skip)]
     secrets: Vec<SecretGrant>,
+    #[serde(skip)]
+    variables: Vec<String>,
+    /// All that the plugin is allowed: the sandbox decides by itself, and tells what was taken away.
+    #[serde(skip)]
+    whole: (Vec<AllowedDirectory>, Vec<NetworkRule>),
+    /// What the workflow takes away.
+    #[serde(skip)]
+    narrowed: Vec<Narrowing>,
     #[serde(skip)]
     root: PathBuf,
     #[serde(skip)]
@@ -96,6 +109,9 @@ pub struct Granted {
     pub thing: GrantedThing,
     /// Who allows it.
     pub source: Source,
+    /// Which section about the workflow leaves less of it than that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub narrowed: Option<String>,
 }
 
 /// What can be granted.
@@ -129,6 +145,11 @@ pub enum GrantedThing {
         to: Vec<String>,
         /// Where in a request it may stand.
         only: Vec<String>,
+    },
+    /// A variable of the host's environment.
+    Variable {
+        /// Its name.
+        variable: String,
     },
 }
 
@@ -178,6 +199,7 @@ impl Frame {
                 shown: ".".to_owned(),
                 access: Access::Read,
                 create: false,
+                room: Room::default(),
                 source: Source::Frame,
             },
             output: AllowedDirectory {
@@ -186,6 +208,7 @@ impl Frame {
                 shown,
                 access: Access::Write,
                 create: true,
+                room: Room::default(),
                 source,
             },
         }
@@ -199,35 +222,59 @@ impl Configuration {
         if let Some(unaccepted) = unaccepted {
             return self.nothing(unaccepted, needs);
         }
-        self.granted_to(plugin, provenance == Provenance::BuiltIn, needs)
+        self.granted_to(plugin, provenance == Provenance::BuiltIn, needs, Vec::new())
+    }
+
+    /// Returns what the action may touch in a workflow: what it may elsewhere, less what is taken away from the workflow.
+    pub fn grants_in(&self, workflow: &str, plugin: &str, provenance: Provenance<'_>, needs: &[Need]) -> ActionGrants {
+        let elsewhere = self.grants_for(plugin, provenance, needs);
+        if elsewhere.unaccepted.is_some() {
+            return elsewhere;
+        }
+        let narrowed = self.narrowing_of(workflow);
+        if narrowed.is_empty() {
+            return elsewhere;
+        }
+        self.granted_to(plugin, provenance == Provenance::BuiltIn, needs, narrowed)
     }
 
     /// Returns what an action of a plugin from a file may touch once its component is accepted.
     pub fn grants_once_accepted(&self, plugin: &str, needs: &[Need]) -> ActionGrants {
-        self.granted_to(plugin, false, needs)
+        self.granted_to(plugin, false, needs, Vec::new())
     }
 
-    fn granted_to(&self, plugin: &str, first_party: bool, needs: &[Need]) -> ActionGrants {
+    fn granted_to(&self, plugin: &str, first_party: bool, needs: &[Need], narrowed: Vec<Narrowing>) -> ActionGrants {
         let allowed = self.directories_of(plugin, first_party);
         let secrets = self.secrets_of(plugin);
         let mut directories: Vec<AllowedDirectory> = Vec::new();
         let decisions = needs
             .iter()
             .map(|need| match need.kind.as_str() {
-                "network" => self.decide_network(plugin, need),
+                "network" => self.decide_network(plugin, need, &narrowed),
                 "secret" | "reveal" => self.decide_secret(plugin, need, &secrets),
-                _ => self.decide(plugin, need, &allowed, &mut directories),
+                "env" => self.decide_variable(plugin, need),
+                _ => self.decide(plugin, need, &allowed, &narrowed, &mut directories),
             })
             .collect();
         // Reading needs no directory that a later write would make.
         directories
             .retain(|directory| directory.access == Access::Write || !directory.create || directory.host.is_dir());
+        let opened = |directory: &AllowedDirectory| {
+            let kept = directories.iter().any(|kept| kept.guest == directory.guest);
+            let less = access_left(&narrowed, &directory.guest, directory.access).1.is_some();
+            kept || (less && directory.host.is_dir())
+        };
+        let whole = allowed.into_iter().filter(opened).collect();
+        let rules = self.addresses_of(plugin).iter().map(|address| address.rule.clone());
         ActionGrants {
             needs: decisions,
             directories,
-            network: self.addresses_of(plugin).to_vec(),
+            network: self.addresses_left(plugin, &narrowed),
             unaccepted: None,
             secrets: secrets.into_iter().map(|(secret, _)| secret).collect(),
+            variables: self.variables_of(plugin).iter().map(|(name, _)| name.clone()).collect(),
+            whole: (whole, rules.collect()),
+            narrowed,
             root: self.project().root().to_owned(),
             hidden: self.hidden(),
             state: self.state_directory(),
@@ -247,6 +294,9 @@ impl Configuration {
             directories: Vec::new(),
             network: Vec::new(),
             secrets: Vec::new(),
+            variables: Vec::new(),
+            whole: (Vec::new(), Vec::new()),
+            narrowed: Vec::new(),
             unaccepted: Some(unaccepted),
             root: self.project().root().to_owned(),
             hidden: self.hidden(),
@@ -273,6 +323,7 @@ impl Configuration {
         plugin: &str,
         need: &Need,
         allowed: &[AllowedDirectory],
+        narrowed: &[Narrowing],
         granted: &mut Vec<AllowedDirectory>,
     ) -> NeedDecision {
         let access = match need.kind.as_str() {
@@ -281,17 +332,24 @@ impl Configuration {
             _ => None,
         };
         let mut given = Vec::new();
+        let mut taken = None;
         for directory in allowed {
             let named = need.path.as_ref().is_none_or(|path| *path == directory.guest);
             let Some(access) = access.filter(|access| named && directory.access >= *access) else {
                 continue;
             };
+            let (left, by) = access_left(narrowed, &directory.guest, directory.access);
+            if left < Some(access) {
+                taken = taken.or(by);
+                continue;
+            }
             let AllowedDirectory {
                 guest, host, source, ..
             } = directory.clone();
             given.push(Granted {
                 thing: GrantedThing::Directory { guest, host, access },
                 source,
+                narrowed: None,
             });
             match granted.iter_mut().find(|other| other.guest == directory.guest) {
                 Some(other) => other.access = other.access.max(access),
@@ -301,7 +359,16 @@ impl Configuration {
                 }),
             }
         }
-        let refused = given.is_empty().then(|| self.refusal(plugin, need, access));
+        let refused = given.is_empty().then(|| match (taken, access) {
+            (Some(by), Some(access)) => {
+                let which = need
+                    .path
+                    .as_deref()
+                    .map_or("any directory".to_owned(), super::document::printable);
+                taken_away(&format!("`{plugin}` may not {} {which}", word(access)), by)
+            }
+            _ => self.refusal(plugin, need, access),
+        });
         decision(need, given, refused)
     }
 
@@ -309,7 +376,19 @@ impl Configuration {
         self.plugins().get(plugin).map_or(&[], |section| &section.network)
     }
 
-    fn decide_network(&self, plugin: &str, need: &Need) -> NeedDecision {
+    fn addresses_left(&self, plugin: &str, narrowed: &[Narrowing]) -> Vec<AllowedAddress> {
+        let addresses = self.addresses_of(plugin).iter();
+        let left = |address: &AllowedAddress| {
+            let of = address.clone();
+            let rules = network_left(narrowed, &address.rule).into_iter();
+            rules
+                .map(move |rule| AllowedAddress { rule, ..of.clone() })
+                .collect::<Vec<_>>()
+        };
+        addresses.flat_map(left).collect()
+    }
+
+    fn decide_network(&self, plugin: &str, need: &Need, narrowed: &[Narrowing]) -> NeedDecision {
         let asked = match NetworkRule::of_need(need) {
             Ok(asked) => asked,
             Err(error) => {
@@ -321,21 +400,34 @@ impl Configuration {
                 return decision(need, Vec::new(), Some(refusal));
             }
         };
-        let fits = |address: &&AllowedAddress| asked.as_ref().is_none_or(|asked| address.rule.overlaps(asked));
-        let addresses = self.addresses_of(plugin);
-        let given: Vec<Granted> = addresses
+        let fits = |rule: &NetworkRule| asked.as_ref().is_none_or(|asked| rule.overlaps(asked));
+        let addresses = self.addresses_of(plugin).iter();
+        let allowed: Vec<&AllowedAddress> = addresses.filter(|address| fits(&address.rule)).collect();
+        let by = narrowed.iter().find(|narrowing| narrowing.network.is_some());
+        let given: Vec<Granted> = allowed
             .iter()
-            .filter(fits)
-            .map(|address| Granted {
+            .flat_map(|address| {
+                network_left(narrowed, &address.rule)
+                    .into_iter()
+                    .map(move |rule| (rule, address))
+            })
+            .filter(|(rule, _)| fits(rule))
+            .map(|(rule, address)| Granted {
                 thing: GrantedThing::Address {
-                    url: address.rule.url(),
-                    methods: address.rule.methods().to_vec(),
-                    private: address.rule.is_private(),
+                    url: rule.url(),
+                    methods: rule.methods().to_vec(),
+                    private: rule.is_private(),
                 },
                 source: address.source.clone(),
+                narrowed: by
+                    .filter(|_| rule.to_string() != address.rule.to_string())
+                    .map(|by| by.source.clone()),
             })
             .collect();
         let refused = given.is_empty().then(|| {
+            if let Some(by) = by.filter(|_| !allowed.is_empty()) {
+                return taken_away(&format!("`{plugin}` may not send requests"), by);
+            }
             let (message, entry) = match &asked {
                 Some(asked) => (
                     format!("`{plugin}` may not send requests to {}", asked.url()),
@@ -381,6 +473,7 @@ impl Configuration {
                     only: secret.places.iter().map(ToString::to_string).collect(),
                 },
                 source: source.clone(),
+                narrowed: None,
             })
             .collect();
         let refused = given.is_empty().then(|| {
@@ -393,6 +486,36 @@ impl Configuration {
                 message: format!("`{plugin}` may not {verb} {which}"),
                 place: Some(self.section_of(plugin)),
                 line: Some(format!("{list} = [{}]", quoted(name.unwrap_or("NAME")))),
+            }
+        });
+        decision(need, given, refused)
+    }
+
+    fn variables_of(&self, plugin: &str) -> &[(String, Source)] {
+        self.plugins().get(plugin).map_or(&[], |section| &section.variables)
+    }
+
+    fn decide_variable(&self, plugin: &str, need: &Need) -> NeedDecision {
+        let name = need.data.get("name").and_then(Data::as_text);
+        let variables = self.variables_of(plugin).iter();
+        let given: Vec<Granted> = variables
+            .filter(|(variable, _)| name.is_none_or(|name| name == variable))
+            .map(|(variable, source)| Granted {
+                thing: GrantedThing::Variable {
+                    variable: variable.clone(),
+                },
+                source: source.clone(),
+                narrowed: None,
+            })
+            .collect();
+        let refused = given.is_empty().then(|| {
+            let which = name.map_or("any variable".to_owned(), |name| {
+                format!("the variable {}", super::document::printable(name))
+            });
+            Refusal {
+                message: format!("`{plugin}` may not see {which}"),
+                place: Some(self.section_of(plugin)),
+                line: Some(format!("env = [{}]", quoted(name.unwrap_or("NAME")))),
             }
         });
         decision(need, given, refused)
@@ -415,7 +538,7 @@ impl Configuration {
     fn refusal(&self, plugin: &str, need: &Need, access: Option<Access>) -> Refusal {
         let Some(access) = access else {
             let message = match need.kind.as_str() {
-                "env" | "context" => {
+                "context" => {
                     format!("`{}` is understood but not granted in this release", need.kind)
                 }
                 other => format!(
@@ -488,13 +611,16 @@ impl ActionGrants {
             guest: directory.guest.clone(),
             host: directory.host.clone(),
             access: directory.access,
+            room: directory.room,
         };
         Allowed {
             root: self.root.clone(),
             hidden: self.hidden.clone(),
-            directories: self.directories.iter().map(directory).collect(),
-            network: self.network.iter().map(|address| address.rule.clone()).collect(),
+            directories: self.whole.0.iter().map(directory).collect(),
+            network: self.whole.1.clone(),
             secrets: self.secrets.clone(),
+            variables: self.variables.clone(),
+            narrowed: self.narrowed.clone(),
         }
     }
 
@@ -541,6 +667,7 @@ impl GrantedThing {
                 };
                 format!("{secret} to {to} in {}", only.join(" "))
             }
+            Self::Variable { variable } => variable.clone(),
         }
     }
 }
@@ -552,6 +679,15 @@ impl fmt::Display for Refusal {
             write!(f, "; to grant it, add to {place}: {line}")?;
         }
         Ok(())
+    }
+}
+
+/// Returns why something that is granted elsewhere is refused to a workflow.
+fn taken_away(what: &str, by: &Narrowing) -> Refusal {
+    Refusal {
+        message: format!("{what} in this workflow: {} takes it away", by.source),
+        place: None,
+        line: None,
     }
 }
 

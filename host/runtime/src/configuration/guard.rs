@@ -81,6 +81,7 @@ impl Configuration {
             guest,
             access,
             create,
+            room,
             source,
             ..
         } = line;
@@ -90,6 +91,7 @@ impl Configuration {
             shown,
             access,
             create,
+            room,
             source,
         })
     }

@@ -60,7 +60,7 @@ pub(super) fn read(project: &Project) -> Result<Lock, Vec<Problem>> {
 
 fn entries(document: &mut Document<'_>, root: &DeTable<'_>) -> Lock {
     let mut lock = Lock::new();
-    document.check_keys("", "lock", root, &["lock", "plugin"]);
+    document.check_known("", "lock", root, &["lock", "plugin"]);
     match get(root, "lock").map(|value| (integer(value.get_ref()), value.span())) {
         Some((Some(1), _)) => {}
         Some((_, span)) => {
@@ -86,7 +86,7 @@ fn entries(document: &mut Document<'_>, root: &DeTable<'_>) -> Lock {
             document.wrong::<()>("plugin", item, "written [[plugin]]");
             continue;
         };
-        document.check_keys("plugin", "lock", table, &["name", "version", "digest", "asks"]);
+        document.check_known("plugin", "lock", table, &["name", "version", "digest", "asks"]);
         let name = document.text(table, "name");
         let version = document.text(table, "version").map(|version| printable(&version.value));
         let digest = digest(document, table);

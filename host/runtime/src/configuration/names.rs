@@ -26,7 +26,7 @@ pub(super) struct Names {
 
 /// Reads `[actions]`. Whether the actions exist is known only with the plugins.
 pub(super) fn names(document: &mut Document<'_>, table: &DeTable<'_>) -> Names {
-    document.check_keys("actions", "actions", table, &["fallback", "alias"]);
+    document.check_keys("actions", "actions", table);
     let mut names = Names::default();
     if let Some(value) = get(table, "fallback") {
         if value.get_ref().as_array().is_some() {

@@ -61,12 +61,7 @@ fn address(
     entry: &DeTable<'_>,
     item: &Spanned<DeValue<'_>>,
 ) -> Option<AllowedAddress> {
-    document.check_keys(
-        &format!("{section}.network"),
-        "network",
-        entry,
-        &["url", "methods", "private", "ca"],
-    );
+    document.check_keys(&format!("{section}.network"), "network", entry);
     if get(entry, "url").is_none() {
         let help = "such as { url = \"https://api.example.org\", methods = [\"GET\"] }";
         document.add_with_help(ProblemCode::MissingKey, item.span(), "an address needs `url`", help);
@@ -108,6 +103,30 @@ fn address(
         ca: ca.map(|ca| ca.value),
         source: document.source(&item.span()),
     })
+}
+
+/// Reads a line of `network` of a workflow: it names no private addresses and no certificates, for it grants nothing.
+pub(super) fn narrowing_address(
+    document: &mut Document<'_>,
+    title: &str,
+    entry: &DeTable<'_>,
+    item: &Spanned<DeValue<'_>>,
+) -> Option<NetworkRule> {
+    document.check_keys(&format!("{title}.network"), "workflows.network", entry);
+    if get(entry, "url").is_none() {
+        let help = "such as { url = \"https://api.example.org\", methods = [\"GET\"] }";
+        document.add_with_help(ProblemCode::MissingKey, item.span(), "an address needs `url`", help);
+    }
+    let url = document.text(entry, "url")?;
+    let methods = document.texts(entry, "methods").unwrap_or_default();
+    let names: Vec<&str> = methods.iter().map(|method| method.value.as_str()).collect();
+    match NetworkRule::parse(&url.value, &names, false) {
+        Ok(rule) => Some(rule),
+        Err(error) => {
+            document.add(ProblemCode::BadAddress, url.span, error.to_string());
+            None
+        }
+    }
 }
 
 fn certificates(root: &Path, path: &str) -> Result<Vec<u8>, String> {

@@ -77,7 +77,7 @@ fn section(
         }
     }
     let section = format!("secrets.{name}");
-    document.check_keys(&section, "secrets", table, &["env", "file", "command", "to", "only"]);
+    document.check_keys(&section, "secrets", table);
     let from = origin(document, root, name, span.clone(), table);
     let to = match get(table, "to") {
         Some(_) => targets(document, table),

@@ -1,10 +1,11 @@
 //! How the sections that several places share are read: limits and directories.
 
 use super::document::{Document, Placed, get, integer};
+use super::keys;
 use super::problem::ProblemCode;
 use super::source::Source;
 use super::unit;
-use cofferdam_wasm::{Access, CompileLimits, LIMITS, LimitName, LimitRow, LimitUnit, Limits};
+use cofferdam_wasm::{Access, CompileLimits, LIMITS, LimitName, LimitRow, LimitUnit, Limits, Room};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use toml::Spanned;
@@ -20,31 +21,13 @@ pub(super) struct DirectoryLine {
     pub(super) host: Placed<String>,
     pub(super) access: Access,
     pub(super) create: bool,
+    pub(super) room: Room,
     pub(super) source: Source,
 }
 
 /// Reads `[limits]` or the limits of a plugin. `base` is what holds without them.
 pub(super) fn limits(document: &mut Document<'_>, section: &str, table: &DeTable<'_>, base: &Limits) -> LimitValues {
-    let mut known: Vec<&str> = LIMITS.iter().map(|row| row.setting).collect();
-    if section == "limits" {
-        known.push(COMPILE);
-    }
-    document.check_keys(section, "limits", table, &known);
-    let mut values = LimitValues::new();
-    for row in &LIMITS {
-        let Some(value) = get(table, row.setting) else { continue };
-        let Some(number) = limit(document, row, value) else {
-            continue;
-        };
-        match base.merge([(row.name, number)]) {
-            Ok(_) => {
-                values.insert(row.name, (number, document.source(&value.span())));
-            }
-            Err(error) => {
-                document.add(ProblemCode::LimitOutOfRange, value.span(), error.to_string());
-            }
-        }
-    }
+    let values = values(document, section, "limits", table, base);
     let merged = base.merge(values.iter().map(|(name, (value, _))| (*name, *value)));
     if let (Ok(merged), Some(value)) = (merged, get(table, "wall").or_else(|| get(table, "wall_max"))) {
         let (wall, most) = (merged.get(LimitName::Wall), merged.get(LimitName::WallMax));
@@ -61,10 +44,46 @@ pub(super) fn limits(document: &mut Document<'_>, section: &str, table: &DeTable
     values
 }
 
+/// Reads the limits of a workflow, which only count where they are less than `base` and what a plugin has.
+pub(super) fn narrowing_limits(
+    document: &mut Document<'_>,
+    section: &str,
+    table: &DeTable<'_>,
+    base: &Limits,
+) -> LimitValues {
+    values(document, section, "workflows.limits", table, base)
+}
+
+fn values(document: &mut Document<'_>, section: &str, kind: &str, table: &DeTable<'_>, base: &Limits) -> LimitValues {
+    let mut known: Vec<&str> = LIMITS.iter().map(|row| row.setting).collect();
+    if section == "limits" {
+        known.extend(keys::of("limits"));
+    }
+    document.check_known(section, kind, table, &known);
+    let mut values = LimitValues::new();
+    for row in &LIMITS {
+        let Some(value) = get(table, row.setting) else { continue };
+        let Some(number) = limit(document, row, value) else {
+            continue;
+        };
+        match base.merge([(row.name, number)]) {
+            Ok(_) => {
+                values.insert(row.name, (number, document.source(&value.span())));
+            }
+            Err(error) => {
+                document.add(ProblemCode::LimitOutOfRange, value.span(), error.to_string());
+            }
+        }
+    }
+    values
+}
+
 /// The key of what compiling a component may take, which is nothing of an attempt.
 pub(super) const COMPILE: &str = "compile";
 const LONGEST_COMPILATION: u64 = 3_600_000;
 const LARGEST_COMPILATION: u64 = 64 << 30;
+/// Whoever has a larger disk for results has other means to bound it.
+const LARGEST_QUOTA: u64 = 1 << 40;
 
 /// Reads `compile` of `[limits]`.
 pub(super) fn compile(document: &mut Document<'_>, table: &DeTable<'_>) -> Option<(CompileLimits, Source)> {
@@ -73,7 +92,7 @@ pub(super) fn compile(document: &mut Document<'_>, table: &DeTable<'_>) -> Optio
         document.wrong::<()>(COMPILE, value, "a table such as { wall = \"60s\", memory = \"2 GiB\" }");
         return None;
     };
-    document.check_keys("limits.compile", "limits.compile", parts, &["wall", "memory"]);
+    document.check_keys("limits.compile", "limits.compile", parts);
     let row = |setting, unit, maximum| LimitRow {
         setting,
         unit,
@@ -172,12 +191,7 @@ fn directory(
     entry: &DeTable<'_>,
     item: &Spanned<DeValue<'_>>,
 ) -> Option<DirectoryLine> {
-    document.check_keys(
-        &format!("{section}.dirs"),
-        "dirs",
-        entry,
-        &["guest", "host", "access", "create"],
-    );
+    document.check_keys(&format!("{section}.dirs"), "dirs", entry);
     for key in ["guest", "host", "access"] {
         if get(entry, key).is_none() {
             let help = "such as { guest = \"/src\", host = \".\", access = \"read\" }";
@@ -208,6 +222,11 @@ fn directory(
             "`create` is for directories with `access = \"write\"`",
         );
     }
+    let room = room(document, entry);
+    if let (Access::Read, Some(value)) = (access, get(entry, "quota").or_else(|| get(entry, "files"))) {
+        let message = "`quota` and `files` are for directories with `access = \"write\"`";
+        document.add(ProblemCode::WrongValue, value.span(), message);
+    }
     let guest = guest?;
     if !super::paths::is_guest_path(&guest.value) {
         let message = format!(
@@ -223,6 +242,32 @@ fn directory(
         host: host?,
         access,
         create: create.is_some_and(|create| create.value),
+        room,
         source,
     })
+}
+
+/// Reads how much may lie in a directory.
+fn room(document: &mut Document<'_>, entry: &DeTable<'_>) -> Room {
+    let mut bound = |setting, unit, maximum| {
+        let row = LimitRow {
+            setting,
+            unit,
+            maximum,
+            ..*LimitName::Disk.row()
+        };
+        let value = get(entry, setting)?;
+        let number = limit(document, &row, value)?;
+        if (1..=maximum).contains(&number) {
+            return Some(number);
+        }
+        let largest = unit::write(maximum, unit);
+        let message = format!("`{setting}` of a directory must be more than 0 and at most {largest}");
+        document.add(ProblemCode::LimitOutOfRange, value.span(), message);
+        None
+    };
+    Room {
+        bytes: bound("quota", LimitUnit::Bytes, LARGEST_QUOTA),
+        files: bound("files", LimitUnit::Count, LimitName::NewFiles.row().maximum),
+    }
 }

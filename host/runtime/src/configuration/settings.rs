@@ -102,7 +102,14 @@ impl Configuration {
                 let access = word(directory.access);
                 let (guest, host) = (quoted(&directory.guest), quoted(&directory.shown));
                 let create = if directory.create { ", create = true" } else { "" };
-                let value = format!("{{ guest = {guest}, host = {host}, access = \"{access}\"{create} }}");
+                let mut room = String::new();
+                if let Some(bytes) = directory.room.bytes {
+                    room += &format!(", quota = {}", unit::write(bytes, LimitUnit::Bytes));
+                }
+                if let Some(files) = directory.room.files {
+                    room += &format!(", files = {files}");
+                }
+                let value = format!("{{ guest = {guest}, host = {host}, access = \"{access}\"{create}{room} }}");
                 settings.push(plain(&title, "dirs", value, directory.source.clone()));
             }
             for address in &section.network {
@@ -115,12 +122,37 @@ impl Configuration {
                     settings.push(plain(&title, key, quoted(name), source.clone()));
                 }
             }
+            for (name, source) in &section.variables {
+                settings.push(plain(&title, "env", quoted(name), source.clone()));
+            }
             settings.extend(limits(
                 &format!("{title}.limits"),
                 &section.limits,
                 &section.limit_values,
                 true,
             ));
+        }
+        for section in &self.workflow_sections {
+            let title = format!("workflows.\"{}\"", section.workflows);
+            let at = |key: &str, value: String| plain(&title, key, value, section.source.clone());
+            match section.network.as_deref() {
+                None => {}
+                Some([]) => settings.push(at("network", quoted("none"))),
+                Some(rules) => settings.extend(
+                    rules
+                        .iter()
+                        .map(|rule| at("network", super::network::entry(&rule.url(), rule.methods(), false))),
+                ),
+            }
+            for cap in &section.directories {
+                let left = cap.access.map_or("none", word);
+                settings.push(at("dirs", format!("{{ {} = \"{left}\" }}", quoted(&cap.guest))));
+            }
+            for (limit, (value, source)) in &section.limit_values {
+                let row = limit.row();
+                let value = unit::write(*value, row.unit);
+                settings.push(plain(&format!("{title}.limits"), row.setting, value, source.clone()));
+            }
         }
         for (name, secret) in &self.secrets {
             let title = format!("secrets.{name}");

@@ -25,7 +25,7 @@ dirs = [
   { guest = "/out", host = "out", access = "write", create = true },
 ]
 
-[plugins.report]
+[plugins.report]                             # a line can bound what lies there: quota = "256 MiB", files = 10_000
 dirs = [{ guest = "/out", host = "out", access = "write", create = true }]
 
 # [state]
@@ -63,11 +63,18 @@ dirs = [{ guest = "/out", host = "out", access = "write", create = true }]
 # enabled = true
 # dirs    = [{ guest = "/src", host = "data", access = "read" }]
 # limits  = { wall = "2m", memory = "64 MiB" }
+# env     = ["LANG"]                         # variables of cofferdam's own environment that it sees, by name
 
 # Where requests may go. Addresses of this network also need `private`, set to true.
 # [plugins.http]
 # network = [{ url = "https://api.example.org/v1", methods = ["GET"] }]
 # secrets = ["example"]                      # may be used; the plugin never sees the value
+
+# A workflow can be left less than its plugins have, never more.
+# [workflows."csv-*"]
+# network = "none"                           # or lines, of which only what is in both is left
+# dirs    = { "/out" = "read" }              # or "none"
+# limits  = { cpu = "2s" }
 
 # A value never stands here: it comes from a variable (`env`), a file that is yours alone (`file`)
 # or what a program prints (`command`).

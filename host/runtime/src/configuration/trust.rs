@@ -150,6 +150,9 @@ impl Configuration {
             for (secret, source) in &section.secrets {
                 ask(format!("`{name}` uses the secret `{secret}`"), source);
             }
+            for (variable, source) in &section.variables {
+                ask(format!("`{name}` sees the variable {variable}"), source);
+            }
             for (secret, source) in &section.reveal {
                 ask(format!("`{name}` is told the secret `{secret}`"), source);
             }

@@ -6,7 +6,6 @@ const SECTIONS: &[(&str, &str)] = &[
     ("scripts", "scripts"),
     ("schedules", "schedules"),
     ("webhooks", "webhooks"),
-    ("workflows", "narrowing for single workflows"),
     ("server", "the server"),
     ("log", "the form of the log"),
 ];
@@ -15,15 +14,16 @@ const SECTIONS: &[(&str, &str)] = &[
 const KEYS: &[(&str, &[&str])] = &[
     ("project", &["scripts", "env_prefix"]),
     ("state", &["url_env", "retain"]),
-    ("host", &["runs", "shutdown_grace", "cancel_grace"]),
+    ("host", &["runs"]),
     ("limits", &["component", "attempts"]),
     ("plugins", &["settings"]),
     ("secrets", &["native"]),
-    ("dirs", &["quota", "files", "sync"]),
+    ("dirs", &["sync"]),
+    ("workflows.limits", &["run", "cost_usd"]),
 ];
 
 /// Permissions of plugins that cannot be given yet.
-const PERMISSIONS: &[&str] = &["env", "context"];
+const PERMISSIONS: &[&str] = &["context"];
 
 /// Returns what to say of `key` in `section` if a later release will know it.
 pub(super) fn message(section: &str, key: &str) -> Option<String> {

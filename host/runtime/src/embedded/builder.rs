@@ -5,8 +5,8 @@ use crate::host::Host;
 use crate::live_registry::LiveRegistry;
 use cofferdam_store::{Creation, Durability, HostId, LeaseTerms, OpenError, RunLog, SqliteLog, SqliteOptions};
 use cofferdam_wasm::{
-    Allowed, Builtin, Change, Compiler, Copies, Limits, Problem, Resolver, Sandbox, SandboxError, SandboxOptions,
-    Sources,
+    Allowed, Builtin, Change, Compiler, Copies, Limits, Narrowing, Pattern, Problem, Resolver, Sandbox, SandboxError,
+    SandboxOptions, Sources,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,6 +28,7 @@ pub struct Builder {
     compiler: Option<Compiler>,
     sources: Sources,
     allowed: BTreeMap<String, Allowed>,
+    narrowed: Vec<(Pattern, Narrowing)>,
     limits: Limits,
     attempts: Option<u32>,
     grace: Option<Duration>,
@@ -116,6 +117,12 @@ impl Builder {
         self
     }
 
+    /// Takes something away from the workflows whose names fit, whatever is allowed to their plugins.
+    pub fn narrow(mut self, workflows: Pattern, narrowing: Narrowing) -> Self {
+        self.narrowed.push((workflows, narrowing));
+        self
+    }
+
     /// Sets what every attempt may use.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -180,6 +187,7 @@ impl Builder {
             sandbox,
             registry,
             allowed: self.allowed,
+            narrowed: self.narrowed,
             limits: self.limits,
             copies: self.copies.or(beside).map(Copies::at),
             guests: Some(guests),

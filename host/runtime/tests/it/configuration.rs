@@ -90,7 +90,7 @@ open_files = "many"
 [state]
 durability = "off"
 [plugins.http]
-env = ["JIRA_PROJECT"]
+context = ["ticket.*"]
 dirs = [{ guest = "out", host = "data", access = "write" }]
 [identities.github]
 env = { A = "secret:x" }
@@ -104,14 +104,15 @@ cofferdam.toml:6:10: `memory` is 2048 MiB, its largest value is 1024 MiB (CF0634
 cofferdam.toml:7:10: `output` cannot be unlimited; its largest value is "64 MiB" (CF0634)
 cofferdam.toml:8:14: `open_files` must be a plain number such as 64 (CF0633)
 cofferdam.toml:10:14: `durability` must be "full" or "process"; it cannot be off (CF0633)
-cofferdam.toml:12:1: `env` is understood but not granted in this release (CF0632)
+cofferdam.toml:12:1: `context` is understood but not granted in this release (CF0632)
 cofferdam.toml:13:19: `out` is no guest path: it must start with `/`, and hold neither `..` nor `//` (CF0633)
 cofferdam.toml:14:2: `[identities]` is understood but not enforced in this release: identities will come (CF0632)
 cofferdam.toml:16:2: this file has no key `sever` (CF0631)
-  = help: known here: config, project, state, host, limits, registry, plugins, secrets, actions, gates, variables"#;
+  = help: known here: config, project, state, host, limits, registry, plugins, secrets, workflows, actions, gates, variables"#;
     assert_eq!(refused(text), expected);
 }
 
+// key config
 #[test]
 fn what_is_no_toml_is_refused_with_its_place() {
     assert_eq!(
@@ -148,8 +149,8 @@ fn every_planned_key_has_a_message_of_its_own() {
         let expected = format!("cofferdam.toml:3:1: `{name}` is understood but not enforced in this release (CF0632)");
         assert_eq!(message, expected);
     }
-    let quota = "[plugins.fs]\ndirs = [{ guest = \"/out\", host = \"data\", access = \"write\", quota = \"1 MiB\" }]\n";
-    assert!(refused(&format!("{HEAD}{quota}")).contains("`quota` is understood but not enforced in this release"));
+    let sync = "[plugins.fs]\ndirs = [{ guest = \"/out\", host = \"data\", access = \"write\", sync = true }]\n";
+    assert!(refused(&format!("{HEAD}{sync}")).contains("`sync` is understood but not enforced in this release"));
 }
 
 /// Returns what is wrong with these names, given the actions that there are; `agent.run` takes the name of an agent.
@@ -263,6 +264,7 @@ fn a_plugin_cannot_be_allowed_to_grant_itself_the_rest() {
 }
 
 // row E14
+// key state.path
 #[test]
 fn no_guest_sees_the_state() {
     for host in [".cofferdam", "./data/../.cofferdam"] {
@@ -398,6 +400,7 @@ fn need_of(kind: &str, facts: &[(&'static str, Data)]) -> Need {
 }
 
 // row E10
+// key plugins.network
 #[test]
 fn addresses_are_granted_as_far_as_they_are_asked_for() {
     let place = Place::new(Some(&format!(
@@ -434,6 +437,7 @@ fn addresses_are_granted_as_far_as_they_are_asked_for() {
 }
 
 // row J16
+// key plugins.secrets, plugins.reveal
 #[test]
 fn to_use_a_secret_is_one_grant_and_to_be_told_it_another() {
     let place = Place::new(Some(&format!(
@@ -545,6 +549,7 @@ fn a_link_in_the_place_of_the_output_is_not_followed() {
 }
 
 // row E14
+// key plugins.dirs
 #[test]
 fn a_grant_is_what_is_asked_for_and_allowed() {
     let text = format!(
@@ -708,6 +713,7 @@ fn a_damaged_record_of_trust_is_refused_and_kept() {
     assert_eq!(fs::read_to_string(directory.join("trust.json")).unwrap(), "{");
 }
 
+// key plugins.limits
 #[test]
 fn limits_come_from_the_plugin_then_the_file_then_the_table() {
     let text = format!(
@@ -876,4 +882,87 @@ fn deep_and_large_files_are_refused() {
         refused(&large),
         "cofferdam.toml:1:1: the file has 2097165 bytes; a configuration has 1 MiB at most (CF0630)"
     );
+}
+
+const NARROWED: &str = r#"config = 1
+[plugins.http]
+network = [{ url = "https://*.example.org" }]
+[plugins.fs]
+dirs = [
+  { guest = "/src", host = "src", access = "read" },
+  { guest = "/data", host = "data", access = "write" },
+]
+limits = { cpu = "2s", wall = "20s" }
+[workflows."csv-*"]
+network = "none"
+dirs = { "/data" = "read" }
+limits = { cpu = "5s", memory = "64 MiB", wall_max = "10s" }
+[workflows."*-nightly"]
+network = [{ url = "https://api.example.org/v1", methods = ["GET"] }]
+dirs = { "/src" = "none" }
+limits = { cpu = "1s" }
+"#;
+
+// row E14
+// key workflows.network.url, workflows.dirs, workflows.limits
+#[test]
+fn a_workflow_is_given_less_by_every_section_that_means_it() {
+    let place = Place::new(Some(NARROWED));
+    let configuration = place.load().unwrap();
+    assert!(
+        configuration.asks().iter().all(|ask| !ask.what.contains("workflow")),
+        "who takes away asks for nothing"
+    );
+    let files = [need("read"), need("write")];
+    let shown = |workflow: &str| {
+        let of = |plugin: &str, needs: &[Need]| {
+            let grants = configuration.grants_in(workflow, plugin, Provenance::BuiltIn, needs);
+            let opened = cofferdam_wasm::effective(needs, &grants.allowed()).unwrap();
+            // What is shown is what is opened.
+            for (shown, opened) in grants.needs.iter().zip(opened.decisions()) {
+                assert_eq!(shown.granted.len(), opened.granted.len(), "{workflow} {plugin}");
+                assert_eq!(shown.refused.is_some(), opened.refused.is_some(), "{workflow} {plugin}");
+            }
+            let granted = opened.decisions().iter().flat_map(|decision| decision.granted.clone());
+            granted.collect::<Vec<_>>()
+        };
+        [of("fs", &files), of("http", &[need("network")])].concat().join(" ")
+    };
+    assert_eq!(shown("other"), "read /src read /data write /data https://*.example.org");
+    assert_eq!(shown("csv-quality"), "read /src read /data");
+    assert_eq!(shown("nightly"), shown("other"));
+    assert_eq!(
+        shown("a-nightly"),
+        "read /data write /data GET https://api.example.org/v1"
+    );
+    assert_eq!(shown("csv-nightly"), "read /data");
+
+    let refused = configuration.grants_in("csv-x", "fs", Provenance::BuiltIn, &files);
+    assert_eq!(
+        refused.refusals().next().unwrap().to_string(),
+        "`fs` may not write any directory in this workflow: [workflows.\"csv-*\"], cofferdam.toml:10 takes it away"
+    );
+    let refused = configuration.grants_in("csv-x", "http", Provenance::BuiltIn, &[need("network")]);
+    assert_eq!(
+        refused.refusals().next().unwrap().to_string(),
+        "`http` may not send requests in this workflow: [workflows.\"csv-*\"], cofferdam.toml:10 takes it away"
+    );
+
+    let limits = |workflow: &str, limit| configuration.limits_in(workflow, "fs").get(limit);
+    assert_eq!(limits("csv-x", LimitName::Cpu), 2_000, "less than the workflow may");
+    assert_eq!(limits("csv-nightly", LimitName::Cpu), 1_000);
+    assert_eq!(limits("csv-x", LimitName::Memory), 64 << 20);
+    assert_eq!(limits("csv-x", LimitName::WallMax), 10_000);
+    assert_eq!(
+        limits("csv-x", LimitName::Wall),
+        10_000,
+        "no longer than a step may ask for"
+    );
+    assert_eq!(limits("other", LimitName::Wall), 20_000);
+    let source = |workflow, limit| configuration.limit_source(workflow, "fs", limit).to_string();
+    assert_eq!(source(None, LimitName::Cpu), "cofferdam.toml:9");
+    assert_eq!(source(Some("csv-x"), LimitName::Cpu), "cofferdam.toml:9");
+    assert_eq!(source(Some("csv-nightly"), LimitName::Cpu), "cofferdam.toml:17");
+    assert_eq!(source(Some("csv-x"), LimitName::Memory), "cofferdam.toml:13");
+    assert_eq!(source(Some("other"), LimitName::Memory), "built in");
 }

@@ -158,6 +158,7 @@ async fn a_run_is_driven_to_its_end_and_tries_again_on_its_way() {
 }
 
 // row C14
+// key host.attempts
 #[tokio::test]
 async fn no_more_attempts_than_permits_are_under_way() {
     let log: Arc<dyn RunLog> = Arc::new(MemoryLog::new(host("a")));
@@ -457,6 +458,7 @@ async fn a_host_that_lost_its_lease_stops_its_guests_and_goes_on_only_if_nobody_
 }
 
 // row I05, row I07
+// key host.cancel_grace
 #[tokio::test]
 async fn a_guest_that_can_be_noticed_leaves_before_the_clean_up_begins() {
     for (step, expected) in [

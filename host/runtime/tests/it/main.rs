@@ -3,6 +3,7 @@
 mod configuration;
 mod driving;
 mod embedding;
+mod keys;
 mod observing;
 mod pace;
 mod power;

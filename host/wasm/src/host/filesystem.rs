@@ -8,6 +8,7 @@
 mod disk;
 mod operation;
 mod place;
+mod room;
 
 use crate::authority::Authority;
 use crate::directory::HiddenDirectory;
@@ -16,9 +17,11 @@ use crate::host::denials::Denials;
 use crate::limits::{LimitName, Limits};
 use crate::report::Lingering;
 use crate::store::{State, Stopped};
-use disk::{DiskMeter, Metered, hole};
+use disk::{DiskMeter, Growth, Metered, hole};
 use operation::{HowToOpen, Opened, Start, description, error_code, hidden_names, metadata_hash, timestamps};
 use place::{Astray, LastLink};
+pub(crate) use room::Tallies;
+use room::{Full, Quota};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::sync::{Arc, Weak};
@@ -51,12 +54,24 @@ pub(crate) struct Directories {
     // Whether anything may still be changed.
     authority: Authority,
     disk: DiskMeter,
+    tallies: Arc<Tallies>,
+    // How much may still be put where the open files and directories are, for those that have a quota.
+    quotas: HashMap<u32, Quota>,
+    // What the workflow of the attempt takes away.
+    withheld: Arc<Effective>,
 }
 
 impl Directories {
-    pub(crate) fn new(effective: &Effective, limits: &Limits, authority: Authority) -> Self {
+    pub(crate) fn new(
+        effective: &Arc<Effective>,
+        limits: &Limits,
+        authority: Authority,
+        tallies: Arc<Tallies>,
+    ) -> Self {
         Self {
             authority,
+            tallies,
+            withheld: Arc::clone(effective),
             granted: effective.directories().to_vec(),
             hidden: effective.hidden(),
             ..Self::none(limits)
@@ -76,6 +91,9 @@ impl Directories {
             written: Vec::new(),
             authority: Authority::unlimited(),
             disk: DiskMeter::new(limits),
+            tallies: Arc::default(),
+            quotas: HashMap::new(),
+            withheld: Arc::default(),
         }
     }
 
@@ -108,7 +126,10 @@ impl Directories {
         }
     }
 
-    fn nothing_there(&self) -> String {
+    fn nothing_there(&self, path: &str) -> String {
+        if let Some(source) = self.withheld.withheld(path, Access::Read) {
+            return format!("narrowed: {source} takes it away from this workflow");
+        }
         let paths: Vec<_> = self.granted.iter().map(|directory| directory.guest.as_str()).collect();
         if paths.is_empty() {
             "no directory is granted to the action".to_owned()
@@ -166,11 +187,8 @@ impl View<'_> {
 
     fn not_the_wall(&self, call: &'static str, fd: &Resource<Descriptor>, path: &str) -> FsResult<()> {
         if self.directories.walls.contains(&fd.rep()) {
-            self.denials.record(
-                call,
-                &self.directories.guest_path(fd.rep(), path),
-                self.directories.nothing_there(),
-            );
+            let path = self.directories.guest_path(fd.rep(), path);
+            self.denials.record(call, &path, self.directories.nothing_there(&path));
             return Err(ErrorCode::Access.into());
         }
         Ok(())
@@ -200,15 +218,32 @@ impl View<'_> {
     }
 
     /// Returns `stream` such that what is written to it counts.
-    fn metered(&mut self, stream: Resource<DynOutputStream>, hole: u64) -> FsResult<Resource<DynOutputStream>> {
+    fn metered(
+        &mut self,
+        stream: Resource<DynOutputStream>,
+        hole: u64,
+        growth: Option<Growth>,
+    ) -> FsResult<Resource<DynOutputStream>> {
         let stream = self.table.delete(stream)?;
         let metered: DynOutputStream = Box::new(Metered {
             stream,
             meter: self.directories.disk.clone(),
             authority: self.directories.authority.clone(),
             hole,
+            growth,
         });
         Ok(self.table.push(metered)?)
+    }
+
+    /// Returns by how much a stream to `file` from `position` makes it grow, if there is a quota.
+    fn growth(&self, fd: &Resource<Descriptor>, file: Option<&File>, position: Option<u64>) -> Option<Growth> {
+        let quota = self.directories.quotas.get(&fd.rep()).cloned()?;
+        Some(Growth {
+            quota,
+            denials: self.denials.clone(),
+            position,
+            length: file.map_or(0, length),
+        })
     }
 
     /// Counts something that is about to be made.
@@ -217,12 +252,60 @@ impl View<'_> {
     }
 
     fn read_only(&self, call: &'static str, fd: &Resource<Descriptor>, path: &str) -> FsError {
-        self.denials.record(
-            call,
-            &self.directories.guest_path(fd.rep(), path),
-            "granted for reading only",
-        );
+        let path = self.directories.guest_path(fd.rep(), path);
+        let reason = match self.directories.withheld.withheld(&path, Access::Write) {
+            Some(source) => format!("narrowed: {source} takes it away from this workflow"),
+            None => "granted for reading only".to_owned(),
+        };
+        self.denials.record(call, &path, reason);
         ErrorCode::NotPermitted.into()
+    }
+
+    /// Returns the quota of whatever is behind `fd`, after what lies there was counted if that is due.
+    async fn quota(&mut self, fd: &Resource<Descriptor>) -> Option<Quota> {
+        let quota = self.directories.quotas.get(&fd.rep()).cloned()?;
+        quota.count().await;
+        Some(quota)
+    }
+
+    /// Returns the error for what there is no room for.
+    fn full(&self, call: &'static str, full: &Full) -> FsError {
+        self.denials.record(call, &full.guest, full.to_string());
+        ErrorCode::Quota.into()
+    }
+
+    /// Takes room for something that is about to be made.
+    fn make(&self, call: &'static str, quota: Option<&Quota>) -> FsResult<()> {
+        match quota.map(Quota::make) {
+            Some(Err(full)) => Err(self.full(call, &full)),
+            Some(Ok(())) | None => Ok(()),
+        }
+    }
+
+    /// Makes room for what `file` is about to grow by when it gets at least this long, or gives back what it shrinks by.
+    fn resize(&self, call: &'static str, quota: &Quota, before: u64, after: u64) -> FsResult<()> {
+        if after < before {
+            quota.give_back(before - after, 0);
+            return Ok(());
+        }
+        quota.grow(after - before).map_err(|full| self.full(call, &full))
+    }
+
+    /// Refuses to bring something into a directory with a quota, or out of one: like between two file systems.
+    fn same_quota(&self, from: &Resource<Descriptor>, to: &Resource<Descriptor>) -> FsResult<()> {
+        let quotas = &self.directories.quotas;
+        match (quotas.get(&from.rep()), quotas.get(&to.rep())) {
+            (None, None) => Ok(()),
+            (Some(from), Some(to)) if from.is_of(to) => Ok(()),
+            _ => Err(ErrorCode::CrossDevice.into()),
+        }
+    }
+
+    /// Remembers the quota of what was opened in the directory behind `within`.
+    fn inherit(&mut self, within: u32, opened: &Resource<Descriptor>) {
+        if let Some(quota) = self.directories.quotas.get(&within).cloned() {
+            self.directories.quotas.insert(opened.rep(), quota);
+        }
     }
 
     fn start(&self, directory: &Dir) -> Start {
@@ -287,8 +370,13 @@ impl preopens::Host for View<'_> {
                 Access::Write => (FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE),
             };
             let mut opened = Dir::new(dead_end()?, perms, mode, false);
-            opened.dir = directory.file;
+            opened.dir = Arc::clone(&directory.file);
             let resource = self.push(Descriptor::Dir(opened))?;
+            if directory.access == Access::Write
+                && let Some(quota) = self.directories.tallies.quota(&directory)
+            {
+                self.directories.quotas.insert(resource.rep(), quota);
+            }
             self.directories.names.insert(resource.rep(), directory.guest.clone());
             preopened.push((resource, directory.guest));
         }
@@ -303,6 +391,11 @@ impl preopens::Host for View<'_> {
     }
 }
 
+/// Returns how long a file is; one whose length is unknown counts as empty.
+fn length(file: &File) -> u64 {
+    file.metadata().map_or(0, |metadata| metadata.len())
+}
+
 /// Returns a file that is no directory: should a call be made on it after all, it fails.
 fn dead_end() -> wasmtime::Result<File> {
     Ok(File::open("/dev/null")?)
@@ -314,6 +407,9 @@ impl types::Host for View<'_> {
     }
 
     fn filesystem_error_code(&mut self, error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
+        if self.table.get(&error)?.is::<Full>() {
+            return Ok(Some(ErrorCode::Quota));
+        }
         types::Host::filesystem_error_code(&mut self.files(), error)
     }
 }
@@ -325,15 +421,18 @@ impl HostDescriptor for View<'_> {
 
     fn write_via_stream(&mut self, fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynOutputStream>> {
         self.may_change()?;
-        let hole = self.open_file(&fd)?.map_or(0, |file| hole(&file, offset));
+        let file = self.open_file(&fd)?;
+        let hole = file.as_ref().map_or(0, |file| hole(file, offset));
+        let growth = self.growth(&fd, file.as_deref(), Some(offset));
         let stream = HostDescriptor::write_via_stream(&mut self.files(), fd, offset)?;
-        self.metered(stream, hole)
+        self.metered(stream, hole, growth)
     }
 
     fn append_via_stream(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
         self.may_change()?;
+        let growth = self.growth(&fd, None, None);
         let stream = HostDescriptor::append_via_stream(&mut self.files(), fd)?;
-        self.metered(stream, 0)
+        self.metered(stream, 0, growth)
     }
 
     async fn advise(
@@ -362,6 +461,9 @@ impl HostDescriptor for View<'_> {
     async fn set_size(&mut self, fd: Resource<Descriptor>, size: Filesize) -> FsResult<()> {
         self.may_change()?;
         if let Some(file) = self.open_file(&fd)? {
+            if let Some(quota) = self.quota(&fd).await {
+                self.resize("filesystem.set-size", &quota, length(&file), size)?;
+            }
             self.directories.disk.write_at(&file, size, 0).map_err(FsError::trap)?;
         }
         HostDescriptor::set_size(&mut self.files(), fd, size).await
@@ -390,10 +492,15 @@ impl HostDescriptor for View<'_> {
     async fn write(&mut self, fd: Resource<Descriptor>, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
         self.may_change()?;
         if let Some(file) = self.open_file(&fd)? {
-            let length = bytes.len() as u64;
+            let written = bytes.len() as u64;
+            if let Some(quota) = self.quota(&fd).await {
+                let before = length(&file);
+                let after = offset.saturating_add(written).max(before);
+                self.resize("filesystem.write", &quota, before, after)?;
+            }
             self.directories
                 .disk
-                .write_at(&file, offset, length)
+                .write_at(&file, offset, written)
                 .map_err(FsError::trap)?;
         }
         HostDescriptor::write(&mut self.files(), fd, bytes, offset).await
@@ -417,8 +524,17 @@ impl HostDescriptor for View<'_> {
     async fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         const CALL: &str = "filesystem.create-directory-at";
         let start = self.changeable(CALL, &fd, &path)?;
+        let quota = self.quota(&fd).await;
+        if let Some(Err(full)) = quota.as_ref().map(Quota::make) {
+            // One that is there needs no room, whoever asks for it.
+            let there = self
+                .at(CALL, &fd, path, move |path| start.stat(path, LastLink::Keep))
+                .await;
+            return Err(there.map_or_else(|_| self.full(CALL, &full), |_| ErrorCode::Exist.into()));
+        }
         self.may_make()?;
-        self.at(CALL, &fd, path, move |path| start.create_directory(path)).await
+        let made = self.at(CALL, &fd, path, move |path| start.create_directory(path)).await;
+        not_made(made, quota)
     }
 
     async fn stat(&mut self, fd: Resource<Descriptor>) -> FsResult<DescriptorStat> {
@@ -466,9 +582,14 @@ impl HostDescriptor for View<'_> {
         }
         let from = self.changeable(CALL, &fd, &path)?;
         let to = self.changeable(CALL, &new, &new_path)?;
+        self.same_quota(&fd, &new)?;
+        let quota = self.quota(&new).await;
+        self.make(CALL, quota.as_ref())?;
         self.may_make()?;
-        self.at(CALL, &fd, path, move |path| from.hard_link(path, &to, &new_path))
-            .await
+        let made = self
+            .at(CALL, &fd, path, move |path| from.hard_link(path, &to, &new_path))
+            .await;
+        not_made(made, quota)
     }
 
     async fn open_at(
@@ -499,24 +620,57 @@ impl HostDescriptor for View<'_> {
             self.may_change()?;
         }
         let name = self.directories.guest_path(fd.rep(), &path);
+        let within = fd.rep();
         let makes = open.contains(OpenFlags::CREATE);
+        let quota = if how.mode().contains(OpenMode::WRITE) {
+            self.quota(&fd).await
+        } else {
+            None
+        };
+        // Where there is no room for one more, one that is there can still be opened.
+        let mut full = None;
+        let mut how = how;
         if makes {
+            full = quota.as_ref().and_then(|quota| quota.make().err());
+            if full.is_some() && !open.contains(OpenFlags::EXCLUSIVE) {
+                how.open = how.open & !OpenFlags::CREATE;
+            } else if let Some(full) = full {
+                return Err(self.full(call, &full));
+            }
             self.may_make()?;
         }
-        let opened = self.at(call, &fd, path, move |path| start.open(path, how)).await?;
+        let opened = self.at(call, &fd, path, move |path| start.open(path, how)).await;
+        let made_now = matches!(opened, Ok(Opened::File { made: true, .. }));
+        if let Some(quota) = quota.filter(|_| makes && full.is_none() && !made_now) {
+            quota.give_back(0, 1);
+        }
+        let opened = match (opened, full) {
+            (Err(error), Some(full)) => match error.downcast() {
+                Ok(ErrorCode::NoEntry) => return Err(self.full(call, &full)),
+                Ok(code) => return Err(code.into()),
+                Err(trap) => return Err(FsError::trap(trap)),
+            },
+            (opened, _) => opened?,
+        };
         match opened {
-            Opened::File { file, made } => {
+            Opened::File { file, made, emptied } => {
                 if makes && !made {
                     self.directories.disk.was_there();
                 }
+                if let Some(quota) = self.directories.quotas.get(&within) {
+                    quota.give_back(emptied, 0);
+                }
                 let file = OpenFile::new(file, perms, how.mode(), false);
                 self.directories.remember(&file);
-                self.push(Descriptor::File(file)).map_err(FsError::trap)
+                let resource = self.push(Descriptor::File(file)).map_err(FsError::trap)?;
+                self.inherit(within, &resource);
+                Ok(resource)
             }
             Opened::Directory(directory) => {
                 let directory = Descriptor::Dir(Dir::new(directory, perms, how.mode(), false));
                 let resource = self.push(directory).map_err(FsError::trap)?;
                 self.directories.names.insert(resource.rep(), name);
+                self.inherit(within, &resource);
                 Ok(resource)
             }
         }
@@ -529,9 +683,15 @@ impl HostDescriptor for View<'_> {
     }
 
     async fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
+        let number = fd.rep();
         const CALL: &str = "filesystem.remove-directory-at";
         let start = self.changeable(CALL, &fd, &path)?;
-        self.at(CALL, &fd, path, move |path| start.remove_directory(path)).await
+        self.at(CALL, &fd, path, move |path| start.remove_directory(path))
+            .await?;
+        if let Some(quota) = self.directories.quotas.get(&number) {
+            quota.give_back(0, 1);
+        }
+        Ok(())
     }
 
     async fn rename_at(
@@ -544,6 +704,7 @@ impl HostDescriptor for View<'_> {
         const CALL: &str = "filesystem.rename-at";
         let from = self.changeable(CALL, &fd, &path)?;
         let to = self.changeable(CALL, &new, &new_path)?;
+        self.same_quota(&fd, &new)?;
         self.at(CALL, &fd, path, move |path| from.rename(path, &to, &new_path))
             .await
     }
@@ -551,15 +712,24 @@ impl HostDescriptor for View<'_> {
     async fn symlink_at(&mut self, fd: Resource<Descriptor>, target: String, path: String) -> FsResult<()> {
         const CALL: &str = "filesystem.symlink-at";
         let start = self.changeable(CALL, &fd, &path)?;
+        let quota = self.quota(&fd).await;
+        self.make(CALL, quota.as_ref())?;
         self.may_make()?;
-        self.at(CALL, &fd, path, move |path| start.symbolic_link(&target, path))
-            .await
+        let made = self
+            .at(CALL, &fd, path, move |path| start.symbolic_link(&target, path))
+            .await;
+        not_made(made, quota)
     }
 
     async fn unlink_file_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         const CALL: &str = "filesystem.unlink-file-at";
         let start = self.changeable(CALL, &fd, &path)?;
-        self.at(CALL, &fd, path, move |path| start.remove_file(path)).await
+        let number = fd.rep();
+        let freed = self.at(CALL, &fd, path, move |path| start.remove_file(path)).await?;
+        if let Some(quota) = self.directories.quotas.get(&number) {
+            quota.give_back(freed, 1);
+        }
+        Ok(())
     }
 
     async fn is_same_object(&mut self, a: Resource<Descriptor>, b: Resource<Descriptor>) -> wasmtime::Result<bool> {
@@ -598,9 +768,18 @@ impl HostDescriptor for View<'_> {
         let number = fd.rep();
         self.directories.names.remove(&number);
         self.directories.walls.remove(&number);
+        self.directories.quotas.remove(&number);
         self.directories.open = self.directories.open.saturating_sub(1);
         HostDescriptor::drop(&mut self.files(), fd)
     }
+}
+
+/// Gives the room back that was taken for what was not made after all.
+fn not_made(made: FsResult<()>, quota: Option<Quota>) -> FsResult<()> {
+    if let Some(quota) = quota.filter(|_| made.is_err()) {
+        quota.give_back(0, 1);
+    }
+    made
 }
 
 impl HostDirectoryEntryStream for View<'_> {

@@ -7,7 +7,7 @@ use crate::authority::Authority;
 use crate::egress::{Departure, Held, Wire};
 use crate::host::denials::Denials;
 use crate::limits::{LimitName, Limits};
-use crate::network::{NetworkAccess, NetworkRule, Scheme, Target, admit};
+use crate::network::{NetworkRule, Reachable, Scheme, Target, admit};
 use crate::secret::{Carried, SecretBook, Sought, sought, substitute};
 use crate::store::State;
 use bytes::Bytes;
@@ -33,7 +33,7 @@ pub(crate) struct Outgoing {
 /// What holds for all requests of one attempt.
 #[derive(Clone)]
 pub(crate) struct OutgoingTerms {
-    pub(crate) granted: Arc<[NetworkAccess]>,
+    pub(crate) granted: Arc<Reachable>,
     pub(crate) secrets: SecretBook,
     pub(crate) authority: Authority,
     pub(crate) denials: Denials,
@@ -71,7 +71,7 @@ impl Outgoing {
     /// Returns what lets nothing out.
     pub(crate) fn none(wire: Arc<Wire>, limits: &Limits) -> Self {
         let terms = OutgoingTerms {
-            granted: Arc::new([]),
+            granted: Arc::default(),
             secrets: SecretBook::none(),
             authority: Authority::unlimited(),
             denials: Denials::default(),

@@ -174,6 +174,40 @@ impl NetworkRule {
         (self.scheme, self.port) == (other.scheme, other.port) && hosts && methods && paths
     }
 
+    /// Returns the line that lets out what both do, if there is anything; private addresses and certificates are those of
+    /// this line.
+    pub fn within(&self, most: &Self) -> Option<Self> {
+        if !self.overlaps(most) {
+            return None;
+        }
+        // Of two that overlap, one host and one path is the narrower.
+        let host = match (&self.host, &most.host) {
+            (HostPattern::Exact(_), _) => &self.host,
+            (_, HostPattern::Exact(_)) => &most.host,
+            (HostPattern::Below(one), HostPattern::Below(two)) if one.len() >= two.len() => &self.host,
+            (HostPattern::Below(_), HostPattern::Below(_)) => &most.host,
+        };
+        let path = if self.path.len() >= most.path.len() {
+            &self.path
+        } else {
+            &most.path
+        };
+        let methods = match (self.methods.is_empty(), most.methods.is_empty()) {
+            (true, _) => most.methods.clone(),
+            (_, true) => self.methods.clone(),
+            (false, false) => {
+                let both = self.methods.iter().filter(|method| most.methods.contains(method));
+                both.cloned().collect()
+            }
+        };
+        Some(Self {
+            host: host.clone(),
+            path: path.clone(),
+            methods,
+            ..self.clone()
+        })
+    }
+
     pub(crate) fn covers(&self, target: &Target) -> bool {
         (self.scheme, self.port) == (target.scheme, target.port)
             && match &self.host {
@@ -270,7 +304,7 @@ impl fmt::Display for NetworkRule {
 
 #[cfg(test)]
 mod tests {
-    use super::{InvalidRule, NetworkRule};
+    use super::{InvalidRule, NetworkRule, Target};
 
     // row E10
     #[test]
@@ -323,7 +357,56 @@ mod tests {
         assert_eq!(rule.to_string(), "GET, POST http://[::1]:8080/v1 (private address)");
     }
 
+    // row E14
+    #[test]
+    fn what_two_lines_leave_is_what_both_let_out() {
+        let mut lines = Vec::new();
+        for scheme in ["https", "http"] {
+            for host in [
+                "a.b.example.org",
+                "b.example.org",
+                "*.example.org",
+                "*.b.example.org",
+                "other.net",
+            ] {
+                for rest in ["", ":8443", "/v1", "/v1/x", "/v10"] {
+                    for methods in [&[][..], &["GET"], &["GET", "POST"], &["DELETE"]] {
+                        let private = lines.len() % 2 == 0;
+                        lines.push(NetworkRule::parse(&format!("{scheme}://{host}{rest}"), methods, private).unwrap());
+                    }
+                }
+            }
+        }
+        let mut targets = Vec::new();
+        for origin in [
+            "https://a.b.example.org",
+            "https://b.example.org",
+            "https://c.example.org:8443",
+            "http://a.b.example.org",
+            "https://other.net",
+        ] {
+            for path in ["/", "/v1", "/v1/x/y", "/v10", "/v1/../v10", "/v1/%2e%2e/v10"] {
+                for method in ["GET", "POST", "DELETE"] {
+                    targets.push(Target::parse(method, &format!("{origin}{path}").parse().unwrap()).unwrap());
+                }
+            }
+        }
+        for granted in &lines {
+            for most in &lines {
+                let left = granted.within(most);
+                assert_eq!(left.is_some(), granted.overlaps(most), "{granted} {most}");
+                for target in &targets {
+                    let both = granted.covers(target) && most.covers(target);
+                    let covered = left.as_ref().is_some_and(|left| left.covers(target));
+                    assert_eq!(covered, both, "{granted} within {most} for {target}");
+                }
+                assert!(left.is_none_or(|left| left.is_private() == granted.is_private()));
+            }
+        }
+    }
+
     // row E11
+    // key network.private
     #[test]
     fn a_private_address_needs_a_line_that_says_so() {
         let line = |url, private| NetworkRule::parse(url, &[], private).unwrap();

@@ -144,6 +144,21 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     // row J16
+    // key secrets.env
+    #[tokio::test]
+    async fn a_variable_holds_a_secret_or_there_is_none() {
+        let variable = |name: &str| SecretSource::Environment(name.to_owned());
+        let value = variable("CARGO_MANIFEST_DIR").read().await.unwrap();
+        assert_eq!(&**value, env!("CARGO_MANIFEST_DIR").as_bytes());
+        let refused = variable("COFFERDAM_IS_NOT_SET").read().await.unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the environment has no variable `COFFERDAM_IS_NOT_SET`"
+        );
+    }
+
+    // row J16
+    // key secrets.file
     #[tokio::test]
     async fn a_file_that_others_could_know_is_not_read() {
         let directory = tempfile::tempdir().unwrap();
@@ -166,6 +181,7 @@ mod tests {
     }
 
     // row J16
+    // key secrets.command
     #[tokio::test]
     async fn what_a_program_prints_is_taken_and_what_it_complains_about_is_not() {
         let command = |words: &[&str]| SecretSource::Command(words.iter().map(|word| (*word).to_owned()).collect());

@@ -2,7 +2,7 @@
 
 use crate::guests::{Guest, call, limits, output, sandbox};
 use cofferdam_engine::Data;
-use cofferdam_wasm::{Access, Allowed, AttemptCall, DirectoryGrant, LimitName, Need, Report, Verdict, effective};
+use cofferdam_wasm::{Access, Allowed, AttemptCall, DirectoryGrant, LimitName, Need, Report, Room, Verdict, effective};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,6 +46,10 @@ const NAMES: &str = r#"
             (br_if $more (local.tee $times (i32.sub (local.get $times) (i32.const 1))))))"#;
 
 async fn report(run: &str, out: &Path) -> Report {
+    report_within(run, out, Room::default()).await
+}
+
+async fn report_within(run: &str, out: &Path, room: Room) -> Report {
     let need = Need {
         kind: "write".to_owned(),
         reason: None,
@@ -58,6 +62,7 @@ async fn report(run: &str, out: &Path) -> Report {
             guest: "/out".to_owned(),
             host: ".".into(),
             access: Access::Write,
+            room,
         }],
         ..Allowed::default()
     };
@@ -76,6 +81,7 @@ async fn report(run: &str, out: &Path) -> Report {
 }
 
 // row E10, hostile 38
+// key limits.disk
 #[tokio::test]
 async fn what_is_written_ends_at_the_limit_whichever_way_it_goes() {
     let ways = [
@@ -131,6 +137,7 @@ async fn what_is_written_ends_at_the_limit_whichever_way_it_goes() {
 }
 
 // row E10, hostile 38
+// key limits.new_files
 #[tokio::test]
 async fn what_is_made_ends_at_the_limit_whichever_way_it_goes() {
     for make in [
@@ -162,4 +169,93 @@ async fn what_stays_within_the_limits_is_written_and_a_file_that_is_there_is_not
     output(&report(run, out.path()).await);
     let written = fs::read_to_string(out.path().join("aa")).unwrap();
     assert_eq!(written, format!("{}o", "g".repeat(200)));
+}
+
+fn full(report: &Report) -> &str {
+    assert!(matches!(report.verdict, Verdict::Trapped(_)), "{report:#?}");
+    let denied = report.denied.last().expect("a denied call");
+    assert_eq!(denied.target, "/out");
+    &denied.reason
+}
+
+// row E10, hostile 38
+// key dirs.quota
+#[tokio::test]
+async fn what_lies_in_a_directory_with_a_quota_never_gets_more_than_that() {
+    let room = Room {
+        bytes: Some(50_000),
+        files: None,
+    };
+    let pour = "(call $pour (i32.load (i32.const 344)) (i32.const 1000))";
+    let ways = [
+        format!("(call $stream (call $file (call $root)) (i64.const 0) (i32.const 340)) {pour}"),
+        format!("(call $append (call $file (call $root)) (i32.const 340)) {pour}"),
+        "(local $fd i32) (local $at i64) (local.set $fd (call $file (call $root)))
+        (loop $again
+            (call $write (local.get $fd) (i32.const 8192) (i32.const 4096) (local.get $at) (i32.const 400))
+            (if (i32.load8_u (i32.const 400)) (then (unreachable)))
+            (local.set $at (i64.add (local.get $at) (i64.const 4096)))
+            (br $again))"
+            .to_owned(),
+        "(call $size (call $file (call $root)) (i64.const 40001) (i32.const 400)) (unreachable)".to_owned(),
+    ];
+    for run in &ways {
+        let out = tempfile::tempdir().unwrap();
+        fs::create_dir(out.path().join("below")).unwrap();
+        fs::write(out.path().join("below/before"), [0; 10_000]).unwrap();
+        let report = report_within(run, out.path(), room).await;
+        let reason = full(&report);
+        assert!(reason.starts_with("full: `quota` of /out is 50000 bytes"), "{reason}");
+        let length = fs::metadata(out.path().join("aa")).unwrap().len();
+        assert!(length <= 40_000 && length % 4096 == 0, "{length} by {run}");
+    }
+}
+
+// row E10
+// key dirs.quota
+#[tokio::test]
+async fn what_is_written_again_takes_its_room_once() {
+    let out = tempfile::tempdir().unwrap();
+    let room = Room {
+        bytes: Some(9_000),
+        files: Some(1),
+    };
+    // Truncates the file each time; 20 times 8 KiB fit into 9 000 bytes one after the other.
+    let run = "(local $root i32) (local $n i32) (local $fd i32) (local.set $root (call $root))
+        (loop $more
+            (call $open (local.get $root) (i32.const 0) (i32.const 6000) (i32.const 2) (i32.const 9) (i32.const 2)
+                (i32.const 320))
+            (if (i32.load8_u (i32.const 320)) (then (unreachable)))
+            (local.set $fd (i32.load (i32.const 324)))
+            (call $write (local.get $fd) (i32.const 8192) (i32.const 8192) (i64.const 0) (i32.const 400))
+            (if (i32.load8_u (i32.const 400)) (then (unreachable)))
+            (call $close (local.get $fd))
+            (br_if $more (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 10))))";
+    output(&report_within(run, out.path(), room).await);
+    assert_eq!(fs::metadata(out.path().join("aa")).unwrap().len(), 8_192);
+}
+
+// row E10, hostile 38
+// key dirs.files
+#[tokio::test]
+async fn what_is_in_a_directory_with_a_bound_on_files_never_gets_more_than_that() {
+    for make in [
+        "(call $close (call $file (local.get $root)))",
+        "(call $mkdir (local.get $root) (i32.const 6000) (i32.const 2) (i32.const 400))
+        (if (i32.load8_u (i32.const 400)) (then (unreachable)))",
+        "(call $symlink (local.get $root) (i32.const 6000) (i32.const 2) (i32.const 6000) (i32.const 2) (i32.const 400))
+        (if (i32.load8_u (i32.const 400)) (then (unreachable)))",
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        fs::create_dir(out.path().join("before")).unwrap();
+        let room = Room {
+            bytes: None,
+            files: Some(8),
+        };
+        let run =
+            format!("(local $root i32) (local.set $root (call $root)) (loop $more {make} (call $next) (br $more))");
+        let report = report_within(&run, out.path(), room).await;
+        assert_eq!(full(&report), "full: `files` of /out is 8, 8 are in it");
+        assert_eq!(fs::read_dir(out.path()).unwrap().count(), 8, "{make}");
+    }
 }

@@ -3,8 +3,8 @@
 use crate::guests::{Ear, Guest, call, limits, output, sandbox};
 use cofferdam_engine::Data;
 use cofferdam_wasm::{
-    Access, Allowed, AttemptCall, DirectoryGrant, EffectClass, Effective, GrantError, LimitName, Need, NetworkRule,
-    Report, SecretGrant, SecretPlace, SecretSource, Verdict, effective,
+    Access, Allowed, AttemptCall, DirectoryCap, DirectoryGrant, EffectClass, Effective, GrantError, LimitName,
+    Narrowing, Need, NetworkRule, Report, Room, SecretGrant, SecretPlace, SecretSource, Verdict, effective,
 };
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -111,6 +111,7 @@ fn allowed(root: &Path, directories: &[(&str, &str, Access)]) -> Allowed {
                 guest: (*guest).to_owned(),
                 host: host.into(),
                 access: *access,
+                room: Room::default(),
             })
             .collect(),
         ..Allowed::default()
@@ -148,6 +149,7 @@ async fn number(guest: &Guest, grants: &Arc<Effective>, path: &str) -> i64 {
 }
 
 // row E14, hostile 35
+// key dirs.guest, dirs.host
 #[tokio::test]
 async fn the_state_is_invisible_where_the_project_is_granted() {
     let root = project();
@@ -186,6 +188,7 @@ async fn the_state_is_invisible_where_the_project_is_granted() {
 }
 
 // row E14
+// key dirs.access
 #[tokio::test]
 async fn reading_is_not_writing() {
     let root = project();
@@ -300,6 +303,7 @@ async fn without_a_grant_every_path_is_denied_and_recorded() {
 }
 
 // hostile 39
+// key limits.open_files
 #[tokio::test]
 async fn files_that_are_open_are_counted() {
     let root = project();
@@ -357,7 +361,7 @@ fn a_grant_is_what_is_asked_for_and_allowed() {
     };
     assert_eq!(granted(&[only]).0, [("/src".to_owned(), Access::Read)]);
     let (directories, decisions) = granted(&[
-        need("env"),
+        need("context"),
         Need {
             path: Some("/x".to_owned()),
             ..need("write")
@@ -366,7 +370,7 @@ fn a_grant_is_what_is_asked_for_and_allowed() {
     assert_eq!(directories, []);
     assert_eq!(
         decisions[0].refused.as_deref(),
-        Some("`env` cannot be granted by this host yet")
+        Some("`context` cannot be granted by this host yet")
     );
     assert_eq!(
         decisions[1].refused.as_deref(),
@@ -580,4 +584,159 @@ async fn a_value_that_is_told_is_covered_wherever_it_is_said() {
         assert_eq!(report.denied[0].call, "secrets.reveal");
         assert!(lines.is_empty());
     }
+}
+
+fn narrowing(guest: &str, access: Option<Access>) -> Narrowing {
+    Narrowing {
+        source: "[workflows.\"csv-*\"], cofferdam.toml:9".to_owned(),
+        directories: vec![DirectoryCap {
+            guest: guest.to_owned(),
+            access,
+        }],
+        ..Narrowing::default()
+    }
+}
+
+// row E14
+// key workflows.dirs
+#[tokio::test]
+async fn what_a_workflow_is_not_left_is_not_there_for_its_guests() {
+    let root = project();
+    fs::write(root.path().join("out/there"), "x").unwrap();
+    let within = |narrowed: Vec<Narrowing>| {
+        let allowed = Allowed {
+            narrowed,
+            ..allowed(root.path(), &[("/out", "out", Access::Write)])
+        };
+        Arc::new(effective(&[need("read"), need("write")], &allowed).unwrap())
+    };
+    let whole = within(Vec::new());
+    assert_eq!(number(&making(), &whole, "new").await, DONE);
+
+    let reading = within(vec![narrowing("/out", Some(Access::Read))]);
+    assert_eq!(reading.class(), EffectClass::Quiet);
+    let decisions = reading.decisions();
+    assert_eq!(
+        (&*decisions[0].granted, decisions[1].granted.len()),
+        (&["read /out".to_owned()][..], 0)
+    );
+    assert_eq!(
+        decisions[1].refused.as_deref(),
+        Some("[workflows.\"csv-*\"], cofferdam.toml:9 takes it away from this workflow")
+    );
+    assert_eq!(number(&opening(), &reading, "there").await, DONE);
+    let report = probed(&making(), &reading, "newer").await;
+    assert_eq!(output(&report), &Data::Int(NOT_PERMITTED));
+    assert_eq!(
+        report.denied[0].reason,
+        "narrowed: [workflows.\"csv-*\"], cofferdam.toml:9 takes it away from this workflow"
+    );
+    assert!(!root.path().join("out/newer").exists());
+
+    for nothing in [
+        vec![narrowing("/", None)],
+        vec![narrowing("/out", Some(Access::Read)), narrowing("/out", None)],
+    ] {
+        let nothing = within(nothing);
+        assert!(nothing.directories().is_empty());
+        let report = probed(&opening(), &nothing, "out/there").await;
+        assert_eq!(output(&report), &Data::Int(ACCESS));
+        assert!(report.denied[0].reason.starts_with("narrowed: "), "{:?}", report.denied);
+    }
+}
+
+// row E14
+// key workflows.network.url
+#[test]
+fn addresses_that_a_workflow_is_not_left_are_no_grants() {
+    let rule = |url| NetworkRule::parse(url, &[], false).unwrap();
+    let within = |network: Vec<NetworkRule>| {
+        let allowed = Allowed {
+            network: vec![rule("https://*.example.org")],
+            narrowed: vec![Narrowing {
+                network: Some(network),
+                ..narrowing("/x", None)
+            }],
+            ..Allowed::default()
+        };
+        effective(&[need("network")], &allowed).unwrap()
+    };
+    let nothing = within(Vec::new());
+    assert_eq!(nothing.class(), EffectClass::Quiet);
+    assert!(nothing.decisions()[0].refused.is_some() && nothing.decisions()[0].granted.is_empty());
+    let elsewhere = within(vec![rule("https://other.net")]);
+    assert_eq!(elsewhere.class(), EffectClass::Quiet);
+    let less = within(vec![rule("https://api.example.org/v1"), rule("https://other.net")]);
+    assert_eq!(less.class(), EffectClass::Effectful);
+    assert_eq!(less.decisions()[0].granted, ["https://api.example.org/v1"]);
+}
+
+/// Answers with the number of its variables, and with the first as `NAME=VALUE`.
+fn environment() -> Guest {
+    let copy = |offset: u32| {
+        format!(
+            "(memory.copy (local.get $to) (i32.load (i32.add (local.get $list) (i32.const {offset})))
+                (i32.load (i32.add (local.get $list) (i32.const {}))))
+            (local.set $to (i32.add (local.get $to) (i32.load (i32.add (local.get $list) (i32.const {})))))",
+            offset + 4,
+            offset + 4
+        )
+    };
+    let put = |byte: &str| {
+        format!(
+            "(i32.store8 (local.get $to) {byte})
+            (local.set $to (i32.add (local.get $to) (i32.const 1)))"
+        )
+    };
+    let run = format!(
+        "(local $list i32) (local $to i32)
+        (call $variables (i32.const 300))
+        (local.set $list (i32.load (i32.const 300)))
+        (local.set $to (i32.const 9000))
+        {} {}
+        (if (i32.load (i32.const 304)) (then {} {} {}))
+        {}
+        (call $answer (i32.const 9000) (i32.sub (local.get $to) (i32.const 9000)))",
+        put("(i32.const 34)"),
+        put("(i32.add (i32.const 48) (i32.load (i32.const 304)))"),
+        copy(0),
+        put("(i32.const 61)"),
+        copy(8),
+        put("(i32.const 34)"),
+    );
+    Guest::running(&run)
+        .importing(r#"(import "wasi:cli/environment@0.2.6" "get-environment" (func $variables (param i32)))"#)
+}
+
+// row E14
+// key plugins.env
+#[tokio::test]
+async fn a_variable_is_seen_that_is_asked_for_and_allowed_and_no_other() {
+    const NAME: &str = "CARGO_MANIFEST_DIR";
+    let value = std::env::var(NAME).unwrap();
+    let named = |name: &str| Need {
+        data: Data::map([("name", Data::text(name))]),
+        ..need("env")
+    };
+    let seen = async |needs: &[Need], variables: &[&str]| {
+        let allowed = Allowed {
+            variables: variables.iter().map(|name| (*name).to_owned()).collect(),
+            ..Allowed::default()
+        };
+        let grants = Arc::new(effective(needs, &allowed).unwrap());
+        assert_eq!(grants.class(), EffectClass::Quiet);
+        let report = probed(&environment(), &grants, "x").await;
+        output(&report).as_text().unwrap().to_owned()
+    };
+    let one = format!("1{NAME}={value}");
+    assert_eq!(seen(&[named(NAME)], &[NAME, "PATH"]).await, one);
+    assert_eq!(seen(&[need("env"), named(NAME)], &[NAME]).await, one, "any, and once");
+    assert_eq!(seen(&[], &[NAME]).await, "0", "not asked for");
+    assert_eq!(seen(&[named("PATH")], &[NAME]).await, "0", "not allowed");
+    assert_eq!(seen(&[need("env")], &["COFFERDAM_IS_NOT_SET"]).await, "0", "not there");
+    let refused = effective(&[named("PATH")], &Allowed::default()).unwrap();
+    assert_eq!(
+        refused.decisions()[0].refused.as_deref(),
+        Some("no variable is granted for it: env = [\"PATH\"]")
+    );
 }

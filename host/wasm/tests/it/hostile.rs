@@ -32,6 +32,7 @@ fn trapped(verdict: Verdict) -> Trap {
 }
 
 // row E10, row C32, hostile 1, hostile 2, hostile 24
+// key limits.cpu
 #[tokio::test]
 async fn a_loop_ends_at_its_computing_time_and_a_sibling_on_the_same_thread_goes_on() {
     let sandbox = sandbox();
@@ -60,6 +61,7 @@ async fn a_loop_ends_at_its_computing_time_and_a_sibling_on_the_same_thread_goes
 }
 
 // row E12, hostile 19
+// key limits.wall, limits.wall_max
 #[tokio::test]
 async fn a_guest_that_sleeps_ends_at_its_deadline() {
     let guest =
@@ -72,6 +74,12 @@ async fn a_guest_that_sleeps_ends_at_its_deadline() {
     attempt.attempt.remaining = Some(Duration::from_millis(100));
     let report = action.run(attempt).await;
     assert!(matches!(report.verdict, Verdict::TimedOut(Timeout::Step(left)) if left == Duration::from_millis(100)));
+
+    // What a step asks for counts up to `wall_max`.
+    let mut attempt = call(&limits(&[(LimitName::WallMax, 300), (LimitName::Wall, 100)]));
+    attempt.attempt.remaining = Some(Duration::from_secs(3600));
+    let report = action.run(attempt).await;
+    assert!(matches!(report.verdict, Verdict::TimedOut(Timeout::Limit(wall)) if wall == Duration::from_millis(300)));
 }
 
 // hostile 22
@@ -101,6 +109,7 @@ async fn a_guest_is_stopped_wherever_it_is() {
 }
 
 // row E10, hostile 5, hostile 6, hostile 7
+// key limits.memory, limits.table
 #[tokio::test]
 async fn memory_and_tables_end_at_their_limits() {
     let bomb = "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (unreachable)";
@@ -165,6 +174,7 @@ async fn recursion_overflows_the_stack_of_the_guest_alone() {
 }
 
 // hostile 40, hostile 50
+// key limits.handles
 #[tokio::test]
 async fn handles_end_at_their_limit() {
     let guest =
@@ -176,6 +186,7 @@ async fn handles_end_at_their_limit() {
 }
 
 // row C32, hostile 10, hostile 11, hostile 13, hostile 14, hostile 15
+// key limits.output
 #[tokio::test]
 async fn what_a_guest_hands_over_is_bounded_and_checked() {
     let big = Guest {
@@ -223,6 +234,7 @@ async fn what_a_guest_hands_over_is_bounded_and_checked() {
     assert_eq!(nan.kind, TrapKind::InvalidValue);
 }
 
+// key limits.params
 #[tokio::test]
 async fn parameters_are_bounded() {
     let action = Guest::default().action(&sandbox()).await;
@@ -231,6 +243,7 @@ async fn parameters_are_bounded() {
 }
 
 // hostile 17
+// key limits.log, limits.log_lines
 #[tokio::test]
 async fn a_flood_of_log_lines_is_cut_and_counted() {
     let run = "(local $n i32)

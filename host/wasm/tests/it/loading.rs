@@ -253,6 +253,7 @@ async fn what_no_pool_could_hold_is_refused_when_it_is_loaded() {
 }
 
 // row E10, hostile 28
+// key limits.compile.wall
 #[tokio::test]
 async fn a_compiler_that_takes_too_much_or_breaks_is_the_end_of_one_component() {
     let load = |program: &str, wall| {

@@ -3,7 +3,9 @@
 //! What is counted is what was ever written, not what is left of it: a guest that writes and deletes in a loop wears the
 //! disk out, too. A file that grows without being written, as sparse files do, counts as if it were.
 
+use super::room::Quota;
 use crate::authority::Authority;
+use crate::host::denials::Denials;
 use crate::limits::{LimitName, Limits};
 use crate::store::Stopped;
 use bytes::Bytes;
@@ -71,12 +73,43 @@ pub(super) struct Metered {
     pub(super) authority: Authority,
     /// What is between the end of the file and where the stream begins, until something is written.
     pub(super) hole: u64,
+    /// What it must have room in, if that is bounded.
+    pub(super) growth: Option<Growth>,
+}
+
+/// By how much a stream makes its file grow.
+pub(super) struct Growth {
+    pub(super) quota: Quota,
+    /// Where it is recorded that there was no room.
+    pub(super) denials: Denials,
+    /// Where it writes next; none: at the end.
+    pub(super) position: Option<u64>,
+    /// How long the file is at least.
+    pub(super) length: u64,
+}
+
+impl Growth {
+    fn take(&mut self, bytes: u64) -> StreamResult<()> {
+        let end = self.position.map(|position| position.saturating_add(bytes));
+        let more = end.map_or(bytes, |end| end.saturating_sub(self.length));
+        self.quota.grow(more).map_err(|full| {
+            self.denials
+                .record("filesystem.write-via-stream", &full.guest, full.to_string());
+            StreamError::LastOperationFailed(wasmtime::Error::new(full))
+        })?;
+        self.position = end;
+        self.length = self.length.saturating_add(more);
+        Ok(())
+    }
 }
 
 #[async_trait]
 impl Pollable for Metered {
     async fn ready(&mut self) {
         self.stream.ready().await;
+        if let Some(growth) = &self.growth {
+            growth.quota.count().await;
+        }
     }
 }
 
@@ -90,6 +123,9 @@ impl OutputStream for Metered {
             std::mem::take(&mut self.hole)
         };
         let length = hole.saturating_add(bytes.len() as u64);
+        if let Some(growth) = &mut self.growth {
+            growth.take(bytes.len() as u64)?;
+        }
         self.meter.write(length).map_err(StreamError::Trap)?;
         self.stream.write(bytes)
     }

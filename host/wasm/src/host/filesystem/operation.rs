@@ -21,7 +21,12 @@ pub(super) struct Start {
 
 /// What was opened.
 pub(super) enum Opened {
-    File { file: File, made: bool },
+    File {
+        file: File,
+        made: bool,
+        /// How long it was before it was opened, if it was emptied.
+        emptied: u64,
+    },
     Directory(File),
 }
 
@@ -126,6 +131,11 @@ impl Start {
             FileType::RegularFile => Ok(Opened::File {
                 file: File::from(fd),
                 made: place.found.is_none(),
+                emptied: if flags.contains(OFlags::TRUNC) {
+                    place.found.as_ref().map_or(0, length)
+                } else {
+                    0
+                },
             }),
             _ => Err(Astray::System(Errno::ACCESS)),
         }
@@ -148,9 +158,12 @@ impl Start {
         rustix::fs::unlinkat(place.directory(), place.name(), AtFlags::REMOVEDIR).map_err(Astray::System)
     }
 
-    pub(super) fn remove_file(&self, path: &str) -> Result<(), Astray> {
+    /// Removes a file or a link, and returns how many bytes are no longer there.
+    pub(super) fn remove_file(&self, path: &str) -> Result<u64, Astray> {
         let place = self.named(path)?;
-        rustix::fs::unlinkat(place.directory(), place.name(), AtFlags::empty()).map_err(Astray::System)
+        rustix::fs::unlinkat(place.directory(), place.name(), AtFlags::empty()).map_err(Astray::System)?;
+        // Another link keeps what is in it.
+        Ok(place.found.as_ref().filter(|stat| stat.st_nlink == 1).map_or(0, length))
     }
 
     pub(super) fn rename(&self, path: &str, to: &Self, new_path: &str) -> Result<(), Astray> {
@@ -199,6 +212,15 @@ impl Start {
     pub(super) fn set_times(&self, path: &str, last_link: LastLink, times: &Timestamps) -> Result<(), Astray> {
         let place = self.place(path, last_link)?;
         rustix::fs::utimensat(place.directory(), place.name(), times, AtFlags::SYMLINK_NOFOLLOW).map_err(Astray::System)
+    }
+}
+
+/// Returns how many bytes a file counts for; what is no regular file counts for none.
+fn length(stat: &Stat) -> u64 {
+    if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+        u64::try_from(stat.st_size).unwrap_or(0)
+    } else {
+        0
     }
 }
 

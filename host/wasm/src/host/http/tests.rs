@@ -8,7 +8,7 @@ use crate::authority::Authority;
 use crate::egress::{Resolver, Wire};
 use crate::host::denials::Denials;
 use crate::limits::{LimitName, Limits};
-use crate::network::{NetworkAccess, NetworkRule};
+use crate::network::{NetworkAccess, NetworkRule, Reachable};
 use crate::secret::{SecretBook, SecretGrant, SecretPlace, SecretSource};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -68,7 +68,10 @@ impl Setting {
             .map(|rule| NetworkAccess::new(rule, None))
             .collect();
         let terms = OutgoingTerms {
-            granted: granted.into(),
+            granted: Arc::new(Reachable {
+                lines: granted,
+                narrowed: Vec::new(),
+            }),
             secrets: SecretBook::new("run-1", self.secrets.into()),
             authority: self.authority,
             denials: denials.clone(),
@@ -321,6 +324,7 @@ async fn what_the_guest_wants_to_wait_for_counts_where_it_is_shorter() {
 }
 
 // row E10
+// key limits.http_body
 #[tokio::test]
 async fn what_comes_in_and_goes_out_is_bounded() {
     let limits = Limits::default().merge([(LimitName::HttpBody, 100_000)]).unwrap();
@@ -397,6 +401,7 @@ async fn an_answer_that_lies_is_an_error() {
 }
 
 // row E10, hostile 50
+// key limits.http_calls
 #[tokio::test]
 async fn no_more_requests_are_under_way_than_allowed() {
     let server = Server::start(|stream| server::hold(&stream));
@@ -471,6 +476,7 @@ fn with_token(server: &TlsServer, places: &[SecretPlace]) -> (Attempt, String) {
 }
 
 // row E11
+// key network.ca
 #[tokio::test]
 async fn a_server_must_prove_that_it_is_the_one_that_was_asked_for() {
     let server = TlsServer::start("localhost");
@@ -519,6 +525,7 @@ async fn a_secret_goes_where_it_is_for_and_does_not_come_back() {
 }
 
 // row J16
+// key secrets.to
 #[tokio::test]
 async fn a_secret_goes_nowhere_else() {
     let server = TlsServer::start("localhost");
@@ -567,6 +574,7 @@ async fn a_secret_goes_nowhere_else() {
 }
 
 // row J16
+// key secrets.only
 #[tokio::test]
 async fn a_secret_stands_in_queries_and_bodies_where_that_is_allowed() {
     let server = TlsServer::start("localhost");
