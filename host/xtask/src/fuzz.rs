@@ -1,4 +1,4 @@
-//! How are random texts thrown at the language?
+//! How are random texts thrown at the language, and random files at the host?
 
 use crate::process;
 use crate::repository::Repository;
@@ -6,7 +6,9 @@ use anyhow::{Result, bail};
 use std::process::Command;
 
 /// Asked for over the whole workspace, as everything is, so that the same features are built.
-const SELECTION: [&str; 4] = ["--workspace", "--example", "fuzz", "--quiet"];
+const SELECTION: [&str; 6] = ["--workspace", "--example", "fuzz", "--example", "fuzz-host", "--quiet"];
+/// The campaigns: against the language, and against what reads configurations and components.
+const CAMPAIGNS: [&str; 2] = ["fuzz", "fuzz-host"];
 
 /// Runs a campaign with the options of the person, and shows all that it prints.
 pub(crate) fn run(repository: &Repository, options: &[String]) -> Result<()> {
@@ -19,14 +21,21 @@ pub(crate) fn run(repository: &Repository, options: &[String]) -> Result<()> {
         bail!("`fuzz` has no option `{unknown}`: cargo xtask fuzz [--seconds N] [--seed S]");
     }
     build(repository)?;
-    process::run(binary(repository).args(options))
+    for campaign in CAMPAIGNS {
+        process::run(binary(repository, campaign).args(options))?;
+    }
+    Ok(())
 }
 
-/// Runs a short campaign and returns the last line it prints; if it fails, all is shown.
+/// Runs a short campaign of each kind and returns the last line that each prints; if one fails, all of it is shown.
 pub(crate) fn once(repository: &Repository, options: &[&str]) -> Result<String> {
     build(repository)?;
-    let printed = process::output(binary(repository).args(options))?;
-    Ok(printed.lines().last().unwrap_or_default().to_owned())
+    let mut last = Vec::new();
+    for campaign in CAMPAIGNS {
+        let printed = process::output(binary(repository, campaign).args(options))?;
+        last.push(printed.lines().last().unwrap_or_default().to_owned());
+    }
+    Ok(last.join("; "))
 }
 
 fn build(repository: &Repository) -> Result<()> {
@@ -39,8 +48,8 @@ fn build(repository: &Repository) -> Result<()> {
     )
 }
 
-fn binary(repository: &Repository) -> Command {
-    let mut command = Command::new(repository.target().join("debug/examples/fuzz"));
+fn binary(repository: &Repository, campaign: &str) -> Command {
+    let mut command = Command::new(repository.target().join("debug/examples").join(campaign));
     command
         .current_dir(repository.root())
         .env("CARGO_TARGET_DIR", repository.target());

@@ -633,7 +633,7 @@ impl HostDescriptor for View<'_> {
         if makes {
             full = quota.as_ref().and_then(|quota| quota.make().err());
             if full.is_some() && !open.contains(OpenFlags::EXCLUSIVE) {
-                how.open = how.open & !OpenFlags::CREATE;
+                how.open &= !OpenFlags::CREATE;
             } else if let Some(full) = full {
                 return Err(self.full(call, &full));
             }

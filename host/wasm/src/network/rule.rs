@@ -371,7 +371,7 @@ mod tests {
             ] {
                 for rest in ["", ":8443", "/v1", "/v1/x", "/v10"] {
                     for methods in [&[][..], &["GET"], &["GET", "POST"], &["DELETE"]] {
-                        let private = lines.len() % 2 == 0;
+                        let private = lines.len().is_multiple_of(2);
                         lines.push(NetworkRule::parse(&format!("{scheme}://{host}{rest}"), methods, private).unwrap());
                     }
                 }
