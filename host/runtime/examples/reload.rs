@@ -66,7 +66,7 @@ pub(crate) struct Tally {
     pub(crate) failures: Vec<String>,
     /// How many runs of many calls were served by one build each.
     pub(crate) whole: u64,
-    /// How often the build that serves was seen to be another than before.
+    /// How often a call ended that another build served than the one before: more often than builds are replaced, as calls overlap.
     pub(crate) turns: u64,
     last: u64,
 }
@@ -298,7 +298,7 @@ async fn main() -> Result<(), Failed> {
         failures, whole, turns, ..
     } = &tally;
     say(&format!(
-        "{calls} calls in {took:.0} s ({:.0}/s of {rate}/s), {seconds} replacements, {turns} changes of the build that serves, {whole} runs of 100 calls by one build each, {} failed",
+        "{calls} calls in {took:.0} s ({:.0}/s of {rate}/s), {seconds} replacements, {turns} calls after one of another build (calls overlap), {whole} runs of 100 calls by one build each, {} failed",
         calls as f64 / took,
         failures.len()
     ));
