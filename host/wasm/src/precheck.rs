@@ -4,6 +4,7 @@
 //! components cost them quadratic time, one huge function as much memory as the machine has. Honest components have a
 //! nesting depth of 2, at most 14 modules and functions of at most 427 KB.
 
+use crate::log::printable;
 use wasmparser::{Encoding, Parser, Payload};
 use wasmtime::Engine;
 
@@ -61,6 +62,8 @@ const MAX_CUSTOM: u64 = 16 * 1024 * 1024;
 /// The SDK and common tools write the version of the package here.
 const VERSION_SECTIONS: [&str; 2] = ["version", "cofferdam:version"];
 const MAX_VERSION: usize = 64;
+/// What somebody reads of a reason.
+const MAX_MESSAGE: usize = 512;
 
 /// Looks at every section once, without validating it.
 pub(crate) fn survey(bytes: &[u8]) -> Result<Survey, Unfit> {
@@ -215,6 +218,10 @@ fn at_most(what: &'static str, found: u64, allowed: u64) -> Result<(), Unfit> {
 fn damaged(error: wasmparser::BinaryReaderError) -> Unfit {
     Unfit::Damaged {
         offset: error.offset(),
-        message: error.message().to_owned(),
+        // Its own messages have several lines now and then, with bytes of the file in them.
+        message: printable(
+            &error.message().split_whitespace().collect::<Vec<_>>().join(" "),
+            MAX_MESSAGE,
+        ),
     }
 }
