@@ -604,7 +604,7 @@ pub(crate) struct Grants {
     /// Only this plugin
     #[arg(long, value_name = "NAME")]
     pub(crate) plugin: Option<String>,
-    /// In the workflow of this name, less what [workflows] takes away from it
+    /// In the workflow of this name, less what its sections take away from it
     #[arg(long, value_name = "NAME")]
     pub(crate) workflow: Option<String>,
 }
