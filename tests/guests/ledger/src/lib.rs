@@ -6,4 +6,12 @@ mod think;
 
 use cofferdam_plugin::plugin;
 
-plugin!(append::append, append::once, append::ask, append::stumble, spin::spin, spin::grind, think::think);
+plugin!(
+    append::append,
+    append::once,
+    append::ask,
+    append::stumble,
+    spin::spin,
+    spin::grind,
+    think::think
+);
