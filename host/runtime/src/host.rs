@@ -363,6 +363,11 @@ impl Driving {
         let _ = self.control.send(Control::Interrupt { grace }).await;
     }
 
+    /// Returns whether the run is no longer driven, so that [`Driving::wait`] returns at once.
+    pub fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
     /// Lets a run enter its steps that was taken up with [`Host::take_up_when_told`].
     pub async fn go_on(&self) {
         // A driver that is gone has nothing to enter.

@@ -256,8 +256,14 @@ impl Asker<'_> {
         };
         let (driving, scene) = ready.drive_when_told(self.station, self.manner, claim, guests).await?;
         let verdict = loop {
+            // Looked at first, so that the answer is looked for once more after the last that happened.
+            let is_over = driving.is_over();
             if let Some(verdict) = self.answer(number).await? {
                 break verdict;
+            }
+            if is_over {
+                // Its log failed before the answer was on disk.
+                return driving.wait().await.map(|_| None).map_err(not_driven);
             }
             tokio::time::sleep(LOOK).await;
         };
