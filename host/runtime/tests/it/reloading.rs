@@ -5,10 +5,11 @@ use cofferdam_runtime::{Driven, Embedded, EmbeddedError, Unobserved};
 use cofferdam_wasm::Change;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 #[expect(dead_code, reason = "its `main` is for `cargo xtask reload`")]
 #[path = "../../examples/reload.rs"]
@@ -47,7 +48,7 @@ async fn no_call_fails_while_the_file_of_its_plugin_is_replaced() {
 struct Followed {
     directory: TempDir,
     host: Embedded,
-    news: Mutex<Receiver<String>>,
+    news: Mutex<UnboundedReceiver<String>>,
 }
 
 const JOINS: &str = r#"workflow joins edition 1 {
@@ -61,7 +62,7 @@ impl Followed {
     async fn new() -> Self {
         let directory = TempDir::new().unwrap();
         fs::create_dir(directory.path().join("plugins")).unwrap();
-        let (said, news) = channel();
+        let (said, news) = unbounded_channel();
         let place = directory.path().to_owned();
         let host = Embedded::builder()
             .state(directory.path().join("state.db"))
@@ -89,14 +90,9 @@ impl Followed {
 
     /// Returns what is said next about the plugins.
     async fn heard(&self) -> String {
-        let since = Instant::now();
-        loop {
-            if let Ok(news) = self.news.lock().unwrap().try_recv() {
-                return news;
-            }
-            assert!(since.elapsed() < PATIENCE, "nothing is said");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let mut news = self.news.lock().await;
+        let said = tokio::time::timeout(PATIENCE, news.recv()).await;
+        said.expect("nothing is said").expect("the host is there")
     }
 }
 
