@@ -16,9 +16,11 @@
 
 mod chance;
 mod claims;
+mod options;
 mod texts;
 
 use chance::Chance;
+use options::options;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -84,21 +86,6 @@ fn main() -> ExitCode {
         shown.join(", ")
     );
     ExitCode::SUCCESS
-}
-
-fn options() -> Result<(u64, u64), String> {
-    let (mut seconds, mut seed) = (30, 1);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(name) = arguments.next() {
-        let target = match name.as_str() {
-            "--seconds" => &mut seconds,
-            "--seed" => &mut seed,
-            _ => return Err(format!("there is no option `{name}`")),
-        };
-        let value = arguments.next().ok_or_else(|| format!("`{name}` needs a number"))?;
-        *target = value.parse().map_err(|_| format!("`{value}` is not a number"))?;
-    }
-    Ok((seconds, seed))
 }
 
 /// Returns the samples and the kept texts, by name.

@@ -16,8 +16,11 @@ mod configurations;
 #[path = "../../../wasm/tests/it/guests.rs"]
 #[expect(dead_code, reason = "the tests of the sandbox need more of it")]
 mod guests;
+#[path = "../../../dsl/examples/fuzz/options.rs"]
+mod options;
 
 use chance::Chance;
+use options::options;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -82,19 +85,4 @@ fn main() -> ExitCode {
         shown.join(", ")
     );
     ExitCode::SUCCESS
-}
-
-fn options() -> Result<(u64, u64), String> {
-    let (mut seconds, mut seed) = (30, 1);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(name) = arguments.next() {
-        let target = match name.as_str() {
-            "--seconds" => &mut seconds,
-            "--seed" => &mut seed,
-            _ => return Err(format!("there is no option `{name}`")),
-        };
-        let value = arguments.next().ok_or_else(|| format!("`{name}` needs a number"))?;
-        *target = value.parse().map_err(|_| format!("`{value}` is not a number"))?;
-    }
-    Ok((seconds, seed))
 }
