@@ -22,6 +22,7 @@ use crate::arguments::Arguments;
 use crate::failure::{Exit, Failure};
 use crate::talk::{BAD, Look, say};
 use clap::Parser;
+use cofferdam_runtime::guest_threads;
 use cofferdam_wasm::CompileLimits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -102,9 +103,8 @@ fn unprinted(exit: Exit, reason: &std::io::Error) -> Failure {
 
 fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
     // A deadline must not wait for a guest: the control side has threads of its own.
-    let control = runtime("control", 2)?;
-    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let guests = runtime("guests", cores)?;
+    let control = control_threads().map_err(unthreaded)?;
+    let guests = guest_threads().map_err(unthreaded)?;
     let outcome = control.block_on(async {
         // A file that may not grow is an error of the write that it happens to, not the end of this process.
         let _too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
@@ -116,13 +116,16 @@ fn carry_out(arguments: Arguments) -> Result<Exit, Failure> {
     outcome
 }
 
-fn runtime(name: &str, threads: usize) -> Result<Runtime, Failure> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name(name)
+fn control_threads() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("control")
         .enable_all()
-        .build();
-    runtime.map_err(|error| Failure::of(Exit::Internal, error))
+        .build()
+}
+
+fn unthreaded(error: std::io::Error) -> Failure {
+    Failure::of(Exit::Internal, error)
 }
 
 /// Returns an error in words: the number that the system has for it tells people nothing.

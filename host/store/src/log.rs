@@ -86,8 +86,9 @@ pub trait RunLog: Send + Sync {
     /// their host is lost, or they wait and are due, or something is asked of them. What only waits costs nothing.
     fn claimable(&self, now: Timestamp, limit: usize) -> Pending<Result<Vec<Runnable>, StoreError>>;
 
-    /// Returns the exact time at which the next run that nobody drives is due; none while none waits for a time.
-    fn next_wake(&self) -> Pending<Result<Option<Timestamp>, StoreError>>;
+    /// Returns the exact time after `after` at which the next run that nobody drives is due; none while none waits for a later
+    /// time. What was due by then is [claimable](Self::claimable).
+    fn next_wake(&self, after: Timestamp) -> Pending<Result<Option<Timestamp>, StoreError>>;
 
     /// Tells other processes, until what is returned is dropped, that this host takes on whatever run can go on.
     fn at_work(&self) -> Result<AtWork, StoreError>;

@@ -344,8 +344,8 @@ impl RunLog for SqliteLog {
         self.ask(move |archive, db| archive.claimable(db, &host, now, limit))
     }
 
-    fn next_wake(&self) -> Pending<Result<Option<Timestamp>, StoreError>> {
-        self.ask(Archive::next_wake)
+    fn next_wake(&self, after: Timestamp) -> Pending<Result<Option<Timestamp>, StoreError>> {
+        self.ask(move |archive, db| archive.next_wake(db, after))
     }
 
     fn at_work(&self) -> Result<AtWork, StoreError> {

@@ -681,9 +681,10 @@ impl RunLog for MemoryLog {
         ready(Ok(lock(&self.shared).claimable(&self.host, now, limit)))
     }
 
-    fn next_wake(&self) -> Pending<Result<Option<Timestamp>, StoreError>> {
+    fn next_wake(&self, after: Timestamp) -> Pending<Result<Option<Timestamp>, StoreError>> {
         let shared = lock(&self.shared);
-        ready(Ok(shared.runs.values().filter_map(Stored::due_at).min()))
+        let due = shared.runs.values().filter_map(Stored::due_at);
+        ready(Ok(due.filter(|due| *due > after).min()))
     }
 
     fn at_work(&self) -> Result<AtWork, StoreError> {

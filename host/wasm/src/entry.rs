@@ -69,6 +69,7 @@ pub(crate) async fn enter(
     let (log, denials): (LogBook, Denials) = (parts.log.clone(), parts.denials.clone());
     let meter = Meter::default();
     let began = Instant::now();
+    let _ticking = sandbox.ticking();
     let mut store = new_store(sandbox.engine(), limits, &meter, parts);
     let mut entered = false;
     let ending = {

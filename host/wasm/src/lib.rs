@@ -32,6 +32,7 @@ mod report;
 mod sandbox;
 mod secret;
 mod store;
+mod ticker;
 mod trace;
 mod vault;
 

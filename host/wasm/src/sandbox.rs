@@ -6,6 +6,7 @@ use crate::host;
 use crate::host::filesystem::Tallies;
 use crate::limits::LimitName;
 use crate::store::State;
+use crate::ticker::{Ticker, Ticking};
 use crate::vault::{Vault, VaultError};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{
-    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, PoolingAllocatorMetrics,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, PoolingAllocatorMetrics,
     WasmBacktraceDetails,
 };
 
@@ -92,6 +93,7 @@ struct Shared {
     wire: Arc<Wire>,
     tallies: Arc<Tallies>,
     pooled: bool,
+    ticker: Ticker,
 }
 
 impl Sandbox {
@@ -106,7 +108,9 @@ impl Sandbox {
             Some(path) => Some(Vault::open(path, engine.precompile_compatibility_hash())?),
             None => None,
         };
-        start_clock(engine.weak()).map_err(SandboxError::Clock)?;
+        let weak = engine.weak();
+        let tick = move || weak.upgrade().inspect(Engine::increment_epoch).is_some();
+        let ticker = Ticker::start(tick).map_err(SandboxError::Clock)?;
         let slots = Arc::new(Semaphore::new(options.slots as usize));
         Ok(Self(Arc::new(Shared {
             engine,
@@ -119,6 +123,7 @@ impl Sandbox {
             wire: Arc::new(Wire::new(options.resolver.clone())),
             tallies: Arc::default(),
             pooled,
+            ticker,
         })))
     }
 
@@ -142,6 +147,11 @@ impl Sandbox {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    /// Lets the epoch tick for a guest until what is returned is dropped.
+    pub(crate) fn ticking(&self) -> Ticking {
+        self.0.ticker.enter()
     }
 
     pub(crate) fn linker(&self) -> &Linker<State> {
@@ -252,20 +262,6 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     host::secrets::add_to_linker(&mut linker)?;
     host::settings::add_to_linker(&mut linker)?;
     Ok(linker)
-}
-
-/// Ticks from a thread of its own until the engine is gone, so that no guest can hold the clock up.
-fn start_clock(engine: EngineWeak) -> std::io::Result<()> {
-    std::thread::Builder::new()
-        .name("cofferdam-ticks".to_owned())
-        .spawn(move || {
-            loop {
-                std::thread::sleep(TICK);
-                let Some(engine) = engine.upgrade() else { break };
-                engine.increment_epoch();
-            }
-        })?;
-    Ok(())
 }
 
 #[cfg(test)]

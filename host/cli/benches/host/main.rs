@@ -3,6 +3,7 @@
 //! The host is the binary of this profile, started as a process of its own (`cofferdam work`); runs are made and asked by this
 //! process, through the same log. Times are differences of the times in the log, in milliseconds, which both processes take from the
 //! same clock. Nothing here is a ratio: beside other work the numbers are those of the machine.
+//! Names after `--` leave out the other parts: parked, timers, answering, crash.
 
 #![expect(clippy::print_stdout, reason = "printing is what this program is for")]
 
@@ -26,13 +27,28 @@ fn main() -> Outcome {
         let directory = arguments.get(at + 1).ok_or("a victim needs a directory")?;
         return runtime()?.block_on(crash::suffer(Path::new(directory)));
     }
+    let named: Vec<&String> = arguments
+        .iter()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let is_wanted = |name: &str| named.is_empty() || named.iter().any(|named| *named == name);
     let runtime = runtime()?;
     let mut table = Table::begin("host: a process that carries runs on, seen from another one");
     runtime.block_on(async {
-        parked::measure(&mut table).await?;
-        timers::measure(&mut table).await?;
-        answering::measure(&mut table).await?;
-        crash::measure(&mut table).await
+        if is_wanted("parked") {
+            parked::measure(&mut table).await?;
+        }
+        if is_wanted("timers") {
+            timers::measure(&mut table).await?;
+        }
+        if is_wanted("answering") {
+            answering::measure(&mut table).await?;
+        }
+        if is_wanted("crash") {
+            crash::measure(&mut table).await?;
+        }
+        Outcome::Ok(())
     })?;
     table.end();
     runtime.shutdown_background();

@@ -16,8 +16,8 @@ const AT_ONCE: usize = 256;
 const LOOKS: u32 = 1_000;
 /// How long a host is watched.
 const WATCHED: Duration = Duration::from_secs(20);
-/// How long a host may get ready before.
-const SETTLED: Duration = Duration::from_secs(5);
+/// How long a host may get ready before: threads that it has to spare end 10 s after their last work.
+const SETTLED: Duration = Duration::from_secs(15);
 
 const WAITS: &str = r#"workflow waits edition 1 {
   wait soak { for = 30d }
@@ -41,7 +41,7 @@ pub(crate) async fn measure(table: &mut Table) -> Outcome {
     for _ in 0..LOOKS {
         let began = Instant::now();
         let claimable = host.log().claimable(now(), 64).await?;
-        host.log().next_wake().await?;
+        host.log().next_wake(now()).await?;
         host.log().unanswered(Inbox::OfThisHost).await?;
         look += began.elapsed().as_secs_f64() * 1e3;
         if !claimable.is_empty() {
@@ -115,7 +115,9 @@ fn idle(place: &Place) -> Outcome<Idle> {
     let before = processor_time(host.id())?;
     let began = Instant::now();
     std::thread::sleep(WATCHED);
-    let cpu = (processor_time(host.id())? - before).as_secs_f64() / began.elapsed().as_secs_f64();
+    let took = processor_time(host.id())?.checked_sub(before);
+    let took = took.ok_or("a thread ended, and what it took is not known any more")?;
+    let cpu = took.as_secs_f64() / began.elapsed().as_secs_f64();
     let status = std::fs::read_to_string(format!("/proc/{}/status", host.id()))?;
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = resident

@@ -12,9 +12,10 @@ use crate::tree::day_and_time;
 use crate::watch::Watcher;
 use cofferdam_engine::{RunId, Timestamp};
 use cofferdam_runtime::configuration::short_digest;
-use cofferdam_runtime::{Controller, DriveError, Driven, Host, LiveRegistry, now};
+use cofferdam_runtime::{Controller, DriveError, Driven, Driving, Host, LiveRegistry, now};
 use cofferdam_store::{AtWork, ClaimError, Reason, RunLog, Runnable};
 use cofferdam_wasm::{Change, Sandbox};
+use futures_util::{StreamExt as _, stream};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,8 @@ use tokio::task::JoinSet;
 
 /// The most runs that are driven at the same time.
 const MOST_RUNS: usize = 64;
+/// How many runs are taken up at the same time: each waits for the disk, and for its turn, more often than once.
+const MOST_AT_ONCE: usize = 16;
 /// How often lost hosts are looked for; parked runs and requests announce themselves.
 const LOOK: Duration = Duration::from_secs(2);
 /// How long a run that could not be prepared is left alone.
@@ -95,8 +98,9 @@ impl Shift<'_> {
         let mut stop = StopSignals::listen()?;
         let mut interrupts = 0;
         loop {
+            let looked = now();
             if interrupts == 0 {
-                self.take_on().await?;
+                self.take_on(looked).await?;
             }
             if self.driving.is_empty() && (until_idle || interrupts > 0) {
                 tokio::select! {
@@ -105,10 +109,9 @@ impl Shift<'_> {
                     () = std::future::ready(()) => break,
                 }
             }
-            let wake = self.log.next_wake().await.map_err(internal)?;
-            // What is due already was taken on, is left alone for a while, or finds no room.
-            let ahead = wake.map(|at| at.since(now())).filter(|left| !left.is_zero());
-            let sleep = ahead.map_or(LOOK, |left| left.min(LOOK));
+            // What was due by then was taken on, is left alone for a while, or finds no room. What became due since is due now.
+            let wake = self.log.next_wake(looked).await.map_err(internal)?;
+            let sleep = wake.map_or(LOOK, |at| at.since(now()).min(LOOK));
             tokio::select! {
                 Some(ended) = self.ends.join_next() => self.ended(ended),
                 () = arrivals.next() => {}
@@ -140,27 +143,39 @@ impl Shift<'_> {
         Ok(if interrupts > 0 { Exit::Interrupted } else { Exit::Done })
     }
 
-    /// Claims what can go on and is not driven.
-    async fn take_on(&mut self) -> Result<(), Failure> {
+    /// Claims what can go on at `at` and is not driven.
+    async fn take_on(&mut self, at: Timestamp) -> Result<(), Failure> {
         let room = MOST_RUNS.saturating_sub(self.driving.len());
         if room == 0 {
             return Ok(());
         }
-        let at = now();
         self.resting.retain(|_, until| *until > at);
         let claimable = self
             .log
             .claimable(at, room + self.resting.len())
             .await
             .map_err(internal)?;
-        for runnable in claimable {
+        let is_free = |runnable: &Runnable| {
+            let run = &runnable.run;
+            !self.driving.contains_key(run) && !self.resting.contains_key(run)
+        };
+        let free = claimable.into_iter().filter(is_free).map(async |runnable: Runnable| {
+            let begun = self.carry_on(runnable.run).await;
+            (runnable, begun)
+        });
+        let taken: Vec<_> = stream::iter(free).buffered(MOST_AT_ONCE).collect().await;
+        for (runnable, begun) in taken {
             let run = runnable.run;
-            if self.driving.contains_key(&run) || self.resting.contains_key(&run) {
-                continue;
-            }
-            let Err(Unequipped { failure, lacks }) = self.carry_on(run).await else {
-                self.told.remove(&run);
-                continue;
+            let Unequipped { failure, lacks } = match begun {
+                Ok(begun) => {
+                    self.told.remove(&run);
+                    if let Some((short, driving)) = begun {
+                        self.driving.insert(run, driving.controller());
+                        self.ends.spawn(async move { (run, short, driving.wait().await) });
+                    }
+                    continue;
+                }
+                Err(unequipped) => unequipped,
             };
             let rest = if lacks.is_some() { REST_OF_LACKING } else { REST };
             self.resting.insert(run, at.saturating_add(rest));
@@ -197,7 +212,8 @@ impl Shift<'_> {
         }
     }
 
-    async fn carry_on(&mut self, run: RunId) -> Result<(), Unequipped> {
+    /// Takes a run up, and returns what it is called and who drives it; none if another host was faster.
+    async fn carry_on(&self, run: RunId) -> Result<Option<(String, Driving)>, Unequipped> {
         let short = shortest(&self.log, run).await;
         let station = self.station.again()?;
         let plugins = (&self.sandbox, self.registry.current());
@@ -205,7 +221,7 @@ impl Shift<'_> {
         let claim = match self.log.claim(run).await {
             Ok(claim) => claim,
             // Another host was faster.
-            Err(ClaimError::Owned { .. } | ClaimError::Final { .. } | ClaimError::NotFound(_)) => return Ok(()),
+            Err(ClaimError::Owned { .. } | ClaimError::Final { .. } | ClaimError::NotFound(_)) => return Ok(None),
             Err(error) => return Err(Failure::of(Exit::Invalid, error).into()),
         };
         let mut progress = RunProgress::of(Arc::clone(ready.plan()), &history(&self.log, &claim).await?);
@@ -230,9 +246,7 @@ impl Shift<'_> {
             .take_up(claim, watcher)
             .await
             .map_err(|error| Failure::of(Exit::Invalid, error))?;
-        self.driving.insert(run, driving.controller());
-        self.ends.spawn(async move { (run, short, driving.wait().await) });
-        Ok(())
+        Ok(Some((short, driving)))
     }
 
     fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {

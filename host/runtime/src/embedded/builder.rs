@@ -1,6 +1,7 @@
 //! What does a program say before it has a host inside of it?
 
 use super::Embedded;
+use crate::guest_threads::guest_threads;
 use crate::host::Host;
 use crate::live_registry::LiveRegistry;
 use cofferdam_store::{Creation, Durability, HostId, LeaseTerms, OpenError, RunLog, SqliteLog, SqliteOptions};
@@ -12,7 +13,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 
 /// How many attempts are under way at most, if nothing else is said.
 const ATTEMPTS: u32 = 64;
@@ -174,7 +174,7 @@ impl Builder {
             (None, Some(path)) => open(path)?,
             (None, None) => return Err(BuildError::NoState),
         };
-        let guests = guests().map_err(BuildError::Threads)?;
+        let guests = guest_threads().map_err(BuildError::Threads)?;
         if has_directories {
             registry.follow(guests.handle(), self.news.unwrap_or_else(|| Box::new(trace)));
         }
@@ -213,13 +213,4 @@ fn trace(change: &Change) {
         Change::Rejected(problem) => tracing::warn!(file = %problem.file.display(), "{change}"),
         Change::Added { .. } | Change::Replaced { .. } | Change::Removed { .. } => tracing::info!("{change}"),
     }
-}
-
-fn guests() -> std::io::Result<Runtime> {
-    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    RuntimeBuilder::new_multi_thread()
-        .worker_threads(cores)
-        .thread_name("guests")
-        .enable_all()
-        .build()
 }

@@ -28,7 +28,7 @@ const ASKED: &str = "SELECT runs.id, min(inbox.at) FROM inbox JOIN runs ON runs.
     WHERE inbox.answer IS NULL AND inbox.encoding <= ?1 AND runs.owner IS NULL AND runs.needs_reader <= ?1
     GROUP BY inbox.run LIMIT ?2";
 
-const NEXT: &str = "SELECT due_at FROM runs WHERE due_at IS NOT NULL AND needs_reader <= ?1 ORDER BY due_at LIMIT 1";
+const NEXT: &str = "SELECT due_at FROM runs WHERE due_at > ?2 AND needs_reader <= ?1 ORDER BY due_at LIMIT 1";
 
 impl Archive {
     /// Returns up to `limit` runs that nobody drives and that could go on at `now`, those that could for longest first.
@@ -55,10 +55,11 @@ impl Archive {
         Ok(found)
     }
 
-    /// Returns when the next run that waits is due; none while none waits for a time.
-    pub(crate) fn next_wake(&self, db: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    /// Returns when the next run that waits is due after `after`; none while none waits for a later time.
+    pub(crate) fn next_wake(&self, db: &Connection, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let known = params![EVENT_ENCODING, after.as_millis()];
         db.prepare_cached(NEXT)
-            .and_then(|mut statement| statement.query_row([EVENT_ENCODING], |row| row.get(0)).optional())
+            .and_then(|mut statement| statement.query_row(known, |row| row.get(0)).optional())
             .map(|due| due.map(Timestamp::from_millis))
             .map_err(|error| from_sqlite(&self.path, error))
     }

@@ -63,7 +63,11 @@ fn runs(found: &[Runnable]) -> Vec<RunId> {
 }
 
 fn next_wake(log: &Arc<dyn RunLog>) -> Option<i64> {
-    answer(log.next_wake())
+    wake_after(log, 0)
+}
+
+fn wake_after(log: &Arc<dyn RunLog>, after: i64) -> Option<i64> {
+    answer(log.next_wake(Timestamp::from_millis(after)))
         .expect("the runs can be read")
         .map(Timestamp::as_millis)
 }
@@ -147,6 +151,10 @@ fn the_next_wake_up_is_exact(open: Open<'_>) {
     assert_eq!(next_wake(&log), Some(70_001));
     let early = waiting(&log, 4, Some(5));
     assert_eq!(next_wake(&log), Some(5));
+    // One that is due already, and that nobody can take on, hides no other.
+    assert_eq!(wake_after(&log, 4), Some(5));
+    assert_eq!(wake_after(&log, 5), Some(70_001));
+    assert_eq!(wake_after(&log, 70_001), None);
     answer(log.claim(early)).unwrap();
     assert_eq!(next_wake(&log), Some(70_001));
     answer(log.claim(late)).unwrap();
