@@ -831,7 +831,8 @@ pub mod cofferdam {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Keeps a detail, at most 64 KiB, for the next attempt of the same step.
+            /// Keeps a detail, at most 64 KiB, for the next attempt or delivery of the same step, in the place of what was kept before. It is
+            /// recorded about every second while the guest works, and when it fails.
             #[allow(async_fn_in_trait)]
             pub fn save(detail: &str) -> ::core::result::Result<(), Denial> {
                 unsafe {
@@ -1018,7 +1019,7 @@ pub mod cofferdam {
             pub struct Entry {
                 /// The value.
                 pub value: Json,
-                /// Its revision, from 1.
+                /// Its revision, from 1: it grows with each change, and no later value of the same key has an earlier one.
                 pub revision: u64,
             }
             impl ::core::fmt::Debug for Entry {
@@ -1075,7 +1076,8 @@ pub mod cofferdam {
             }
             impl ::core::error::Error for Refusal {}
             #[allow(unused_unsafe, clippy::all)]
-            /// Returns the value of a key.
+            /// Returns the value of a key as it was when the attempt started, or as the attempt has set it. A key has 1 to 128 letters, digits,
+            /// `-`, `_` and `.`.
             #[allow(async_fn_in_trait)]
             pub fn get(
                 key: &str,
@@ -1212,8 +1214,9 @@ pub mod cofferdam {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Sets the value of a key if its revision is the expected one, and returns the new revision. It takes effect when
-            /// the attempt succeeds.
+            /// Sets the value of a key, at most 64 KiB, and returns the revision that it gets. It takes effect when the attempt succeeds, with
+            /// all else that the attempt changes. With an expected revision (0: there is no value yet) it is refused if the revision is
+            /// another one; if another step changes the value before the attempt succeeds, the attempt fails as `transient`.
             #[allow(async_fn_in_trait)]
             pub fn set(
                 key: &str,

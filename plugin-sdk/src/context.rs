@@ -3,14 +3,17 @@
 #[cfg(target_arch = "wasm32")]
 mod attempt;
 mod recording;
+mod shared;
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use recording::TestAttempt;
+pub use shared::{Shared, SharedError};
 
 use crate::failure::Failure;
 use recording::Recording;
@@ -61,6 +64,12 @@ trait Host {
     fn log(&self, level: Level, message: &str);
     fn progress(&self, done: u64, total: Option<u64>, message: &str);
     fn metric(&self, name: &str, amount: f64);
+    fn save(&self, detail: &str) -> Result<(), Failure>;
+    fn saved(&self) -> Option<Value>;
+    fn shared(&self, key: &str) -> Result<Option<(Value, u64)>, SharedError>;
+    fn set_shared(&self, key: &str, value: &str, expected: Option<u64>) -> Result<u64, SharedError>;
+    fn delete_shared(&self, key: &str, expected: Option<u64>) -> Result<(), SharedError>;
+    fn shared_keys(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, SharedError>;
     fn recorded(&self) -> Vec<String>;
 }
 
@@ -213,6 +222,28 @@ impl Context {
     /// Says how much is done, of how much if that is known, and of what.
     pub fn progress(&self, done: u64, total: impl Into<Option<u64>>, message: impl Display) {
         self.host.progress(done, total.into(), &message.to_string());
+    }
+
+    /// Keeps a detail for the attempt after this one, at most 64 KiB of JSON, in the place of what was kept before. It outlives a
+    /// host that dies: what is kept is recorded about every second while the action works, and when it fails.
+    pub fn save(&self, detail: &impl Serialize) -> Result<(), Failure> {
+        let detail = serde_json::to_string(detail).map_err(|error| Failure::permanent(error.to_string()))?;
+        self.host.save(&detail)
+    }
+
+    /// Returns what an attempt or delivery before this one kept.
+    pub fn saved<T: DeserializeOwned>(&self) -> Result<Option<T>, Failure> {
+        match self.host.saved() {
+            None => Ok(None),
+            Some(value) => serde_json::from_value(value)
+                .map(Some)
+                .map_err(|error| Failure::permanent(format!("what an earlier attempt kept does not fit: {error}"))),
+        }
+    }
+
+    /// Returns the values that the steps of the run share. The action asks for them with `needs = [context("ticket.*")]`.
+    pub fn shared(&self) -> Shared<'_> {
+        Shared::of(&*self.host)
     }
 
     /// Adds to a number that adds up over the run; an amount that is not finite is left out.

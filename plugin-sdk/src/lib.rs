@@ -84,7 +84,7 @@ mod specification;
 
 pub use action::Action;
 pub use cofferdam_plugin_macros::{action, data, plugin};
-pub use context::{Context, Level, TestAttempt};
+pub use context::{Context, Level, Shared, SharedError, TestAttempt};
 pub use data::Data;
 pub use durable::{file_failure, write_durably, write_durably_from};
 pub use failure::{Failure, FailureClass, OrFailure};

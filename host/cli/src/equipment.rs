@@ -5,7 +5,7 @@ use crate::station::{Choice, Plugins, Station};
 use cofferdam_engine::Digest;
 use cofferdam_engine::plan::Plan;
 use cofferdam_runtime::configuration::short_digest;
-use cofferdam_runtime::{Equipment as Pieces, MissingComponent, SandboxExecutor, used};
+use cofferdam_runtime::{Equipment as Pieces, MissingComponent, Piece, SandboxExecutor, used};
 use cofferdam_wasm::{Origin, Sandbox};
 use std::collections::BTreeSet;
 
@@ -84,7 +84,11 @@ impl Equipment {
 
     /// Refuses a run with a component that the lock file does not list as it is, where only those may be used.
     pub(crate) fn require_locked(&self, station: &Station) -> Result<(), Failure> {
-        let from_files = self.0.pieces().iter().filter(|piece| piece.origin == Origin::File);
+        let is_own = |piece: &&Piece| {
+            let component = piece.component.digest();
+            piece.origin == Origin::BuiltIn && station.is_first_party(&piece.plugin, component)
+        };
+        let from_files = self.0.pieces().iter().filter(|piece| !is_own(piece));
         let components = from_files.map(|piece| (piece.plugin.as_str(), piece.component.digest()));
         require_listed(station, components).map_err(|failure| failure.hint("nothing was started"))
     }

@@ -319,6 +319,7 @@ impl RunProgress {
             | Event::RunPaused { .. }
             | Event::RunResumed { .. }
             | Event::RunRetried { .. }
+            | Event::ProgressSaved { .. }
             | Event::SignalReceived { .. }
             | Event::CleanupStarted { .. }
             | Event::RunFinished { .. } => {}

@@ -6,7 +6,7 @@ use crate::diagnostics::draw_problem;
 use crate::failure::{Exit, Failure};
 use crate::talk::{Look, harmless, say};
 use cofferdam_dsl::{ActionEntry, Actions, Options};
-use cofferdam_engine::Data;
+use cofferdam_engine::{Data, Digest};
 use cofferdam_runtime::configuration::{
     Acceptances, ActionGrants, Configuration, Durability, GrantsBelong, Overrides, Problem, ProblemCode, Problems,
     Project, Provenance, TrustError, TrustStore, short_digest, user_state_directory,
@@ -14,8 +14,8 @@ use cofferdam_runtime::configuration::{
 use cofferdam_runtime::{PreparedAction, ProjectFiles, entries, origin};
 use cofferdam_store::{Creation, Durability as Flush, HostId, LeaseTerms, RunLog, SqliteLog, SqliteOptions};
 use cofferdam_wasm::{
-    Action, CompileLimits, Compiler, Copies, Origin, Plugin, PluginSource, Problem as Unusable, Registry, Resolver,
-    Sandbox, SandboxOptions, Sources, effective,
+    Action, Builtin, CompileLimits, Compiler, Copies, Origin, Plugin, PluginSource, Problem as Unusable, Registry,
+    Resolver, Sandbox, SandboxOptions, Sources, effective,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -244,15 +244,36 @@ impl Station {
         origin: Origin,
         action: &Action,
     ) -> ActionGrants {
+        let component = action.component().digest();
         let provenance = match origin {
-            Origin::BuiltIn => Provenance::BuiltIn,
-            Origin::File => Provenance::File(action.component().digest()),
+            Origin::BuiltIn if self.is_first_party(plugin, component) => Provenance::BuiltIn,
+            Origin::BuiltIn | Origin::File => Provenance::File(component),
         };
         let needs = &action.descriptor().needs;
         match workflow {
             Some(workflow) => self.configuration.grants_in(workflow, plugin, provenance, needs),
             None => self.configuration.grants_for(plugin, provenance, needs),
         }
+    }
+
+    /// Returns whether a component is built in as `plugin`, or was in a binary before this one that the user ran. What a copy says of
+    /// itself does not count.
+    pub(crate) fn is_first_party(&self, plugin: &str, component: &Digest) -> bool {
+        // Who has no place for a record has run nothing before.
+        let store = user_state_directory().map(TrustStore::at);
+        if store
+            .as_ref()
+            .is_ok_and(|store| store.is_first_party(plugin, component).unwrap_or(false))
+        {
+            return true;
+        }
+        let is_it = |builtin: &Builtin| builtin.name == plugin && Digest::of(&builtin.bytes) == *component;
+        let is_built_in = builtin::plugins().iter().any(is_it);
+        if is_built_in && let Ok(store) = store {
+            // Without it this release knows its own all the same, and the next use tries again.
+            let _ = store.remember_first_party(plugin, *component);
+        }
+        is_built_in
     }
 
     /// Makes an action ready to be entered.
@@ -432,6 +453,7 @@ pub(crate) fn overrides(place: &Place) -> Overrides {
         plugins: place.plugins.clone(),
         state: place.state.clone(),
         output: place.out.clone(),
+        private: user_state_directory().into_iter().chain(cache_directory()).collect(),
         home: std::env::var_os("HOME").map(PathBuf::from),
     }
 }
@@ -493,7 +515,11 @@ fn without_value(text: &str, line: usize) -> String {
 
 /// Returns where compiled code is kept: in the user's cache, never in a project.
 fn code_directory() -> Option<PathBuf> {
-    directories::BaseDirs::new().map(|directories| directories.cache_dir().join("cofferdam").join("code"))
+    cache_directory().map(|directory| directory.join("code"))
+}
+
+fn cache_directory() -> Option<PathBuf> {
+    directories::BaseDirs::new().map(|directories| directories.cache_dir().join("cofferdam"))
 }
 
 /// Returns a name for this process that no other ever has.

@@ -158,7 +158,7 @@ static UNPRINTED: OnceLock<std::io::Error> = OnceLock::new();
 /// getting out is remembered, see [`unprinted`].
 pub(crate) fn print(line: impl AsRef<str>) {
     pause();
-    if let Err(error) = writeln!(std::io::stdout().lock(), "{}", line.as_ref())
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{}", visible(line.as_ref()))
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {
         // The first reason says it.
@@ -191,6 +191,21 @@ fn steers(character: char) -> bool {
 /// Returns `text` with its lines and colours, and without anything else that could steer a terminal: whatever is said
 /// may quote a file or a name from a repository that nobody here wrote.
 fn said(text: &str) -> String {
+    without_steering(text, |_, _| {})
+}
+
+/// Returns `text` with its lines and colours, and with an escape in the place of anything else that could steer a terminal: in JSON
+/// that is the same text.
+fn visible(text: &str) -> String {
+    without_steering(text, |clean, character| {
+        let mut units = [0; 2];
+        for unit in character.encode_utf16(&mut units) {
+            clean.push_str(&format!("\\u{unit:04x}"));
+        }
+    })
+}
+
+fn without_steering(text: &str, replace: impl Fn(&mut String, char)) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(character) = rest.chars().next() {
@@ -201,6 +216,8 @@ fn said(text: &str) -> String {
         let length = colour.unwrap_or(character.len_utf8());
         if colour.is_some() || matches!(character, '\n' | '\t') || !steers(character) {
             clean.push_str(&rest[..length]);
+        } else {
+            replace(&mut clean, character);
         }
         rest = &rest[length..];
     }
@@ -256,5 +273,9 @@ mod tests {
             said("\u{1b}[1;31mred\u{1b}[0m\n\u{1b}[2J\u{9b}x\u{1b}"),
             "\u{1b}[1;31mred\u{1b}[0m\n[2Jx"
         );
+        let text = serde_json::Value::from("a\u{9b}b\u{202e}c\u{1b}d");
+        let shown = visible(&text.to_string());
+        assert_eq!(shown, r#""a\u009bb\u202ec\u001bd""#);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), text);
     }
 }

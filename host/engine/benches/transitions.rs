@@ -246,6 +246,8 @@ fn answer(attempt: Attempt) -> Report {
             context: None,
         },
         metrics: Metrics::new(),
+        saved: None,
+        shared: Vec::new(),
     }
 }
 

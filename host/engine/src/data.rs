@@ -50,6 +50,11 @@ pub enum InvalidData {
     },
 }
 
+/// Reads a value that may be left out: one that is there and says null is there.
+pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Data>, D::Error> {
+    Data::deserialize(deserializer).map(Some)
+}
+
 impl Data {
     /// Returns the value that JSON `text` of at most `limit` bytes stands for.
     ///

@@ -5,6 +5,7 @@ use crate::event::StepReference;
 use crate::failure::Failure;
 use crate::id::{Fence, Generation, StepPath};
 use crate::plan::ActionReference;
+use crate::shared::SharedValues;
 use std::time::Duration;
 
 /// One delivery of an attempt that should be under way.
@@ -32,6 +33,10 @@ pub struct Attempt {
     pub retries_left: u32,
     /// Why the attempt before it failed.
     pub previous: Option<Failure>,
+    /// What an attempt or delivery before it kept.
+    pub saved: Option<Data>,
+    /// The values that the steps of the run share, as they are when it starts.
+    pub shared: SharedValues,
     /// The name of the schema that the output must fit.
     pub output: Option<String>,
     /// What that schema says, from [`Parts::schemas`](crate::plan::Parts::schemas).

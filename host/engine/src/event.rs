@@ -1,17 +1,18 @@
 //! What has happened in a run: facts in the past tense, the only thing that is ever stored about it.
 
-use crate::data::Data;
+use crate::data::{Data, present};
 use crate::failure::Failure;
 use crate::history::Span;
 use crate::id::{Digest, Fence, Generation, Occurrence, StepPath};
 use crate::inbox::MessageId;
+use crate::shared::SharedChange;
 use crate::time::Timestamp;
 use crate::value::{Blob, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the encoding of events that this release writes. It reads this and all earlier ones.
-pub const EVENT_ENCODING: u32 = 2;
+pub const EVENT_ENCODING: u32 = 3;
 
 /// Amounts by name that a plugin reported: cost, tokens, rows.
 pub type Metrics = BTreeMap<String, f64>;
@@ -194,6 +195,22 @@ pub enum Event {
         /// What the plugin counted.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         metrics: Metrics,
+        /// What it kept for the next attempt; none if it kept nothing new.
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        saved: Option<Data>,
+    },
+    /// An attempt under way kept something for the delivery or attempt after it.
+    #[serde(rename = "progress.saved")]
+    ProgressSaved {
+        /// The call.
+        #[serde(flatten)]
+        at: StepReference,
+        /// Which attempt.
+        attempt: u32,
+        /// Which delivery of it.
+        delivery: u32,
+        /// What it kept.
+        detail: Data,
     },
     /// A call completed.
     #[serde(rename = "step.completed")]
@@ -214,6 +231,9 @@ pub enum Event {
         /// What the plugin counted.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         metrics: Metrics,
+        /// What it changed of the values that the steps of the run share.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        shared: Vec<SharedChange>,
     },
     /// A step failed for good.
     #[serde(rename = "step.failed")]
@@ -535,6 +555,7 @@ impl Event {
             Self::RunFinished { .. } => "run.finished",
             Self::AttemptStarted { .. } => "attempt.started",
             Self::AttemptFailed { .. } => "attempt.failed",
+            Self::ProgressSaved { .. } => "progress.saved",
             Self::StepCompleted { .. } => "step.completed",
             Self::StepFailed { .. } => "step.failed",
             Self::StepHandled { .. } => "step.handled",
@@ -572,6 +593,7 @@ impl Event {
             | Self::RunFinished { .. } => None,
             Self::AttemptStarted { at, .. }
             | Self::AttemptFailed { at, .. }
+            | Self::ProgressSaved { at, .. }
             | Self::StepCompleted { at, .. }
             | Self::StepFailed { at, .. }
             | Self::StepHandled { at }
@@ -616,6 +638,7 @@ impl Event {
             | Self::CleanupStarted { .. }
             | Self::AttemptStarted { params: None, .. }
             | Self::AttemptFailed { .. }
+            | Self::ProgressSaved { .. }
             | Self::StepFailed { .. }
             | Self::StepHandled { .. }
             | Self::StepSkipped { .. }

@@ -5,6 +5,7 @@ use crate::event::Metrics;
 use crate::failure::Failure;
 use crate::id::{Fence, Generation};
 use crate::inbox::Message;
+use crate::shared::SharedChange;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -17,6 +18,15 @@ pub enum Input {
     Tick,
     /// An attempt ended.
     Reported(Report),
+    /// An attempt under way kept something for the one after it, should there be one.
+    Saved {
+        /// The generation of the run that started it.
+        generation: Generation,
+        /// Which delivery.
+        fence: Fence,
+        /// What it kept.
+        detail: Data,
+    },
     /// A message of the inbox is to be answered.
     Message(Message),
     /// The host wants to let go of the run.
@@ -50,6 +60,10 @@ pub struct Report {
     pub outcome: AttemptOutcome,
     /// What the plugin counted, whatever the outcome.
     pub metrics: Metrics,
+    /// What the guest kept for the next attempt; of no use after a result.
+    pub saved: Option<Data>,
+    /// What the guest changes of the shared values; of no use without a result.
+    pub shared: Vec<SharedChange>,
 }
 
 /// The two ways in which an attempt ends.

@@ -18,6 +18,7 @@ pub mod plan;
 pub mod result;
 pub mod run;
 pub mod secret;
+pub mod shared;
 pub mod time;
 pub mod transitions;
 pub mod value;
@@ -40,6 +41,7 @@ pub use run::{
     Adoption, Decision, Difference, FormerOwner, Orphan, Retrial, Retry, RetryRefused, Run, Snapshot, Staged, Waiting,
 };
 pub use secret::{SECRET_MARK, secret_placeholder};
+pub use shared::{SharedChange, SharedValue, SharedValues};
 pub use time::Timestamp;
 pub use transitions::{RequestKind, Standing};
 pub use value::{Blob, Value};

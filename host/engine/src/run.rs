@@ -32,6 +32,7 @@ use crate::event::{Ending, Metrics};
 use crate::id::{Digest, Fence, Generation, RunId, Version};
 use crate::plan::{Call, NodeIndex, NodeKind, Plan};
 use crate::result::StepResult;
+use crate::shared::SharedValues;
 use crate::time::Timestamp;
 use crate::value::Value;
 use frame::{Frame, FrameKey, State};
@@ -68,6 +69,8 @@ pub struct Run {
     /// Whether that came before its end.
     timed_out: bool,
     metrics: Metrics,
+    /// The values that its steps share.
+    shared: SharedValues,
     frames: BTreeMap<FrameKey, Frame>,
     scopes: scope::Scopes,
     flights: BTreeMap<Fence, Flight>,
@@ -130,6 +133,7 @@ impl Run {
             due: None,
             timed_out: false,
             metrics: Metrics::new(),
+            shared: SharedValues::default(),
             frames: BTreeMap::new(),
             scopes: scope::Scopes::default(),
             flights: BTreeMap::new(),
@@ -206,6 +210,11 @@ impl Run {
         &self.metrics
     }
 
+    /// Returns the values that its steps share, as a step would see them that starts now.
+    pub fn shared(&self) -> &SharedValues {
+        &self.shared
+    }
+
     /// Returns the latest result under `key`, as a step after the run's last one would see it.
     pub fn result(&self, key: &str) -> Option<Arc<StepResult>> {
         self.scopes.result(scope::ROOT, key)
@@ -255,6 +264,8 @@ impl Run {
             timeout: self.attempt_timeout(call, state.deadline),
             retries_left: call.retry.attempts.saturating_sub(state.failed + 1),
             previous: state.previous.clone(),
+            saved: state.saved.clone(),
+            shared: self.shared.clone(),
             output: call.output.clone(),
             schema: call.output.as_ref().and_then(|name| plan.schemas().get(name)).cloned(),
             with: call.with.clone(),
@@ -286,6 +297,7 @@ impl Run {
             ("pause", self.pause == replayed.pause),
             ("due", (self.due, self.timed_out) == (replayed.due, replayed.timed_out)),
             ("metrics", self.metrics == replayed.metrics),
+            ("shared", self.shared == replayed.shared),
             ("frames", self.frames == replayed.frames),
             ("held", self.held == replayed.held),
             ("scopes", self.scopes == replayed.scopes),

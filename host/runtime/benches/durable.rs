@@ -417,6 +417,8 @@ impl Executor for Scripted {
                     context: None,
                 },
                 metrics: Metrics::new(),
+                saved: None,
+                shared: Vec::new(),
                 usage: Usage::default(),
                 denied: Vec::new(),
             }

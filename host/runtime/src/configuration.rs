@@ -13,10 +13,12 @@
 //! own changes any of it.
 
 mod acceptance;
+mod context;
 mod document;
 mod effective;
 mod environment;
 mod file;
+mod first_party;
 mod gates;
 mod grants;
 mod guard;

@@ -2,9 +2,11 @@
 
 mod form;
 mod guests;
+mod keeping;
 mod pace;
 
 pub use guests::DEFAULT_GRACE;
+pub use keeping::Keeper;
 
 use crate::clock;
 use crate::executor::{DurableProof, Executed, Executor};
@@ -106,6 +108,8 @@ impl Answered {
             fence: self.fence,
             outcome: self.executed.outcome.clone(),
             metrics: self.executed.metrics.clone(),
+            saved: self.executed.saved.clone(),
+            shared: self.executed.shared.clone(),
         })
     }
 }
@@ -159,6 +163,8 @@ enum Wake {
     Guest(Option<Box<Reported>>),
     Control(Control),
     Tick,
+    /// Attempts under way keep something.
+    Kept,
     DrainOver,
     LeaseLost,
 }
@@ -316,6 +322,7 @@ impl Driver {
                     self.decide(run, Input::Tick, Vec::new())
                 }
                 Wake::Tick => self.decide(run, Input::Tick, Vec::new()),
+                Wake::Kept => self.record_kept(run),
                 Wake::DrainOver => return self.let_go(run).await,
                 Wake::LeaseLost => {
                     // Others may have the run by now, or soon.
@@ -382,6 +389,7 @@ impl Driver {
                 None => std::future::pending().await,
             }
         };
+        let kept = self.guests.keeping.due();
         tokio::select! {
             biased;
             () = lost => Wake::LeaseLost,
@@ -389,6 +397,7 @@ impl Driver {
             Some(control) = self.control.recv() => Wake::Control(control),
             reported = self.guests.next() => Wake::Guest(reported.map(Box::new)),
             () = self.surroundings.permits.freed(), if wants_permits => Wake::Tick,
+            () = kept, if self.draining.is_none() => Wake::Kept,
             () = tokio::time::sleep_until(drain.unwrap_or(far)), if drain.is_some() => Wake::DrainOver,
             () = tokio::time::sleep_until(deadline.unwrap_or(far)), if deadline.is_some() => Wake::Tick,
         }
@@ -517,12 +526,17 @@ impl Driver {
 
     fn report(&mut self, run: Run, reported: Reported) -> Run {
         Failpoint::BeforeReport.reached();
+        self.guests.keeping.forget(reported.generation, reported.fence);
         let executed = reported.executed;
         let gave_up =
             matches!(&executed.outcome, AttemptOutcome::Failed(failure) if failure.class == FailureClass::Cancelled);
         if self.draining.is_some() && reported.was_asked && gave_up {
             // It stopped because the host is letting go: it counts as not started and stays open.
             self.stopped.push(reported.step);
+            if let Some(saved) = executed.saved {
+                let keeper = self.guests.keeping.keeper(reported.generation, reported.fence);
+                keeper.keep(saved);
+            }
             return run;
         }
         let answered = Answered {
@@ -532,6 +546,19 @@ impl Driver {
             executed,
         };
         self.decide(run, answered.input(), vec![answered])
+    }
+
+    /// Records what attempts under way keep.
+    fn record_kept(&mut self, mut run: Run) -> Run {
+        for ((generation, fence), detail) in self.guests.keeping.take() {
+            let saved = Input::Saved {
+                generation,
+                fence,
+                detail,
+            };
+            run = self.decide(run, saved, Vec::new());
+        }
+        run
     }
 
     /// Drops what was decided and not written, and takes the run up again as the log has it.
@@ -586,6 +613,7 @@ impl Driver {
         let mut stopped = std::mem::take(&mut self.stopped);
         stopped.extend(self.guests.steps().map(str::to_owned));
         self.guests.stop_all();
+        let run = self.record_kept(run);
         let input = match self.lacks.take() {
             Some(reason) => Input::SetAside { reason },
             None => Input::InterruptRequested,

@@ -1,8 +1,9 @@
 //! How an attempt is carried out: the port to the sandbox, and to scripted actions in tests.
 
+use crate::driver::Keeper;
 use crate::observer::Observer;
 use cofferdam_engine::plan::ActionReference;
-use cofferdam_engine::{Attempt, AttemptOutcome, Failure, FailureClass, Metrics, RunId};
+use cofferdam_engine::{Attempt, AttemptOutcome, Data, Failure, FailureClass, Metrics, RunId, SharedChange};
 use cofferdam_store::Position;
 use cofferdam_wasm::{Authority, CancelFlag, DeniedCall, EffectClass, Usage};
 use std::future::Future;
@@ -23,6 +24,8 @@ pub struct Entry {
     pub cancel: CancelFlag,
     /// Whether this host may still act for the run.
     pub authority: Authority,
+    /// Takes what the guest keeps while it works.
+    pub keeper: Keeper,
     /// Hears what the guest says.
     pub observer: Arc<dyn Observer>,
 }
@@ -50,6 +53,10 @@ pub struct Executed {
     pub outcome: AttemptOutcome,
     /// What the plugin counted.
     pub metrics: Metrics,
+    /// What it kept for the next attempt.
+    pub saved: Option<Data>,
+    /// What it changes of the values that the steps of the run share, if it completed.
+    pub shared: Vec<SharedChange>,
     /// What it used.
     pub usage: Usage,
     /// What it was denied.
@@ -66,6 +73,8 @@ impl Executed {
         Self {
             outcome: AttemptOutcome::Failed(failure),
             metrics: Metrics::new(),
+            saved: None,
+            shared: Vec::new(),
             usage: Usage::default(),
             denied: Vec::new(),
         }

@@ -17,7 +17,7 @@ mod relay;
 mod sandbox_executor;
 
 pub use clock::now;
-pub use driver::{DEFAULT_GRACE, DriveError, Driven};
+pub use driver::{DEFAULT_GRACE, DriveError, Driven, Keeper};
 pub use embedded::{BuildError, Builder, Embedded, EmbeddedError, Unsound, Workflow};
 pub use equipment::{Equipment, MissingComponent, Piece, entries, origin, provider, used};
 pub use executor::{DurableProof, Entry, Executed, Execution, Executor};

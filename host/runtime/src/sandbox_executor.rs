@@ -1,6 +1,7 @@
 //! How an attempt is carried out in the sandbox: which component, with which grants and limits, and what its verdict
 //! means to the run.
 
+use crate::driver::Keeper;
 use crate::executor::{Entry, Executed, Execution, Executor};
 use crate::observer::{Notice, Observer};
 use cofferdam_engine::plan::ActionReference;
@@ -118,10 +119,12 @@ impl Executor for SandboxExecutor {
                 workflow,
                 attempt,
                 cancel,
+                keeper,
                 observer,
             } = entry;
             let heard = Arc::new(Heard {
                 at: attempt.at.clone(),
+                keeper,
                 observer,
             });
             let call = AttemptCall {
@@ -138,7 +141,8 @@ impl Executor for SandboxExecutor {
                     remaining: attempt.timeout,
                     dry_run: attempt.dry_run,
                     previous: attempt.previous,
-                    saved: None,
+                    saved: attempt.saved,
+                    shared: attempt.shared,
                     attributes: attributes(attempt.retries_left, attempt.output, attempt.with),
                 },
                 grants: prepared.grants,
@@ -224,6 +228,8 @@ fn executed(report: Report) -> Executed {
     Executed {
         outcome,
         metrics,
+        saved: report.saved,
+        shared: report.shared,
         usage: report.usage,
         denied: report.denied,
     }
@@ -250,6 +256,7 @@ fn denied(failure: Failure, calls: &[cofferdam_wasm::DeniedCall]) -> Failure {
 /// Passes on what a guest says, with the step that says it.
 struct Heard {
     at: StepReference,
+    keeper: Keeper,
     observer: Arc<dyn Observer>,
 }
 
@@ -263,5 +270,9 @@ impl GuestObserver for Heard {
 
     fn progress(&self, progress: &Progress) {
         self.observer.notice(Notice::Progressed { at: &self.at, progress });
+    }
+
+    fn saved(&self, detail: &Data) {
+        self.keeper.keep(detail.clone());
     }
 }

@@ -97,6 +97,7 @@ fn step(run: RunId, version: u64) -> Append {
         markers: Vec::new(),
         context: None,
         metrics: BTreeMap::new(),
+        shared: Vec::new(),
     };
     let started = Event::AttemptStarted {
         at,

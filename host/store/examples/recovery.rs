@@ -80,6 +80,8 @@ fn play(log: &SqliteLog, plan: &Plan) {
                 context: None,
             },
             metrics: Metrics::new(),
+            saved: None,
+            shared: Vec::new(),
         };
         let decided = run.decide(plan, Input::Reported(report), situation());
         run = hand_over(decided.expect("the report is waited for"), &(log as &dyn RunLog));

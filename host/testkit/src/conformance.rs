@@ -183,6 +183,7 @@ pub fn completed(step: &str, output: Data) -> Event {
         markers: Vec::new(),
         context: None,
         metrics: BTreeMap::new(),
+        shared: Vec::new(),
     }
 }
 

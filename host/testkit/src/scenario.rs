@@ -142,7 +142,12 @@ impl Scenario {
     fn situation(&self, input: &Input) -> Situation {
         let over = match input {
             Input::Reported(report) => usize::from(self.flights.contains_key(&report.fence)),
-            Input::Start(_) | Input::Tick | Input::Message(_) | Input::InterruptRequested | Input::SetAside { .. } => 0,
+            Input::Start(_)
+            | Input::Tick
+            | Input::Saved { .. }
+            | Input::Message(_)
+            | Input::InterruptRequested
+            | Input::SetAside { .. } => 0,
         };
         let busy = u32::try_from(self.flights.len() - over).unwrap_or(u32::MAX);
         Situation {
@@ -281,6 +286,8 @@ impl Scenario {
             fence: attempt.fence,
             outcome,
             metrics: Metrics::new(),
+            saved: None,
+            shared: Vec::new(),
         }
     }
 
@@ -416,6 +423,8 @@ impl Scenario {
                         fence: *fence,
                         outcome,
                         metrics: Metrics::new(),
+                        saved: None,
+                        shared: Vec::new(),
                     };
                     under_way.insert((self.now.saturating_add(duration), *fence), report);
                 }

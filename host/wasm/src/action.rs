@@ -13,13 +13,14 @@ use crate::host::details;
 use crate::host::filesystem::Directories;
 use crate::host::http::{Outgoing, OutgoingTerms};
 use crate::host::progress::ProgressBook;
+use crate::host::run_context::ContextBook;
 use crate::host::settings::SettingBook;
 use crate::limits::{LimitName, Limits};
 use crate::log::{LogBook, LogLine, Progress, printable};
 use crate::report::{ExceededLimit, Lingering, LogTotals, Outcome, Report, Timeout, Trap, TrapKind, Usage, Verdict};
 use crate::secret::{Released, SecretBook};
 use crate::store::Parts;
-use cofferdam_engine::{Data, Failure, FailureClass};
+use cofferdam_engine::{Data, Failure, FailureClass, SharedValues};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -80,6 +81,8 @@ pub struct AttemptInfo {
     pub previous: Option<Failure>,
     /// What the previous attempt kept.
     pub saved: Option<Data>,
+    /// The values that the steps of the run share, as they are when it starts.
+    pub shared: SharedValues,
     /// Further facts that the guest can ask for by name, such as `feedback`.
     pub attributes: BTreeMap<String, Data>,
 }
@@ -91,6 +94,11 @@ pub trait Observer: Send + Sync {
 
     /// Takes how far the work is.
     fn progress(&self, progress: &Progress);
+
+    /// Takes what the guest keeps for the attempt after it. The last one is in the report as well.
+    fn saved(&self, detail: &Data) {
+        let _ = detail;
+    }
 }
 
 /// An observer that hears nothing.
@@ -206,10 +214,12 @@ impl Action {
             &call.limits,
         );
         let saved = call.attempt.saved.clone();
+        let shared = call.attempt.shared.clone();
         let parts = Parts {
             attempt: AttemptFacts::of(call.attempt, deadline, call.cancel.clone()),
             progress: ProgressBook::new(call.observer, saved, released.clone()),
             settings: SettingBook(call.settings),
+            context: ContextBook::new(call.grants.context().clone(), shared),
             directories: Directories::new(&call.grants, &call.limits, call.authority.clone(), sandbox.tallies()),
             variables: call.grants.variables().to_vec(),
             outgoing,
@@ -264,6 +274,10 @@ impl Report {
             call.target = released.cover(std::mem::take(&mut call.target));
         }
         self.saved = self.saved.map(|saved| released.cover_data(&saved));
+        for change in &mut self.shared {
+            change.key = released.cover(change.key.to_string()).into();
+            change.value.iter_mut().for_each(data);
+        }
         self.metrics
             .iter_mut()
             .for_each(|(name, _)| *name = released.cover(std::mem::take(name)));
@@ -277,6 +291,7 @@ impl Report {
             log: LogTotals::default(),
             progress: None,
             saved: None,
+            shared: Vec::new(),
             metrics: Vec::new(),
             denied: Vec::new(),
             denied_total: 0,
@@ -327,6 +342,7 @@ fn report(action: &str, limits: &Limits, timeout: Timeout, remains: Remains) -> 
         log: remains.log,
         progress: remains.progress,
         saved: remains.saved,
+        shared: remains.shared,
         metrics: remains.metrics,
         denied: remains.denied,
         denied_total: remains.denied_total,
@@ -401,4 +417,31 @@ fn invalid_value(action: &str, reason: &str, stderr: String) -> Verdict {
         frames: Vec::new(),
         stderr,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::{Report, Verdict};
+    use crate::secret::Released;
+    use cofferdam_engine::{Data, SharedChange};
+
+    // row J16
+    #[test]
+    fn what_is_shared_and_kept_is_without_values_that_were_told() {
+        let released = Released::default();
+        released.add(b"hunter2");
+        let told = Report {
+            saved: Some(Data::text("at hunter2")),
+            shared: vec![SharedChange {
+                key: "key.hunter2".into(),
+                value: Some(Data::list([Data::text("a hunter2 b")])),
+                expected: None,
+            }],
+            ..Report::of(Verdict::Cancelled)
+        };
+        let report = told.without(&released);
+        assert_eq!(report.saved, Some(Data::text("at ***")));
+        assert_eq!(&*report.shared[0].key, "key.***");
+        assert_eq!(report.shared[0].value, Some(Data::list([Data::text("a *** b")])));
+    }
 }

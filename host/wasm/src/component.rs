@@ -12,6 +12,7 @@ use crate::host::denials::Denials;
 use crate::host::filesystem::Directories;
 use crate::host::http::Outgoing;
 use crate::host::progress::ProgressBook;
+use crate::host::run_context::ContextBook;
 use crate::host::settings::SettingBook;
 use crate::interface::{self, Interfaces};
 use crate::limits::{LimitName, Limits};
@@ -225,6 +226,7 @@ async fn describe(sandbox: &Sandbox, guest: &Guest) -> Result<Vec<RawDescriptor>
         log: LogBook::new(Arc::new(Silent), &limits, Released::default()),
         progress: ProgressBook::new(Arc::new(Silent), None, Released::default()),
         settings: SettingBook::default(),
+        context: ContextBook::default(),
         directories: Directories::none(&limits),
         variables: Vec::new(),
         outgoing: Outgoing::none(sandbox.wire(), &limits),

@@ -4,6 +4,7 @@ use crate::contract::types;
 use crate::grants::is_guest_path;
 use crate::log::printable;
 use crate::network::NetworkRule;
+use crate::pattern::Pattern;
 use cofferdam_engine::Data;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -287,6 +288,20 @@ const KINDS: [(&str, &[&str]); 7] = [
 ];
 
 impl Need {
+    /// Returns which keys of the run context are asked for: any if it does not say.
+    pub fn keys(&self) -> Vec<Pattern> {
+        let keys: Vec<Pattern> = self.texts("keys").filter_map(Pattern::parse).collect();
+        if keys.is_empty() { vec![Pattern::any()] } else { keys }
+    }
+
+    fn texts(&self, key: &str) -> impl Iterator<Item = &str> {
+        let items = match self.data.get(key) {
+            Some(Data::List(items)) => items.as_slice(),
+            _ => &[],
+        };
+        items.iter().filter_map(Data::as_text)
+    }
+
     /// Returns what is wrong with a need of a kind that is known. Another one may be of a later contract: it can be asked
     /// for, and is refused.
     fn problems(&self) -> Vec<String> {
@@ -318,6 +333,14 @@ impl Need {
             problems.push(format!(
                 "`{path}` is no guest path: it must start with `/`, and hold neither `..` nor `//`"
             ));
+        }
+        if self.kind == "context" {
+            let texts = self.texts("keys").filter(|text| Pattern::parse(text).is_none());
+            let wrong = texts.map(|text| {
+                let text = printable(text, MAX_NAME);
+                format!("`{text}` means no keys: letters, digits, `-`, `_`, `.` and stars, such as `ticket.*`")
+            });
+            problems.extend(wrong);
         }
         if self.kind == "network"
             && let Err(error) = NetworkRule::of_need(self)

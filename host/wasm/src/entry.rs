@@ -8,7 +8,7 @@ use crate::meter::Meter;
 use crate::report::{DeniedCall, Lingering, LogTotals, Usage};
 use crate::sandbox::Sandbox;
 use crate::store::{Parts, State, new_store};
-use cofferdam_engine::Data;
+use cofferdam_engine::{Data, SharedChange};
 use std::future::Future;
 use std::time::{Duration, Instant};
 use wasmtime::Store;
@@ -50,6 +50,7 @@ pub(crate) struct Remains {
     pub(crate) refused_growth: Option<(crate::limits::LimitName, u64, u64)>,
     pub(crate) progress: Option<Progress>,
     pub(crate) saved: Option<Data>,
+    pub(crate) shared: Vec<SharedChange>,
     pub(crate) metrics: Vec<(String, f64)>,
     pub(crate) denied: Vec<DeniedCall>,
     pub(crate) denied_total: u64,
@@ -89,6 +90,7 @@ pub(crate) async fn enter(
     state.stderr.finish();
     let (progress, saved) = state.progress.take();
     let metrics = state.metrics.take();
+    let shared = state.context.take();
     let usage = Usage {
         wall,
         cpu: meter.used(),
@@ -108,6 +110,7 @@ pub(crate) async fn enter(
         refused_growth,
         progress,
         saved,
+        shared,
         metrics,
         denied,
         denied_total,

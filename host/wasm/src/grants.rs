@@ -4,6 +4,7 @@ use crate::descriptor::Need;
 use crate::directory::{HiddenDirectory, Identity, ancestry, ancestry_of, hidden, identity, open_granted};
 use crate::narrowing::{Narrowing, access_left, is_within, network_left};
 use crate::network::{NetworkAccess, NetworkRule, Reachable};
+use crate::pattern::Pattern;
 use crate::secret::SecretGrant;
 use cofferdam_engine::Data;
 use std::fs::File;
@@ -56,6 +57,8 @@ pub struct Allowed {
     pub secrets: Vec<SecretGrant>,
     /// The variables of the host's own environment that may be seen, by name.
     pub variables: Vec<String>,
+    /// The values shared by the steps of a run that may be read and written, by patterns of their keys.
+    pub context: Vec<Pattern>,
     /// What the workflow takes away from all of this, in any order.
     pub narrowed: Vec<Narrowing>,
 }
@@ -108,8 +111,34 @@ pub struct Effective {
     network: Arc<Reachable>,
     secrets: Arc<[SecretGrant]>,
     variables: Vec<(String, String)>,
+    context: ContextGrant,
     withheld: Vec<Withheld>,
     decisions: Vec<Decision>,
+}
+
+/// Which of the values that the steps of a run share may be read and written: what one of both lists means, each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ContextGrant {
+    asked: Arc<[Pattern]>,
+    allowed: Arc<[Pattern]>,
+}
+
+impl ContextGrant {
+    pub(crate) fn of(asked: Vec<Pattern>, allowed: Vec<Pattern>) -> Self {
+        Self {
+            asked: asked.into(),
+            allowed: allowed.into(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.asked.is_empty()
+    }
+
+    pub(crate) fn contains(&self, key: &str) -> bool {
+        let means = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(key));
+        means(&self.asked) && means(&self.allowed)
+    }
 }
 
 /// Why a grant cannot be given.
@@ -157,12 +186,14 @@ pub fn effective(needs: &[Need], allowed: &Allowed) -> Result<Effective, GrantEr
     let hidden: Arc<[HiddenDirectory]> = hidden(&allowed.hidden).map_err(GrantError::Hidden)?.into();
     let mut granted: Vec<(usize, Access)> = Vec::new();
     let (mut network, mut secrets, mut variables) = (Reachable::default(), Vec::new(), Vec::new());
+    let mut keys = Vec::new();
     let decisions = needs
         .iter()
         .map(|need| match need.kind.as_str() {
             "network" => decide_network(need, allowed, &mut network),
             "secret" | "reveal" => decide_secret(need, allowed, &mut secrets),
             "env" => decide_variable(need, allowed, &mut variables),
+            "context" => decide_context(need, allowed, &mut keys),
             _ => decide(need, allowed, &mut granted),
         })
         .collect();
@@ -194,6 +225,7 @@ pub fn effective(needs: &[Need], allowed: &Allowed) -> Result<Effective, GrantEr
         network: Arc::new(network),
         secrets: secrets.into(),
         variables,
+        context: ContextGrant::of(keys, allowed.context.clone()),
         withheld: withheld(allowed),
         decisions,
     })
@@ -246,6 +278,11 @@ impl Effective {
     /// Returns the variables that a guest sees, with their values.
     pub fn variables(&self) -> &[(String, String)] {
         &self.variables
+    }
+
+    /// Returns which of the values that the steps of a run share a guest may read and write.
+    pub(crate) fn context(&self) -> &ContextGrant {
+        &self.context
     }
 
     /// Returns who takes away from the workflow what was wanted of a guest path, if anybody does.
@@ -409,6 +446,28 @@ fn decide_variable(need: &Need, allowed: &Allowed, granted: &mut Vec<(String, St
         let name = name.unwrap_or("NAME");
         format!("no variable is granted for it: env = [\"{name}\"]")
     });
+    Decision {
+        need: need.clone(),
+        granted: given,
+        refused,
+    }
+}
+
+/// Says what becomes of a need for values that the steps of a run share, and adds the keys that were asked for.
+fn decide_context(need: &Need, allowed: &Allowed, granted: &mut Vec<Pattern>) -> Decision {
+    let asked = need.keys();
+    let fits = |pattern: &&Pattern| asked.iter().any(|asked| asked.overlaps(pattern));
+    let given: Vec<String> = allowed.context.iter().filter(fits).map(Pattern::to_string).collect();
+    let refused = given.is_empty().then(|| {
+        let keys: Vec<String> = asked.iter().map(|asked| format!("\"{asked}\"")).collect();
+        format!(
+            "no key of the run context is granted for it: context = [{}]",
+            keys.join(", ")
+        )
+    });
+    if refused.is_none() {
+        granted.extend(asked);
+    }
     Decision {
         need: need.clone(),
         granted: given,

@@ -13,6 +13,32 @@ impl Pattern {
         (!text.is_empty() && text.len() <= 128 && text.chars().all(known)).then(|| Self(text.to_owned()))
     }
 
+    /// Returns the pattern that means every name.
+    pub fn any() -> Self {
+        Self("*".to_owned())
+    }
+
+    /// Returns whether there could be a name that both mean.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (one, other) = (self.0.as_bytes(), other.0.as_bytes());
+        // Row by row: whether what is left of `one` and of `other` from there on have a name in common.
+        let mut below = vec![false; other.len() + 1];
+        for i in (0..=one.len()).rev() {
+            let mut here = vec![false; other.len() + 1];
+            for j in (0..=other.len()).rev() {
+                here[j] = match (one.get(i), other.get(j)) {
+                    (None, None) => true,
+                    (Some(b'*'), _) => below[j] || (j < other.len() && here[j + 1]),
+                    (_, Some(b'*')) => here[j + 1] || (i < one.len() && below[j]),
+                    (Some(a), Some(b)) => a == b && below[j + 1],
+                    (None, Some(_)) | (Some(_), None) => false,
+                };
+            }
+            below = here;
+        }
+        below[0]
+    }
+
     /// Returns whether `name` is one of those that are meant.
     pub fn matches(&self, name: &str) -> bool {
         let mut parts = self.0.split('*');
@@ -43,6 +69,26 @@ impl fmt::Display for Pattern {
 #[cfg(test)]
 mod tests {
     use super::Pattern;
+
+    #[test]
+    fn two_patterns_overlap_if_one_name_fits_both() {
+        for (one, other, both) in [
+            ("ticket.*", "ticket.id", true),
+            ("ticket.*", "*", true),
+            ("ticket.*", "*.id", true),
+            ("ticket.*", "tickets.*", false),
+            ("ticket.id", "ticket.id", true),
+            ("ticket.id", "ticket.i", false),
+            ("a*b", "a*c", false),
+            ("a*b*", "*c", true),
+            ("*a", "b*", true),
+            ("*", "*", true),
+        ] {
+            let (one, other) = (Pattern::parse(one).unwrap(), Pattern::parse(other).unwrap());
+            assert_eq!(one.overlaps(&other), both, "{one} {other}");
+            assert_eq!(other.overlaps(&one), both, "{other} {one}");
+        }
+    }
 
     #[test]
     fn a_star_stands_for_any_part() {

@@ -9,6 +9,7 @@ pub use files::Listing;
 use crate::action::Action;
 use crate::component::{Component, LoadError};
 use crate::descriptor::is_name;
+use crate::log::printable;
 use crate::sandbox::Sandbox;
 use cofferdam_engine::Digest;
 use files::{Content, ReadError, Stamp};
@@ -17,6 +18,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The most that is said of the name of a file, in bytes.
+const MAX_SHOWN: usize = 4096;
 
 /// A plugin that is part of the host.
 #[derive(Clone, Debug)]
@@ -235,8 +239,12 @@ impl Registry {
         for (name, files) in listing.claims() {
             if !is_name(&name) {
                 for file in files {
-                    self.report(file, "CF0508", format!("`{name}` is no name for a plugin"))
-                        .help("use lower-case letters, digits and single hyphens");
+                    self.report(
+                        file,
+                        "CF0508",
+                        format!("`{}` is no name for a plugin", printable(&name, MAX_SHOWN)),
+                    )
+                    .help("use lower-case letters, digits and single hyphens");
                 }
             } else if sources.builtins.iter().any(|builtin| builtin.name == name) {
                 for file in files {
@@ -330,7 +338,7 @@ impl Registry {
     fn disputed(&mut self, name: &str, files: &[&Path], former: &Self) {
         let serving = former.plugin(name);
         for (index, file) in files.iter().enumerate() {
-            let other = files[usize::from(index == 0)].display();
+            let other = shown(files[usize::from(index == 0)]);
             let neither = if serving.is_some() {
                 "neither is taken"
             } else {
@@ -374,8 +382,13 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}  ({})", self.file.display(), self.reason, self.code)
+        write!(f, "{}: {}  ({})", shown(&self.file), self.reason, self.code)
     }
+}
+
+/// Returns a path as it can be said: what lies in a directory may have any name.
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string(), MAX_SHOWN)
 }
 
 fn problem(file: &Path, error: &LoadError) -> Problem {

@@ -2,7 +2,7 @@
 
 use crate::limits::LimitName;
 use crate::log::Progress;
-use cofferdam_engine::{Data, Failure};
+use cofferdam_engine::{Data, Failure, SharedChange};
 use std::fmt;
 use std::fs::File;
 use std::sync::Weak;
@@ -21,6 +21,8 @@ pub struct Report {
     pub progress: Option<Progress>,
     /// What it kept for the next attempt.
     pub saved: Option<Data>,
+    /// What it changed of the values that the steps of the run share; it counts only if it completed.
+    pub shared: Vec<SharedChange>,
     /// What it added to metrics, summed by name; it counts whatever the verdict is.
     pub metrics: Vec<(String, f64)>,
     /// Calls that were refused, at most 64 of them.

@@ -4,7 +4,7 @@ mod source;
 mod substitute;
 
 pub use source::{SecretError, SecretSource};
-pub(crate) use substitute::{Carried, Sought, sought, substitute};
+pub(crate) use substitute::{Carried, Sought, sought, substitute, tellings};
 
 use crate::network::NetworkRule;
 use cofferdam_engine::{Data, secret_placeholder};

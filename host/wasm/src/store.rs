@@ -8,6 +8,7 @@ use crate::host::http::Outgoing;
 use crate::host::metrics::MetricBook;
 use crate::host::network::refuse_network;
 use crate::host::progress::ProgressBook;
+use crate::host::run_context::ContextBook;
 use crate::host::settings::SettingBook;
 use crate::host::stdio::{LogStream, Stream};
 use crate::limiter::Limiter;
@@ -29,6 +30,7 @@ pub(crate) struct State {
     pub(crate) progress: ProgressBook,
     pub(crate) metrics: MetricBook,
     pub(crate) settings: SettingBook,
+    pub(crate) context: ContextBook,
     pub(crate) directories: Directories,
     pub(crate) outgoing: Outgoing,
     pub(crate) secrets: SecretBook,
@@ -48,6 +50,7 @@ pub(crate) struct Parts {
     pub(crate) log: LogBook,
     pub(crate) progress: ProgressBook,
     pub(crate) settings: SettingBook,
+    pub(crate) context: ContextBook,
     pub(crate) directories: Directories,
     /// The environment of the guest.
     pub(crate) variables: Vec<(String, String)>,
@@ -92,6 +95,7 @@ pub(crate) fn new_store(engine: &Engine, limits: &Limits, meter: &Meter, parts: 
         progress: parts.progress,
         metrics: MetricBook::default(),
         settings: parts.settings,
+        context: parts.context,
         directories: parts.directories,
         outgoing: parts.outgoing,
         secrets: parts.secrets,

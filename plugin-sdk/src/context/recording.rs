@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Host, Level};
+use super::{Host, Level, SharedError};
 use crate::failure::Failure;
 
 /// The attempt that a test pretends. Start from the default and change what matters:
@@ -42,6 +42,10 @@ pub struct TestAttempt {
     pub settings: BTreeMap<String, Value>,
     /// Secrets that are granted, by name.
     pub secrets: BTreeMap<String, String>,
+    /// What an earlier attempt kept.
+    pub saved: Option<Value>,
+    /// The values that the steps of the run share, each of revision 1. In a test every key is granted.
+    pub shared: BTreeMap<String, Value>,
 }
 
 impl Default for TestAttempt {
@@ -59,6 +63,8 @@ impl Default for TestAttempt {
             facts: BTreeMap::new(),
             settings: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            saved: None,
+            shared: BTreeMap::new(),
         }
     }
 }
@@ -68,11 +74,17 @@ pub(super) struct Recording {
     attempt: TestAttempt,
     asked: Cell<u32>,
     told: RefCell<Vec<String>>,
+    shared: RefCell<BTreeMap<String, (Value, u64)>>,
 }
 
 impl Recording {
     pub(super) fn new(attempt: TestAttempt) -> Self {
+        let shared = attempt
+            .shared
+            .iter()
+            .map(|(key, value)| (key.clone(), (value.clone(), 1)));
         Self {
+            shared: RefCell::new(shared.collect()),
             attempt,
             asked: Cell::new(0),
             told: RefCell::new(Vec::new()),
@@ -81,6 +93,15 @@ impl Recording {
 
     fn tell(&self, line: String) {
         self.told.borrow_mut().push(line);
+    }
+
+    /// Returns the revision of a key, 0 if it is not there.
+    fn expect(&self, key: &str, expected: Option<u64>) -> Result<u64, SharedError> {
+        let found = self.shared.borrow().get(key).map(|(_, revision)| *revision);
+        match expected {
+            Some(expected) if expected != found.unwrap_or(0) => Err(SharedError::Conflict(found)),
+            _ => Ok(found.unwrap_or(0)),
+        }
     }
 
     fn secret_value(&self, name: &str) -> Result<&String, Failure> {
@@ -161,6 +182,39 @@ impl Host for Recording {
 
     fn metric(&self, name: &str, amount: f64) {
         self.tell(format!("metric: {name} {amount}"));
+    }
+
+    fn save(&self, detail: &str) -> Result<(), Failure> {
+        self.tell(format!("saved: {detail}"));
+        Ok(())
+    }
+
+    fn saved(&self) -> Option<Value> {
+        self.attempt.saved.clone()
+    }
+
+    fn shared(&self, key: &str) -> Result<Option<(Value, u64)>, SharedError> {
+        Ok(self.shared.borrow().get(key).cloned())
+    }
+
+    fn set_shared(&self, key: &str, value: &str, expected: Option<u64>) -> Result<u64, SharedError> {
+        let revision = self.expect(key, expected)? + 1;
+        let value = serde_json::from_str(value).map_err(|error| SharedError::Other(error.to_string()))?;
+        self.shared.borrow_mut().insert(key.to_owned(), (value, revision));
+        Ok(revision)
+    }
+
+    fn delete_shared(&self, key: &str, expected: Option<u64>) -> Result<(), SharedError> {
+        self.expect(key, expected)?;
+        self.shared.borrow_mut().remove(key);
+        Ok(())
+    }
+
+    fn shared_keys(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, SharedError> {
+        let shared = self.shared.borrow();
+        let keys = shared.keys().filter(|key| key.starts_with(prefix));
+        let later = keys.filter(|key| after.is_none_or(|after| key.as_str() > after));
+        Ok(later.take(limit as usize).cloned().collect())
     }
 
     fn recorded(&self) -> Vec<String> {

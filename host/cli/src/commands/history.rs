@@ -12,7 +12,7 @@ use crate::table::{print_table, table};
 use crate::talk::{DIM, counted, duration, harmless, print, say};
 use crate::tree::{day_and_time, draw, heading, status_sign, time_of_day};
 use cofferdam_engine::plan::Plan;
-use cofferdam_engine::{Dropped, Generation, Recorded, RunId, RunStatus, StepPath, Waiting};
+use cofferdam_engine::{Dropped, Generation, Recorded, RunId, RunStatus, SharedValues, StepPath, Waiting};
 use cofferdam_store::{Definition, RunFilter, RunLog, RunSummary, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -198,6 +198,7 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
         mut progress,
     } = look_up(&log, &arguments.run).await?;
     let mut metrics = cofferdam_engine::Metrics::new();
+    let mut shared = SharedValues::default();
     let dropped = dropped(&log, &summary).await?;
     each_event(&log, run, 0, |recorded| {
         progress.apply_unless(&dropped, recorded);
@@ -208,11 +209,22 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
                 *metrics.entry(name.clone()).or_insert(0.0) += amount;
             }
         }
+        if let cofferdam_engine::Event::StepCompleted { shared: changes, .. } = &recorded.event
+            && !dropped.contains(recorded.sequence)
+        {
+            shared.apply(changes);
+        }
     })
     .await?;
     if manner.json {
         let mut object = report::json(run, &definition, &progress, &metrics);
         object["status"] = serde_json::json!(summary.status);
+        if !shared.is_empty() {
+            let values = shared
+                .iter()
+                .map(|(key, shared)| (key.to_string(), serde_json::json!(shared)));
+            object["shared"] = values.collect::<serde_json::Map<_, _>>().into();
+        }
         if let Some(lacks) = lack(&log, &summary).await? {
             object["lacks"] = lacks.into();
         }
@@ -237,6 +249,13 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
     };
     for line in draw(&progress, None, now, &station.look) {
         print(line);
+    }
+    if !shared.is_empty() {
+        print("shared by its steps:");
+        for (key, shared) in shared.iter() {
+            let value = harmless(&shared.value.to_json());
+            print(format!("  {key} = {value} (revision {})", shared.revision));
+        }
     }
     if progress.ending.is_some() {
         let facts = report::Facts {

@@ -51,6 +51,24 @@ fn refused(said: &Said, reason: &str) {
     assert!(said.stderr.contains(reason), "{said}");
 }
 
+// rows E02, E14
+#[test]
+fn a_copy_that_says_that_it_was_built_in_is_no_proof() {
+    let project = project(GRANTED);
+    completed(&project.say(&["plugin", "accept", "tool", "--yes"]));
+    assert_eq!(project.say(&["run", "waits.wf", "--progress", "none"]).code, Some(6));
+    // As a repository would bring it along: the copy of a component from a file, with the name that built-in ones have.
+    for copy in std::fs::read_dir(project.path(".cofferdam/components")).expect("the copies") {
+        let name = copy.expect("a copy").file_name().into_string().expect("a name");
+        let forged = project.path(&format!(".cofferdam/components/tool.{name}"));
+        std::fs::rename(project.path(&format!(".cofferdam/components/{name}")), forged).expect("the copy");
+    }
+    std::fs::remove_file(project.path("plugins/tool.wasm")).expect("the plugin");
+    std::fs::remove_file(project.path("cofferdam.lock")).expect("the lock file");
+    completed(&project.say(&["trust", "--forget"]));
+    refused(&project.say(&["signal", "last", "go"]), "nobody has accepted it yet");
+}
+
 // row E02, row E14
 #[test]
 fn a_component_has_grants_once_it_is_accepted_and_another_in_its_file_has_not() {

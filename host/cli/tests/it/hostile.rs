@@ -165,3 +165,31 @@ fn arguments_that_are_no_text_are_refused() {
         assert_eq!(said.code, Some(2), "{verb}: {said}");
     }
 }
+
+#[test]
+fn names_of_files_do_not_steer_the_terminal() {
+    let project = Project::empty();
+    for name in ["esc\u{1b}[31mred", "line\nbreak", "turned\u{202e}wolla", "c1\u{9b}2J"] {
+        project.write(&format!("plugins/{name}.wasm"), b"\0asm");
+    }
+    for arguments in [
+        &["plugin", "list"][..],
+        &["plugin", "list", "--json"],
+        &["check"],
+        &["doctor"],
+    ] {
+        let said = project.say(arguments);
+        let all = format!("{}{}", said.stdout, said.stderr);
+        assert!(
+            !all.contains(['\u{1b}', '\u{202e}', '\u{9b}']),
+            "{arguments:?}: {all:?}"
+        );
+        assert!(!all.contains("line\nbreak"), "{arguments:?}: {all:?}");
+    }
+    assert!(
+        project
+            .say(&["plugin", "list"])
+            .stdout
+            .contains("`turnedwolla` is no name for a plugin")
+    );
+}

@@ -21,6 +21,7 @@ mod refusals;
 mod retry;
 mod run;
 mod schemas;
+mod sharing;
 mod started_before;
 mod state;
 mod workflows;

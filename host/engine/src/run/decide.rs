@@ -7,7 +7,7 @@ use crate::append::{Append, RunStatus, Writer};
 use crate::data::Data;
 use crate::event::{AfterFailure, AttemptClass, Event, Metrics, Recorded, StepReference};
 use crate::failure::{Failure, FailureClass};
-use crate::id::{Fence, Version};
+use crate::id::{Fence, Generation, Version};
 use crate::inbox::Answer;
 use crate::input::{AttemptOutcome, Input, Parking, Rejected, Report, Situation, Start};
 use crate::plan::{NodeKind, OnFail, Plan};
@@ -192,6 +192,18 @@ impl<'a> Transition<'a> {
         });
     }
 
+    fn save(&mut self, fence: Fence, detail: Data) {
+        let Some(attempt) = self.run.effect(self.plan, fence) else {
+            return;
+        };
+        self.record(Event::ProgressSaved {
+            at: attempt.at,
+            attempt: attempt.number,
+            delivery: attempt.delivery,
+            detail,
+        });
+    }
+
     fn report(&mut self, key: &FrameKey, report: Report) {
         let Some((node, State::Call(state))) = key
             .node
@@ -205,9 +217,21 @@ impl<'a> Transition<'a> {
             step: node.path.clone(),
             occurrence: key.occurrence.clone(),
         };
-        let Report { outcome, metrics, .. } = report;
+        let Report {
+            outcome,
+            metrics,
+            saved,
+            shared,
+            ..
+        } = report;
         // Amounts that are not numbers cannot be added up, nor written.
         let metrics: Metrics = metrics.into_iter().filter(|(_, amount)| amount.is_finite()).collect();
+        // A result counts with all that it changes, or not at all.
+        let refused = match &outcome {
+            AttemptOutcome::Completed { .. } => self.run.shared.admit(&shared).err(),
+            AttemptOutcome::Failed(_) => None,
+        };
+        let outcome = refused.map_or(outcome, |refused| AttemptOutcome::Failed(refused.failure()));
         match outcome {
             AttemptOutcome::Completed {
                 output,
@@ -221,12 +245,14 @@ impl<'a> Transition<'a> {
                     markers,
                     context,
                     metrics,
+                    shared,
                 });
             }
             AttemptOutcome::Failed(failure) => {
+                let left = (metrics, saved);
                 let events = self
                     .run
-                    .failed_attempt(self.plan, key, at, attempt, failure, metrics, self.now);
+                    .failed_attempt(self.plan, key, at, attempt, failure, left, self.now);
                 events.into_iter().for_each(|event| self.record(event));
             }
         }
@@ -256,6 +282,7 @@ impl Run {
                     transition.report(&key, report);
                 }
             }
+            Input::Saved { fence, detail, .. } => transition.save(fence, detail),
             Input::Message(message) => transition.message(&message, None),
             Input::InterruptRequested => {
                 let stopped = transition.run.flights.keys().copied().collect();
@@ -290,15 +317,23 @@ impl Run {
             (_, Input::Start(_)) => Err(Rejected::AlreadyStarted),
             // There is always an answer; that of a run that has ended changes nothing.
             (Phase::Finished { .. }, Input::Message(_)) => Ok(()),
-            (Phase::Finished { .. } | Phase::Interrupted, Input::Reported(report)) => Err(stale(report)),
+            (Phase::Finished { .. } | Phase::Interrupted, Input::Reported(report)) => {
+                Err(stale(report.generation, report.fence))
+            }
+            (Phase::Finished { .. } | Phase::Interrupted, Input::Saved { generation, fence, .. }) => {
+                Err(stale(*generation, *fence))
+            }
             (Phase::Finished { .. }, _) => Err(Rejected::Finished),
             (Phase::Interrupted, _) => Err(Rejected::Interrupted),
-            (Phase::Active, Input::Reported(report)) => {
-                let flight = self.flights.get(&report.fence);
-                if flight.is_some_and(|flight| flight.generation == report.generation) {
+            (
+                Phase::Active,
+                Input::Reported(Report { generation, fence, .. }) | Input::Saved { generation, fence, .. },
+            ) => {
+                let flight = self.flights.get(fence);
+                if flight.is_some_and(|flight| flight.generation == *generation) {
                     Ok(())
                 } else {
-                    Err(stale(report))
+                    Err(stale(*generation, *fence))
                 }
             }
             (Phase::Active, _) if parked => Err(Rejected::Parked),
@@ -320,7 +355,7 @@ impl Run {
         at: StepReference,
         attempt: u32,
         failure: Failure,
-        metrics: Metrics,
+        (metrics, saved): (Metrics, Option<Data>),
         now: Timestamp,
     ) -> Vec<Event> {
         let Some(NodeKind::Call(call)) = key.node.map(|node| &plan.node(node).kind) else {
@@ -347,6 +382,8 @@ impl Run {
             failure: failure.clone(),
             retry_at,
             metrics,
+            // Nobody comes who would read it.
+            saved: saved.filter(|_| retry_at.is_some()),
         }];
         if retry_at.is_none() {
             events.push(Event::StepFailed {
@@ -369,11 +406,8 @@ pub(super) fn after_failure(on_fail: &OnFail) -> AfterFailure {
     }
 }
 
-fn stale(report: &Report) -> Rejected {
-    Rejected::StaleReport {
-        generation: report.generation,
-        fence: report.fence,
-    }
+fn stale(generation: Generation, fence: Fence) -> Rejected {
+    Rejected::StaleReport { generation, fence }
 }
 
 /// Returns the failure of a step whose time for all attempts is over.

@@ -140,10 +140,12 @@ impl Run {
                 failure,
                 retry_at,
                 metrics,
+                saved,
                 ..
             } => {
-                self.attempt_failed(plan, at, failure, *retry_at, metrics);
+                self.attempt_failed(plan, at, failure, (*retry_at, saved.as_ref()), metrics);
             }
+            Event::ProgressSaved { at, detail, .. } => self.progress_saved(plan, at, detail),
             Event::StepCompleted {
                 at,
                 attempt,
@@ -151,8 +153,10 @@ impl Run {
                 markers,
                 context,
                 metrics,
+                shared,
             } => {
                 self.count(metrics);
+                self.shared.apply(shared);
                 let Some(key) = self.locate(plan, at) else { return };
                 let result = StepResult {
                     output: output.clone(),

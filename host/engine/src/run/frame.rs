@@ -3,6 +3,7 @@
 use super::gate::GateState;
 use super::scope::ScopeId;
 use super::wait::WaitState;
+use crate::data::{Data, present};
 use crate::event::{AttemptClass, Ending};
 use crate::failure::Failure;
 use crate::id::{Digest, Fence, Occurrence};
@@ -109,6 +110,9 @@ pub(super) struct CallState {
     pub(super) unsure: bool,
     pub(super) params: Value,
     pub(super) previous: Option<Failure>,
+    /// What an attempt or delivery kept for the one after it.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(super) saved: Option<Data>,
     pub(super) deadline: Option<Timestamp>,
 }
 

@@ -374,6 +374,7 @@ fn completed(at: StepReference, output: Data, marker: &str) -> Event {
         markers: vec![marker.to_owned()],
         context: None,
         metrics: Metrics::new(),
+        shared: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::data::Data;
 use crate::event::Metrics;
 use crate::id::{Digest, Fence, Generation, RunId, Version};
 use crate::plan::{NodeIndex, NodeKind, Plan};
+use crate::shared::SharedValues;
 use crate::time::Timestamp;
 use crate::value::{Blob, Value};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of the encoding of snapshots that this release writes, and the only one that it reads: a golden file holds
 /// the form, and any change of it is another version.
-pub const SNAPSHOT_ENCODING: u32 = 2;
+pub const SNAPSHOT_ENCODING: u32 = 3;
 
 /// How many events follow a snapshot at least before the next one: they are replayed in a millisecond or two.
 const SHORTEST_TAIL: u64 = 1_000;
@@ -97,6 +98,7 @@ struct Stored {
     due: Option<Timestamp>,
     timed_out: bool,
     metrics: Metrics,
+    shared: SharedValues,
     frames: Vec<(FrameKey, Frame)>,
     held: BTreeSet<FrameKey>,
     scopes: Scopes,
@@ -134,6 +136,7 @@ impl Run {
             due,
             timed_out,
             metrics,
+            shared,
             frames,
             scopes,
             flights,
@@ -168,6 +171,7 @@ impl Run {
             due: *due,
             timed_out: *timed_out,
             metrics: metrics.clone(),
+            shared: shared.clone(),
             frames: pairs(frames),
             held: held.clone(),
             scopes: scopes.clone(),
@@ -243,6 +247,7 @@ impl Run {
             due: stored.due,
             timed_out: stored.timed_out,
             metrics: stored.metrics,
+            shared: stored.shared,
             frames,
             scopes: stored.scopes,
             flights: stored.flights.into_iter().collect(),

@@ -278,6 +278,7 @@ fn completed(at: StepReference, output: Value, marker: Option<&str>) -> Event {
         markers: marker.map(str::to_owned).into_iter().collect(),
         context: None,
         metrics: Metrics::new(),
+        shared: Vec::new(),
     }
 }
 

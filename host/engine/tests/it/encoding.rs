@@ -1,10 +1,11 @@
 //! The stored form of events and plans: golden files, and nothing lost on the way.
 
+use crate::sharing::change;
 use cofferdam_engine::event::{AfterFailure, EVENT_ENCODING, SkipReason, UnreadableEvent};
 use cofferdam_engine::plan::{InputKind, OnTimeout, RetryPolicy, UnreadablePlan};
 use cofferdam_engine::{
     AttemptClass, Cause, Data, Digest, Ending, Event, Failure, FailureClass, Fence, GateOption, Generation, MessageId,
-    Metrics, Occurrence, Orphan, Plan, Recorded, RunId, StepPath, StepReference, Timestamp, Value,
+    Metrics, Occurrence, Orphan, Plan, Recorded, RunId, SharedChange, StepPath, StepReference, Timestamp, Value,
 };
 use cofferdam_testkit::plan_builder::{
     Workflow, always, block, call, choose, do_while, fail, gate, input, json, marker, parallel, repeat_while, set,
@@ -162,6 +163,13 @@ fn all_events() -> Vec<Event> {
             failure: failure(),
             retry_at: Some(Timestamp::from_millis(1_700_000_000_000)),
             metrics: metrics(),
+            saved: Some(json(r#"{"page": 7}"#)),
+        },
+        Event::ProgressSaved {
+            at: at("fetch", &[]),
+            attempt: 2,
+            delivery: 1,
+            detail: Data::Null,
         },
         Event::StepCompleted {
             at: at("fetch", &[]),
@@ -170,6 +178,11 @@ fn all_events() -> Vec<Event> {
             markers: vec!["changed".to_owned()],
             context: Some("fetched".to_owned()),
             metrics: metrics(),
+            shared: vec![
+                change("ticket.id", Some(json("17")), Some(2)),
+                change("ticket.state", Some(Data::Null), None),
+                change("ticket.old", None, Some(1)),
+            ],
         },
         Event::StepFailed {
             at: at("fetch", &[]),
@@ -391,7 +404,7 @@ fn what_a_later_release_wrote_is_refused_by_name() {
     let event = Event::StepHandled { at: at("a", &[]) };
     assert!(matches!(
         Event::decode(EVENT_ENCODING + 1, &event.encode()),
-        Err(UnreadableEvent::Newer { found: 3 })
+        Err(UnreadableEvent::Newer { found: 4 })
     ));
     assert!(matches!(Event::decode(1, b"{}"), Err(UnreadableEvent::Damaged(_))));
     let plan = String::from_utf8(every_construct().plan().encode()).unwrap();
@@ -499,6 +512,11 @@ fn any_value() -> impl Strategy<Value = Value> {
     any_data().prop_map(Value::new)
 }
 
+fn any_change() -> impl Strategy<Value = SharedChange> {
+    (any::<String>(), option::of(any_data()), option::of(any::<u64>()))
+        .prop_map(|(key, value, expected)| change(&key, value, expected))
+}
+
 fn any_fences() -> impl Strategy<Value = Vec<Fence>> {
     vec((0..20_u64).prop_map(Fence), 0..4)
 }
@@ -574,31 +592,45 @@ fn any_event() -> BoxedStrategy<Event> {
             any::<u32>(),
             any_failure(),
             option::of(any::<i64>()),
-            any_metrics()
+            any_metrics(),
+            option::of(any_data())
         )
-            .prop_map(|(at, attempt, failure, retry_at, metrics)| Event::AttemptFailed {
+            .prop_map(
+                |(at, attempt, failure, retry_at, metrics, saved)| Event::AttemptFailed {
+                    at,
+                    attempt,
+                    failure,
+                    retry_at: retry_at.map(Timestamp::from_millis),
+                    metrics,
+                    saved
+                }
+            ),
+        (any_place(), any::<u32>(), any::<u32>(), any_data()).prop_map(|(at, attempt, delivery, detail)| {
+            Event::ProgressSaved {
                 at,
                 attempt,
-                failure,
-                retry_at: retry_at.map(Timestamp::from_millis),
-                metrics
-            }),
+                delivery,
+                detail,
+            }
+        }),
         (
             any_place(),
             any::<u32>(),
             any_value(),
             vec(any::<String>(), 0..3),
             option::of(any::<String>()),
-            any_metrics()
+            any_metrics(),
+            vec(any_change(), 0..3)
         )
             .prop_map(
-                |(at, attempt, output, markers, context, metrics)| Event::StepCompleted {
+                |(at, attempt, output, markers, context, metrics, shared)| Event::StepCompleted {
                     at,
                     attempt,
                     output,
                     markers,
                     context,
-                    metrics
+                    metrics,
+                    shared
                 }
             ),
     ];

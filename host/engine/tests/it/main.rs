@@ -16,6 +16,7 @@ mod loops;
 mod remembering;
 mod retries;
 mod retrying;
+mod sharing;
 mod size;
 mod steps;
 mod taking_up;

@@ -86,7 +86,7 @@ fn id(scenario: &Scenario) -> RunId {
 // otherwise.
 #[test]
 fn a_snapshot_is_what_it_was_in_this_encoding() {
-    assert_eq!(SNAPSHOT_ENCODING, 2);
+    assert_eq!(SNAPSHOT_ENCODING, 3);
     let text = String::from_utf8(snapshot(&busy()).data).unwrap();
     insta::assert_snapshot!(text.replace("{\"node\"", "\n{\"node\""));
 }
@@ -172,7 +172,7 @@ fn what_cannot_be_used_is_told_apart_and_never_taken() {
     };
     assert!(matches!(
         restore(&other),
-        Err(UnusableSnapshot::OtherEncoding { found: 3 })
+        Err(UnusableSnapshot::OtherEncoding { found: 4 })
     ));
     let cut = Snapshot {
         data: good.data[..good.data.len() - 1].to_vec(),

@@ -193,7 +193,8 @@ impl PluginSection {
             && self.network.is_empty()
             && self.secrets.is_empty()
             && self.reveal.is_empty()
-            && self.variables.is_empty())
+            && self.variables.is_empty()
+            && self.context.is_empty())
     }
 }
 

@@ -164,12 +164,21 @@ impl<'a> Document<'a> {
                 self.add_with_help(ProblemCode::WrongValue, value.span(), message, help);
                 None
             }
-            DeValue::String(text) if !text.contains('\0') => Some(Placed {
+            DeValue::String(text) if !text.contains(steers) => Some(Placed {
                 value: text.clone().into_owned(),
                 span: value.span(),
             }),
+            DeValue::String(text) => self.steering(text, value.span()),
             _ => self.wrong(key, value, "a text in quotes"),
         }
+    }
+
+    /// Refuses a text that shows as another one than it is.
+    fn steering<T>(&mut self, text: &str, span: Range<usize>) -> Option<T> {
+        let message = format!("`{}` holds a character that nobody sees", printable(text));
+        let help = "no text of this file may hold control characters, or those that turn or hide the text around them";
+        self.add_with_help(ProblemCode::WrongValue, span, message, help);
+        None
     }
 
     /// Returns the texts at `key`.
@@ -182,7 +191,10 @@ impl<'a> Document<'a> {
         let mut texts = Vec::new();
         for item in items {
             match item.get_ref() {
-                DeValue::String(text) if !text.is_empty() && !text.contains('\0') => {
+                DeValue::String(text) if text.contains(steers) => {
+                    self.steering::<()>(text, item.span());
+                }
+                DeValue::String(text) if !text.is_empty() => {
                     texts.push(Placed {
                         value: text.clone().into_owned(),
                         span: item.span(),
@@ -254,12 +266,18 @@ pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c s
         .map(|(_, candidate)| candidate)
 }
 
+/// Control characters, and those that reorder or hide the text around them.
+fn steers(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 /// Returns `text` without what could play tricks with a terminal.
 pub(super) fn printable(text: &str) -> String {
     let mut shown: String = text
         .chars()
         .take(80)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| if steers(c) { '\u{fffd}' } else { c })
         .collect();
     if text.chars().nth(80).is_some() {
         shown.push('…');

@@ -80,6 +80,7 @@ impl Configuration {
     pub fn hidden(&self) -> Vec<PathBuf> {
         let mut hidden = vec![self.state_directory(), self.project.root().join(".cofferdam")];
         hidden.dedup();
+        hidden.extend(self.private.iter().cloned());
         hidden
     }
 

@@ -1,6 +1,7 @@
 //! What does `cofferdam.toml` say, section by section?
 
 use super::acceptance::{Acceptances, GrantsBelong};
+use super::context;
 use super::document::{Document, Placed, get, integer, printable};
 use super::environment;
 use super::gates;
@@ -20,7 +21,7 @@ use super::variables::{is_variable, plain};
 use crate::driver::DEFAULT_GRACE;
 use cofferdam_dsl::DEFAULT_CALL_LEVELS;
 use cofferdam_engine::{Data, Digest as ComponentDigest};
-use cofferdam_wasm::{CompileLimits, LimitUnit, Limits};
+use cofferdam_wasm::{CompileLimits, LimitUnit, Limits, Pattern};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -69,6 +70,8 @@ pub struct PluginSection {
     pub(super) limit_values: LimitValues,
     /// Variables of the host's own environment that it may see, if it asks for them.
     pub(super) variables: Vec<(String, Source)>,
+    /// Keys of the values that the steps of a run share, which it may read and write if it asks for them.
+    pub(super) context: Vec<(Pattern, Source)>,
     /// What to say if there is no such plugin.
     pub(super) unknown: Problem,
 }
@@ -87,6 +90,8 @@ pub struct Configuration {
     pub(super) schemas: Vec<(PathBuf, Source)>,
     pub(super) gates: BTreeMap<String, Source>,
     pub(super) state: (PathBuf, Source),
+    /// Directories of the user that no guest sees, wherever they are.
+    pub(super) private: Vec<PathBuf>,
     pub(super) durability: (Durability, Source),
     pub(super) attempts: (usize, Source),
     pub(super) cancel_grace: (Duration, Source),
@@ -133,6 +138,8 @@ impl Configuration {
         let (mut document, root) = Document::parse(file, project.short(file), text.map_or("", |(_, text)| text));
         let mut lines = BTreeMap::new();
         let mut configuration = Self::empty(project);
+        let private = overrides.private.iter();
+        configuration.private = private.map(|path| paths::resolve(project.root(), path)).collect();
         if let Some((_, text)) = text {
             configuration.digest = Some(digest(text));
             configuration.root_keys(&mut document, &root);
@@ -198,6 +205,7 @@ impl Configuration {
             schemas: vec![(root.join("schemas"), Source::BuiltIn)],
             gates: BTreeMap::new(),
             state: (root.join(DEFAULT_STATE), Source::BuiltIn),
+            private: Vec::new(),
             durability: (Durability::default(), Source::BuiltIn),
             attempts: (DEFAULT_ATTEMPTS, Source::BuiltIn),
             cancel_grace: (DEFAULT_GRACE, Source::BuiltIn),
@@ -387,6 +395,7 @@ impl Configuration {
             let reveal = secrets::names(document, table, "reveal");
             let reveal = self.known_secrets(document, reveal);
             let variables = environment::names(document, table, &self.secrets);
+            let context = context::keys(document, table);
             let unknown = document.problem(
                 ProblemCode::UnknownPlugin,
                 key.span(),
@@ -405,6 +414,7 @@ impl Configuration {
                 source,
                 limit_values,
                 variables,
+                context,
                 unknown,
             };
             self.plugins.insert(name, section);

@@ -8,7 +8,8 @@ use super::project::Project;
 use super::source::Source;
 use cofferdam_engine::Data;
 use cofferdam_wasm::{
-    Access, Allowed, DirectoryGrant, Narrowing, Need, NetworkRule, Room, SecretGrant, access_left, network_left,
+    Access, Allowed, DirectoryGrant, Narrowing, Need, NetworkRule, Pattern, Room, SecretGrant, access_left,
+    network_left,
 };
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -66,6 +67,8 @@ pub struct ActionGrants {
     secrets: Vec<SecretGrant>,
     #[serde(skip)]
     variables: Vec<String>,
+    #[serde(skip)]
+    context: Vec<Pattern>,
     /// All that the plugin is allowed: the sandbox decides by itself, and tells what was taken away.
     #[serde(skip)]
     whole: (Vec<AllowedDirectory>, Vec<NetworkRule>),
@@ -150,6 +153,11 @@ pub enum GrantedThing {
     Variable {
         /// Its name.
         variable: String,
+    },
+    /// Values that the steps of a run share, by a pattern of their keys.
+    Context {
+        /// The pattern.
+        keys: String,
     },
 }
 
@@ -253,6 +261,7 @@ impl Configuration {
                 "network" => self.decide_network(plugin, need, &narrowed),
                 "secret" | "reveal" => self.decide_secret(plugin, need, &secrets),
                 "env" => self.decide_variable(plugin, need),
+                "context" => self.decide_context(plugin, need),
                 _ => self.decide(plugin, need, &allowed, &narrowed, &mut directories),
             })
             .collect();
@@ -273,6 +282,7 @@ impl Configuration {
             unaccepted: None,
             secrets: secrets.into_iter().map(|(secret, _)| secret).collect(),
             variables: self.variables_of(plugin).iter().map(|(name, _)| name.clone()).collect(),
+            context: self.context_of(plugin).iter().map(|(keys, _)| keys.clone()).collect(),
             whole: (whole, rules.collect()),
             narrowed,
             root: self.project().root().to_owned(),
@@ -295,6 +305,7 @@ impl Configuration {
             network: Vec::new(),
             secrets: Vec::new(),
             variables: Vec::new(),
+            context: Vec::new(),
             whole: (Vec::new(), Vec::new()),
             narrowed: Vec::new(),
             unaccepted: Some(unaccepted),
@@ -521,6 +532,32 @@ impl Configuration {
         decision(need, given, refused)
     }
 
+    fn context_of(&self, plugin: &str) -> &[(Pattern, Source)] {
+        self.plugins().get(plugin).map_or(&[], |section| &section.context)
+    }
+
+    fn decide_context(&self, plugin: &str, need: &Need) -> NeedDecision {
+        let asked = need.keys();
+        let allowed = self.context_of(plugin).iter();
+        let given: Vec<Granted> = allowed
+            .filter(|(keys, _)| asked.iter().any(|asked| asked.overlaps(keys)))
+            .map(|(keys, source)| Granted {
+                thing: GrantedThing::Context { keys: keys.to_string() },
+                source: source.clone(),
+                narrowed: None,
+            })
+            .collect();
+        let refused = given.is_empty().then(|| {
+            let keys: Vec<String> = asked.iter().map(|asked| quoted(&asked.to_string())).collect();
+            Refusal {
+                message: format!("`{plugin}` may not share values with other steps"),
+                place: Some(self.section_of(plugin)),
+                line: Some(format!("context = [{}]", keys.join(", "))),
+            }
+        });
+        decision(need, given, refused)
+    }
+
     /// Returns where the section of a plugin is, or would be.
     pub fn section_of(&self, plugin: &str) -> String {
         match self.plugins().get(plugin) {
@@ -620,6 +657,7 @@ impl ActionGrants {
             network: self.whole.1.clone(),
             secrets: self.secrets.clone(),
             variables: self.variables.clone(),
+            context: self.context.clone(),
             narrowed: self.narrowed.clone(),
         }
     }
@@ -668,6 +706,7 @@ impl GrantedThing {
                 format!("{secret} to {to} in {}", only.join(" "))
             }
             Self::Variable { variable } => variable.clone(),
+            Self::Context { keys } => keys.clone(),
         }
     }
 }

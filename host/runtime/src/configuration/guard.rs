@@ -66,6 +66,12 @@ impl Configuration {
                 );
             }
         };
+        if self.private.iter().any(|private| path.starts_with(private)) {
+            let message = format!(
+                "`{shown}` cannot be granted: cofferdam keeps compiled code there, or what you have trusted, which no guest sees"
+            );
+            return bad(ProblemCode::StateVisible, message, None);
+        }
         if self.hidden().iter().any(|hidden| path.starts_with(hidden)) {
             let message = format!("`{shown}` cannot be granted: it lies in the state directory, which no guest sees");
             return bad(ProblemCode::StateVisible, message, None);
@@ -128,7 +134,10 @@ impl Configuration {
         for (directories, what) in others {
             guarded.extend(directories.iter().map(|(path, _)| (path.clone(), what)));
         }
-        guarded.extend(self.hidden().into_iter().map(|path| (path, "the state")));
+        let state = self.hidden().into_iter().filter(|path| !self.private.contains(path));
+        guarded.extend(state.map(|path| (path, "the state")));
+        let private = self.private.iter().cloned();
+        guarded.extend(private.map(|path| (path, "what cofferdam keeps for you")));
         guarded.iter().find_map(|(guarded, what)| {
             // What may come to lie there counts too, but not every directory has a repository in it.
             let there = *what != "a repository" || guarded.symlink_metadata().is_ok();

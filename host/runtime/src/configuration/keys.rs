@@ -42,7 +42,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     (
         "plugins",
         &[
-            "enabled", "limits", "digest", "dirs", "network", "secrets", "reveal", "env",
+            "enabled", "limits", "digest", "dirs", "network", "secrets", "reveal", "env", "context",
         ],
     ),
     ("dirs", &["guest", "host", "access", "create", "quota", "files"]),

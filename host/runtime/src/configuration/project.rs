@@ -15,6 +15,8 @@ pub struct Overrides {
     pub state: Option<PathBuf>,
     /// Another output directory for the frame of a project without a file.
     pub output: Option<PathBuf>,
+    /// Directories of the user that hold what decides about trust, or code that runs as part of the host: no guest sees them.
+    pub private: Vec<PathBuf>,
     /// The home directory of the user: it is no project unless the search starts in it.
     pub home: Option<PathBuf>,
 }

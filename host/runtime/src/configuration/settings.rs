@@ -125,6 +125,9 @@ impl Configuration {
             for (name, source) in &section.variables {
                 settings.push(plain(&title, "env", quoted(name), source.clone()));
             }
+            for (keys, source) in &section.context {
+                settings.push(plain(&title, "context", quoted(&keys.to_string()), source.clone()));
+            }
             settings.extend(limits(
                 &format!("{title}.limits"),
                 &section.limits,

@@ -64,6 +64,7 @@ dirs = [{ guest = "/out", host = "out", access = "write", create = true }]
 # dirs    = [{ guest = "/src", host = "data", access = "read" }]
 # limits  = { wall = "2m", memory = "64 MiB" }
 # env     = ["LANG"]                         # variables of cofferdam's own environment that it sees, by name
+# context = ["ticket.*"]                     # values that the steps of a run share, by their keys
 
 # Where requests may go. Addresses of this network also need `private`, set to true.
 # [plugins.http]

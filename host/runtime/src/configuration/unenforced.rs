@@ -22,18 +22,12 @@ const KEYS: &[(&str, &[&str])] = &[
     ("workflows.limits", &["run", "cost_usd"]),
 ];
 
-/// Permissions of plugins that cannot be given yet.
-const PERMISSIONS: &[&str] = &["context"];
-
 /// Returns what to say of `key` in `section` if a later release will know it.
 pub(super) fn message(section: &str, key: &str) -> Option<String> {
     if section.is_empty() {
         return SECTIONS.iter().find(|(name, _)| *name == key).map(|(name, purpose)| {
             format!("`[{name}]` is understood but not enforced in this release: {purpose} will come")
         });
-    }
-    if section == "plugins" && PERMISSIONS.contains(&key) {
-        return Some(format!("`{key}` is understood but not granted in this release"));
     }
     KEYS.iter()
         .any(|(name, keys)| *name == section && keys.contains(&key))

@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 
 use super::Surroundings;
 use super::form::Form;
+use super::keeping::Keeping;
 
 /// A guest at work.
 struct Flight {
@@ -63,6 +64,7 @@ pub(super) struct Guests {
     tasks: JoinSet<Finished>,
     /// The lease under which the run is driven.
     lease: Lease,
+    pub(super) keeping: Keeping,
 }
 
 impl Guests {
@@ -80,6 +82,7 @@ impl Guests {
             delayed: Vec::new(),
             tasks: JoinSet::new(),
             lease: Lease::none(),
+            keeping: Keeping::new(),
         }
     }
 
@@ -203,6 +206,7 @@ impl Guests {
             proof,
             cancel: cancel.clone(),
             authority: self.authority(),
+            keeper: self.keeping.keeper(generation, fence),
             observer: Arc::clone(&observer),
         };
         Failpoint::BeforeDispatch.reached();

@@ -90,7 +90,7 @@ open_files = "many"
 [state]
 durability = "off"
 [plugins.http]
-context = ["ticket.*"]
+settings = { a = 1 }
 dirs = [{ guest = "out", host = "data", access = "write" }]
 [identities.github]
 env = { A = "secret:x" }
@@ -104,7 +104,7 @@ cofferdam.toml:6:10: `memory` is 2048 MiB, its largest value is 1024 MiB (CF0634
 cofferdam.toml:7:10: `output` cannot be unlimited; its largest value is "64 MiB" (CF0634)
 cofferdam.toml:8:14: `open_files` must be a plain number such as 64 (CF0633)
 cofferdam.toml:10:14: `durability` must be "full" or "process"; it cannot be off (CF0633)
-cofferdam.toml:12:1: `context` is understood but not granted in this release (CF0632)
+cofferdam.toml:12:1: `settings` is understood but not enforced in this release (CF0632)
 cofferdam.toml:13:19: `out` is no guest path: it must start with `/`, and hold neither `..` nor `//` (CF0633)
 cofferdam.toml:14:2: `[identities]` is understood but not enforced in this release: identities will come (CF0632)
 cofferdam.toml:16:2: this file has no key `sever` (CF0631)
@@ -284,6 +284,59 @@ fn no_guest_sees_the_state() {
         place.load().unwrap().hidden(),
         [place.root.join("var"), place.root.join(".cofferdam")]
     );
+}
+
+// row E14
+#[test]
+fn no_guest_sees_what_cofferdam_keeps_for_the_user() {
+    let at = |host: &str, access: &str| {
+        let text =
+            format!("{HEAD}[plugins.fs]\ndirs = [{{ guest = \"/x\", host = \"{host}\", access = \"{access}\" }}]\n");
+        let place = Place::new(Some(&text));
+        fs::create_dir_all(place.root.join("data/home/cache")).unwrap();
+        let overrides = Overrides {
+            private: vec![place.root.join("data/home/cache"), place.root.join("data/home/state")],
+            ..Overrides::default()
+        };
+        let loaded = place.load_with(&overrides);
+        (loaded.map_err(|problems| problems.to_string()), place)
+    };
+    let reason = "cofferdam keeps compiled code there, or what you have trusted, which no guest sees (CF0638)";
+    for access in ["read", "write"] {
+        let refused = at("data/home/cache", access).0.unwrap_err();
+        assert!(refused.contains(reason), "{refused}");
+    }
+    // Nor is what lies above them ever writable, not even before they are there.
+    let refused = at("data/home", "write").0.unwrap_err();
+    assert!(refused.contains("what cofferdam keeps for you lies in it"), "{refused}");
+    let (loaded, place) = at("data", "read");
+    let allowed = loaded
+        .unwrap()
+        .grants_for("fs", Provenance::BuiltIn, &[need("read")])
+        .allowed();
+    assert!(
+        allowed.hidden.contains(&place.root.join("data/home/cache")),
+        "{allowed:?}"
+    );
+    assert!(
+        allowed.hidden.contains(&place.root.join("data/home/state")),
+        "{allowed:?}"
+    );
+}
+
+// row E14
+#[test]
+fn a_text_that_shows_as_another_one_is_refused() {
+    for text in [
+        "[plugins.fs]\ndirs = [{ guest = \"/x\", host = \"/tmp\\n(1 of 1 shown)\\u001b[8m\", access = \"read\" }]\n",
+        "[registry]\ndirs = [\"/tmp/\\u202Egnp\"]\n",
+        "[state]\npath = \"/tmp/\\u009b1m/state.db\"\n",
+        "[secrets.s]\nfile = \"/run/\\u001b[31mx\"\nto = [\"https://example.org\"]\n",
+    ] {
+        let message = refused(&format!("{HEAD}{text}"));
+        assert!(message.contains("holds a character that nobody sees"), "{message}");
+        assert!(!message.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{message:?}");
+    }
 }
 
 #[test]

@@ -91,6 +91,8 @@ impl Executor for Actions {
             Executed {
                 outcome,
                 metrics: Metrics::new(),
+                saved: None,
+                shared: Vec::new(),
                 usage: Usage::default(),
                 denied: Vec::new(),
             }

@@ -50,6 +50,8 @@ impl Executor for Noting {
                     context: None,
                 },
                 metrics: Metrics::new(),
+                saved: None,
+                shared: Vec::new(),
                 usage: Usage::default(),
                 denied: Vec::new(),
             }

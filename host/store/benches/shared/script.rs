@@ -46,6 +46,8 @@ pub(crate) fn appends(plan: &Plan, id: RunId, result: fn(Data) -> Data) -> Vec<A
                             context: None,
                         },
                         metrics: Metrics::new(),
+                        saved: None,
+                        shared: Vec::new(),
                     })
                 });
             }

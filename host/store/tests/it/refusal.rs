@@ -222,7 +222,7 @@ fn a_run_of_a_later_release_and_an_unreadable_one_are_not_claimed() {
         claim(0),
         Err(ClaimError::Newer {
             found: 99,
-            reads: 2,
+            reads: 3,
             ..
         })
     ));

@@ -13,6 +13,8 @@ pub struct Summary {
     pub schedules: u64,
     /// How many of them were compared with the interpreter.
     pub compared: u64,
+    /// In how many of them actions kept something while they were under way.
+    pub kept: u64,
     /// How many events all runs had.
     pub events: u64,
     /// How often each fault struck.
@@ -35,6 +37,7 @@ impl Summary {
     pub fn add(&mut self, other: Self) {
         self.schedules += other.schedules;
         self.compared += other.compared;
+        self.kept += other.kept;
         self.events += other.events;
         for (fault, count) in other.faults {
             *self.faults.entry(fault).or_default() += count;
@@ -56,6 +59,7 @@ pub fn campaign(seeds: impl IntoIterator<Item = u64>) -> Summary {
         match played {
             Ok(Ok(played)) => {
                 summary.compared += u64::from(played.compared == Compared::Yes);
+                summary.kept += u64::from(played.kept);
                 summary.events += played.events as u64;
                 for (fault, count) in played.faults {
                     *summary.faults.entry(fault).or_default() += count;

@@ -77,13 +77,17 @@ pub enum Mutant {
     KeepsTheToken,
     /// What could be noticed outside and was lost is delivered again, whatever the action says.
     RepeatsWhatWasLost,
+    /// An attempt is not given what those before it kept, and not what steps before it shared.
+    KeepsNothing,
+    /// What a step changes of a shared value counts, whatever it expected.
+    ChangesWhatOthersChanged,
     /// After a death all that was under way is delivered at the same time.
     SuspectsNobody,
 }
 
 impl Mutant {
     /// All mutants, each with the oracles of which one must catch it.
-    pub const ALL: [(Self, &'static [&'static str]); 36] = [
+    pub const ALL: [(Self, &'static [&'static str]); 38] = [
         (Self::DropsAnEvent, &["invariant_sequence_is_contiguous"]),
         (Self::WritesOldTimes, &["invariant_time_never_goes_back"]),
         (Self::EndsTwice, &["invariant_nothing_follows_the_end"]),
@@ -134,6 +138,11 @@ impl Mutant {
             &["invariant_a_retry_goes_on_from_what_was_asked"],
         ),
         (Self::KeepsTheToken, &["invariant_tokens_belong_to_a_lineage"]),
+        (Self::KeepsNothing, &["invariant_attempts_are_given_what_was_kept"]),
+        (
+            Self::ChangesWhatOthersChanged,
+            &["invariant_shared_changes_expect_what_is_there"],
+        ),
         (Self::RepeatsWhatWasLost, &["invariant_lost_effects_are_not_repeated"]),
         (Self::SuspectsNobody, &["invariant_suspects_are_alone"]),
     ];
@@ -283,6 +292,15 @@ impl Mutant {
                 for recorded in &mut append.events {
                     if let Event::RunPaused { cause, .. } | Event::SignalReceived { cause, .. } = &mut recorded.event {
                         *cause = Cause::default();
+                    }
+                }
+            }
+            Self::ChangesWhatOthersChanged => {
+                for recorded in &mut append.events {
+                    if let Event::StepCompleted { shared, .. } = &mut recorded.event {
+                        for change in shared {
+                            change.expected = change.expected.map(|expected| expected + 1);
+                        }
                     }
                 }
             }

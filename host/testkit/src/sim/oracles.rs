@@ -3,6 +3,7 @@
 //! The judge reads the durable log event by event, as anybody outside would; the driver asks it about what it is about
 //! to do. Every oracle has a mutant (see `mutants`) that it must catch.
 
+mod kept;
 mod lost;
 mod past;
 mod requests;
@@ -30,7 +31,7 @@ pub struct Violation {
 type Verdict = Result<(), Violation>;
 
 /// All oracles, by name.
-pub const ORACLES: [&str; 34] = [
+pub const ORACLES: [&str; 36] = [
     "invariant_sequence_is_contiguous",
     "invariant_time_never_goes_back",
     "invariant_nothing_follows_the_end",
@@ -65,6 +66,8 @@ pub const ORACLES: [&str; 34] = [
     "invariant_tokens_belong_to_a_lineage",
     "invariant_lost_effects_are_not_repeated",
     "invariant_suspects_are_alone",
+    "invariant_attempts_are_given_what_was_kept",
+    "invariant_shared_changes_expect_what_is_there",
 ];
 
 fn holds(oracle: &'static str, condition: bool, detail: impl FnOnce() -> String) -> Verdict {
@@ -174,6 +177,7 @@ impl<'a> Judge<'a> {
         self.invariant_suspects_are_alone(recorded)?;
         self.invariant_lost_effects_are_not_repeated(recorded)?;
         self.invariant_results_are_recorded_once(recorded)?;
+        self.invariant_shared_changes_expect_what_is_there(recorded)?;
         self.invariant_results_come_from_their_delivery(recorded)?;
         self.invariant_one_delivery_at_a_time(recorded)?;
         self.invariant_attempts_count_failures(recorded)?;

@@ -1,7 +1,8 @@
 //! What scripted actions do: how often they fail follows from their name, what they return is new at every execution.
 
 use super::dice::Dice;
-use cofferdam_engine::{Attempt, AttemptOutcome, Data, Failure, FailureClass};
+use cofferdam_engine::{Attempt, AttemptOutcome, Data, Failure, FailureClass, SharedChange};
+use std::sync::Arc;
 
 /// How an action behaves, as its name says: `2-transient-effectful` fails two attempts, then returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,3 +50,69 @@ pub(super) fn outcome(attempt: &Attempt, execution: i64, dice: &mut Dice) -> Att
         context: None,
     }
 }
+
+/// What actions keep, besides what they return. It has dice of its own, so that what a seed did before is what it does.
+#[derive(Clone, Debug)]
+pub(super) struct Keeping {
+    dice: Dice,
+    /// Whether actions keep something while they are under way, and change values only if nobody else did: what the schedule
+    /// has more of because of it.
+    is_busy: bool,
+    saved: i64,
+}
+
+impl Keeping {
+    /// Returns what the actions of the schedule with these dice keep.
+    pub(super) fn of(dice: &Dice) -> Self {
+        let seed = dice.clone().below(usize::MAX) as u64;
+        let mut dice = Dice::new(seed ^ KEEPING);
+        let is_busy = dice.chance(30);
+        Self {
+            dice,
+            is_busy,
+            saved: 0,
+        }
+    }
+
+    /// Returns whether the schedule has more events because of it.
+    pub(super) fn is_busy(&self) -> bool {
+        self.is_busy
+    }
+
+    /// Returns what an attempt that is over kept for the next one.
+    pub(super) fn saved(&mut self) -> Option<Data> {
+        self.dice.chance(30).then(|| self.next())
+    }
+
+    /// Returns what an attempt under way keeps now, and which of so many does.
+    pub(super) fn saved_by(&mut self, executors: usize) -> Option<(usize, Data)> {
+        let saves = self.is_busy && executors > 0 && self.dice.chance(20);
+        saves.then(|| (self.dice.below(executors), self.next()))
+    }
+
+    /// Returns what a result changes of the shared values.
+    pub(super) fn changes(&mut self, attempt: &Attempt) -> Vec<SharedChange> {
+        if !self.dice.chance(40) {
+            return Vec::new();
+        }
+        let first = self.dice.below(KEYS.len());
+        let count = 1 + self.dice.below(2);
+        let keys = KEYS.iter().cycle().skip(first).take(count);
+        keys.map(|key| SharedChange {
+            key: Arc::from(*key),
+            value: (!self.dice.chance(25)).then(|| self.next()),
+            expected: (self.is_busy && self.dice.chance(50)).then(|| attempt.shared.revision(key)),
+        })
+        .collect()
+    }
+
+    fn next(&mut self) -> Data {
+        self.saved += 1;
+        Data::Int(self.saved)
+    }
+}
+
+const KEYS: [&str; 3] = ["a", "b", "c"];
+
+/// Chosen so that the seeds that are kept as regression tests are not busy: they show what they were kept for.
+const KEEPING: u64 = 5;

@@ -8,12 +8,12 @@ use super::faults::Fault;
 use super::generator;
 use super::mutants::Mutant;
 use super::oracles::{Compared, Judge, Violation};
-use super::script::{self, Behaviour};
+use super::script::{self, Behaviour, Keeping};
 use cofferdam_engine::plan::NodeKind;
 use cofferdam_engine::{
     Adoption, Append, Attempt, AttemptClass, AttemptOutcome, Data, Decision, EffectChange, Event, Fence, FormerOwner,
     Generation, Input, Metrics, Orphan, Parking, Plan, Recorded, Report, Request, Retrial, Retry, RetryRefused, Run,
-    RunId, Situation, Snapshot, Start, Timestamp, Writer,
+    RunId, SharedValues, Situation, Snapshot, Start, Timestamp, Writer,
 };
 use outside::Inbox;
 use points::Sleeper;
@@ -42,6 +42,8 @@ pub struct Played {
     pub events: usize,
     /// How often each fault struck.
     pub faults: BTreeMap<Fault, u64>,
+    /// Whether actions kept something while they were under way.
+    pub kept: bool,
     /// Whether the outcome was compared with that of the interpreter.
     pub compared: Compared,
 }
@@ -100,6 +102,7 @@ struct World<'a> {
     /// What is executed.
     plan: &'a Plan,
     dice: Dice,
+    keeping: Keeping,
     mutant: Option<Mutant>,
     judge: Judge<'a>,
     now: Timestamp,
@@ -143,6 +146,7 @@ impl<'a> World<'a> {
         let parking = if dice.chance(70) { Parking::LetGo } else { Parking::Keep };
         Self {
             plan: executed,
+            keeping: Keeping::of(&dice),
             dice,
             mutant,
             judge: Judge::new(plan),
@@ -204,6 +208,7 @@ impl<'a> World<'a> {
                 break;
             }
             self.work()?;
+            self.save()?;
             if self.dice.chance(25) {
                 self.disturb()?;
             }
@@ -231,6 +236,7 @@ impl<'a> World<'a> {
         let compared = self.judge.finish(&inputs)?;
         Ok(Played {
             events: self.durable.len(),
+            kept: self.keeping.is_busy(),
             faults: std::mem::take(&mut self.faults),
             compared,
         })
@@ -408,19 +414,44 @@ impl<'a> World<'a> {
         self.judge
             .invariant_effects_are_what_the_log_says(&run, self.flights.keys())?;
         if self.dice.chance(10) || run.ending().is_some() {
-            let held = self.held.0.borrow();
-            let ahead = held.iter().flat_map(|append| &append.events);
-            let whole: Vec<Recorded> = self.durable.iter().chain(ahead).cloned().collect();
-            drop(held);
-            self.judge.invariant_live_equals_replay(&run, RUN, &whole)?;
+            self.judge.invariant_live_equals_replay(&run, RUN, &self.whole())?;
         }
         self.run = Some(run);
         Ok(())
     }
 
+    /// Returns the durable log with what was handed over.
+    fn whole(&self) -> Vec<Recorded> {
+        let held = self.held.0.borrow();
+        let ahead = held.iter().flat_map(|append| &append.events);
+        self.durable.iter().chain(ahead).cloned().collect()
+    }
+
+    /// Lets an attempt under way keep something, now and then.
+    fn save(&mut self) -> Step {
+        let Some((which, detail)) = self.keeping.saved_by(self.executors.len()) else {
+            return Ok(());
+        };
+        let Some(Executor { report, .. }) = self.executors.values().nth(which) else {
+            return Ok(());
+        };
+        let saved = Input::Saved {
+            generation: report.generation,
+            fence: report.fence,
+            detail,
+        };
+        self.decide(saved).map(drop)
+    }
+
     /// Takes note of a delivery that should be under way; a quiet one starts at once, an effectful one when its start
     /// is durable.
-    fn appear(&mut self, attempt: Attempt) -> Step {
+    fn appear(&mut self, mut attempt: Attempt) -> Step {
+        if self.is(Mutant::KeepsNothing) {
+            attempt.shared = SharedValues::default();
+            attempt.saved = None;
+        }
+        self.judge
+            .invariant_attempts_are_given_what_was_kept(&attempt, &self.whole())?;
         let fence = attempt.fence;
         let effectful = Behaviour::of(&attempt.action.action).effectful;
         self.flights.insert(fence, attempt);
@@ -452,11 +483,14 @@ impl<'a> World<'a> {
         self.executions += 1;
         let outcome: AttemptOutcome = script::outcome(attempt, self.executions, &mut self.dice);
         self.judge.executed(self.executions, attempt.generation, fence);
+        let (saved, shared) = (self.keeping.saved(), self.keeping.changes(attempt));
         let report = Report {
             generation: attempt.generation,
             fence,
             outcome,
             metrics: Metrics::new(),
+            saved,
+            shared,
         };
         let took = Duration::from_millis(1 + self.dice.below(2_000) as u64);
         let over_at = self.now.saturating_add(took);

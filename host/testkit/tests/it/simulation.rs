@@ -21,6 +21,7 @@ fn schedules_of_faults_break_no_invariant() {
     assert_eq!(summary.schedules, SCHEDULES);
     // A simulation that compares nothing, or disturbs nothing, proves nothing.
     assert!(summary.compared * 2 > SCHEDULES, "{} compared", summary.compared);
+    assert!(summary.kept * 5 > SCHEDULES, "in {} something was kept", summary.kept);
     for fault in Fault::ALL {
         let count = summary.faults.get(&fault).copied().unwrap_or(0);
         assert!(count >= 10, "{fault:?} struck {count} times");
@@ -42,6 +43,10 @@ fn schedules_that_failed_once_fail_no_more() {
     for (seed, found) in FOUND {
         let summary = campaign([seed]);
         assert!(summary.failed.is_none(), "{seed} ({found}): {:?}", summary.failed);
+        assert_eq!(
+            summary.kept, 0,
+            "{seed} ({found}) is another schedule: actions keep something in it"
+        );
     }
 }
 

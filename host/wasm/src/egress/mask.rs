@@ -1,7 +1,7 @@
 //! How is a secret kept from coming back in an answer?
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 /// What must not be in an answer. It is covered with as many stars, so that lengths stay true.
@@ -23,8 +23,22 @@ impl Mask {
         }
     }
 
-    /// Covers what headers say.
+    /// Covers what headers say. One whose name says it is left out: names are told in small letters.
     pub(super) fn headers(&self, headers: &mut HeaderMap) {
+        let small: Vec<Zeroizing<Vec<u8>>> = self
+            .needles
+            .iter()
+            .map(|needle| Zeroizing::new(needle.to_ascii_lowercase()))
+            .collect();
+        let tells = |name: &&HeaderName| {
+            small
+                .iter()
+                .any(|needle| find(name.as_str().as_bytes(), needle).is_some())
+        };
+        let telling: Vec<HeaderName> = headers.keys().filter(tells).cloned().collect();
+        for name in telling {
+            headers.remove(name);
+        }
         for value in headers.values_mut() {
             let mut bytes = value.as_bytes().to_vec();
             if self.cover(&mut bytes)
@@ -90,6 +104,7 @@ fn beginning(bytes: &[u8], needle: &[u8]) -> usize {
 mod tests {
     use super::Mask;
     use bytes::Bytes;
+    use http::header::{HeaderMap, HeaderValue};
     use zeroize::Zeroizing;
 
     // row J16
@@ -107,6 +122,18 @@ mod tests {
                 assert_eq!(String::from_utf8_lossy(&got), "a ************** b ******* c hunt");
             }
         }
+    }
+
+    // row J16
+    #[test]
+    fn a_header_that_says_a_value_with_its_name_is_left_out() {
+        let mask = Mask::new(vec![Zeroizing::new(b"Hunter2".to_vec())]);
+        let mut headers = HeaderMap::new();
+        headers.append("x-hunter2-x", HeaderValue::from_static("1"));
+        headers.append("x-plain", HeaderValue::from_static("Hunter2 hunter2"));
+        mask.headers(&mut headers);
+        assert_eq!(headers.len(), 1);
+        assert_eq!(headers["x-plain"], "******* hunter2");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::egress::{Departure, Held, Wire};
 use crate::host::denials::Denials;
 use crate::limits::{LimitName, Limits};
 use crate::network::{NetworkRule, Reachable, Scheme, Target, admit};
-use crate::secret::{Carried, SecretBook, Sought, sought, substitute};
+use crate::secret::{Carried, SecretBook, SecretGrant, Sought, sought, substitute, tellings};
 use crate::store::State;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -150,9 +150,15 @@ impl OutgoingTerms {
             })?;
             values.insert(sought.name.clone(), value);
         }
-        let (filled, carried) = substitute(run, &values, &mut parts, bytes)
+        let (filled, mut carried) = substitute(run, &values, &mut parts, bytes)
             .map_err(|reason| Error::InternalError(Some(format!("the value of a secret {reason}"))))?;
-        if !values.is_empty() {
+        // Whoever is told a value now may say it in another answer, also to an attempt that never sent it.
+        for grant in self.secrets.grants().iter().filter(|grant| grant.is_for(target)) {
+            if let Ok(value) = self.secrets.value(grant).await {
+                carried.unspeakable.extend(tellings(&value));
+            }
+        }
+        if !carried.unspeakable.is_empty() {
             // What comes back is searched for the value, which is not seen in what is packed.
             parts
                 .headers
@@ -167,6 +173,13 @@ impl OutgoingTerms {
             }
         };
         Ok((http::Request::from_parts(parts, body), carried))
+    }
+}
+
+impl SecretGrant {
+    /// Returns whether the value may go to this target.
+    fn is_for(&self, target: &Target) -> bool {
+        target.scheme != Scheme::Http && self.to.iter().any(|rule| rule.covers(target))
     }
 }
 
@@ -185,7 +198,7 @@ impl SecretBook {
         if target.scheme == Scheme::Http {
             return Err("a secret does not travel in clear text".to_owned());
         }
-        if !grant.to.iter().any(|rule| rule.covers(target)) {
+        if !grant.is_for(target) {
             let to: Vec<String> = grant.to.iter().map(NetworkRule::url).collect();
             let to = if to.is_empty() {
                 "no address".to_owned()

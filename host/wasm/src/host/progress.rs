@@ -59,6 +59,7 @@ impl progress::Host for ProgressBook {
         }
         Ok(match Data::from_json(&detail, MAX_DETAIL) {
             Ok(data) => {
+                self.observer.saved(&self.released.cover_data(&data));
                 self.saved = Some(data);
                 Ok(())
             }

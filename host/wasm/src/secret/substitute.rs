@@ -2,7 +2,7 @@
 
 use super::{SecretGrant, SecretPlace, SecretValue};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use cofferdam_engine::{SECRET_MARK, secret_placeholder};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub(crate) enum Stand {
 /// What a request carries out.
 #[derive(Default)]
 pub(crate) struct Carried {
-    /// What must not come back.
+    /// What must not come back, besides the values themselves.
     pub(crate) unspeakable: Vec<Zeroizing<Vec<u8>>>,
 }
 
@@ -54,6 +54,31 @@ impl std::fmt::Display for Stand {
             Self::Body => f.write_str("body"),
         }
     }
+}
+
+/// Returns the texts that tell a value: itself, as a part of an address, and what of it is in any Base64 text that holds it.
+pub(crate) fn tellings(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
+    /// A shorter piece is in every second text.
+    const SHORTEST: usize = 8;
+    let mut tellings = vec![Zeroizing::new(value.to_vec())];
+    let encoded = Zeroizing::new(percent_encoded(value).into_bytes());
+    if *encoded != value {
+        tellings.push(encoded);
+    }
+    for before in 0..3 {
+        let mut bytes = Zeroizing::new(vec![0; before]);
+        bytes.extend_from_slice(value);
+        // Characters that say something of the bytes around the value are left out.
+        let (first, last) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+            let text = Zeroizing::new(engine.encode(&*bytes).into_bytes());
+            let core = text.get(first..last).unwrap_or_default();
+            if core.len() >= SHORTEST && !tellings.iter().any(|known| ***known == *core) {
+                tellings.push(Zeroizing::new(core.to_vec()));
+            }
+        }
+    }
+    tellings
 }
 
 /// Returns the secrets of `run` of which `parts` or `body` hold placeholders, whoever may use them.
@@ -92,9 +117,6 @@ pub(crate) fn substitute(
         .map(|(name, value)| (secret_placeholder(run, name), value))
         .collect();
     let mut carried = Carried::default();
-    for value in values.values() {
-        carried.unspeakable.push((**value).clone());
-    }
     headers(&mut parts.headers, &pairs, &mut carried)?;
     if let Some(query) = parts.uri.query() {
         let mut query = query.to_owned();
@@ -102,7 +124,6 @@ pub(crate) fn substitute(
             if query.contains(placeholder.as_str()) {
                 let encoded = percent_encoded(value);
                 query = query.replace(placeholder.as_str(), &encoded);
-                carried.unspeakable.push(Zeroizing::new(encoded.into_bytes()));
             }
         }
         let path = format!("{}?{query}", parts.uri.path());
@@ -204,4 +225,36 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     }
     result.extend_from_slice(&bytes[at..]);
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tellings;
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+
+    // row J16
+    #[test]
+    fn a_value_is_told_by_any_base64_text_that_holds_it() {
+        let value = b"s3cret+/value?~";
+        let told = tellings(value);
+        for before in ["", "u", "us", "user", "user:", "user::"] {
+            for after in ["", "x", "xy", "xyz"] {
+                let whole = [before.as_bytes(), value, after.as_bytes()].concat();
+                for text in [STANDARD.encode(&whole), URL_SAFE.encode(&whole)] {
+                    let is_told = told.iter().any(|telling| {
+                        text.as_bytes()
+                            .windows(telling.len())
+                            .any(|window| window == telling.as_slice())
+                    });
+                    assert!(is_told, "{text}");
+                }
+            }
+        }
+        assert_eq!(
+            tellings(b"a b").len(),
+            2,
+            "itself and in an address: what is short tells too much of others"
+        );
+    }
 }

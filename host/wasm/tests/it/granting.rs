@@ -361,7 +361,7 @@ fn a_grant_is_what_is_asked_for_and_allowed() {
     };
     assert_eq!(granted(&[only]).0, [("/src".to_owned(), Access::Read)]);
     let (directories, decisions) = granted(&[
-        need("context"),
+        need("telepathy"),
         Need {
             path: Some("/x".to_owned()),
             ..need("write")
@@ -370,7 +370,7 @@ fn a_grant_is_what_is_asked_for_and_allowed() {
     assert_eq!(directories, []);
     assert_eq!(
         decisions[0].refused.as_deref(),
-        Some("`context` cannot be granted by this host yet")
+        Some("`telepathy` cannot be granted by this host yet")
     );
     assert_eq!(
         decisions[1].refused.as_deref(),

@@ -80,6 +80,7 @@ impl Run {
                 unsure: false,
                 params: Value::Inline(Data::Null),
                 previous: None,
+                saved: None,
                 deadline,
             };
             self.begin(plan, at, |_| State::Call(Box::new(state)));
@@ -113,7 +114,7 @@ impl Run {
         plan: &Plan,
         at: &StepReference,
         failure: &Failure,
-        retry_at: Option<Timestamp>,
+        (retry_at, saved): (Option<Timestamp>, Option<&Data>),
         metrics: &Metrics,
     ) {
         self.count(metrics);
@@ -131,11 +132,22 @@ impl Run {
         state.unsure = false;
         self.suspects.remove(&key);
         state.previous = Some(failure.clone());
+        if let Some(saved) = saved {
+            state.saved = Some(saved.clone());
+        }
         // Without another attempt the failure of the step follows in the same transition.
         state.phase = CallPhase::Waiting(retry_at.unwrap_or(self.last_at));
         if let Some(retry_at) = retry_at {
             self.deadlines.insert((retry_at, key.clone()));
             self.ready.insert(key);
+        }
+    }
+
+    /// Keeps what an attempt under way has for the one after it.
+    pub(super) fn progress_saved(&mut self, plan: &Plan, at: &StepReference, detail: &Data) {
+        let Some(key) = self.locate(plan, at) else { return };
+        if let Some(State::Call(state)) = self.frames.get_mut(&key).map(|frame| &mut frame.state) {
+            state.saved = Some(detail.clone());
         }
     }
 
@@ -191,6 +203,7 @@ impl Run {
                         unsure: false,
                         params: Value::Inline(Data::Null),
                         previous: None,
+                        saved: None,
                         deadline: None,
                     };
                     self.begin(plan, at, |_| State::Call(Box::new(state)));

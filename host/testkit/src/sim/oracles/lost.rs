@@ -65,10 +65,12 @@ impl Judge<'_> {
         })
     }
 
-    /// Returns whether a step failed because its host died: the interpreter knows no hosts.
+    /// Returns whether an attempt failed because its host died, or because another step was faster: the interpreter knows
+    /// no hosts and no time.
     pub(super) fn is_lost_for_good(&self) -> bool {
         self.log.iter().any(|recorded| {
-            matches!(&recorded.event, Event::AttemptFailed { failure, .. } if failure.class == FailureClass::Lost)
+            matches!(&recorded.event, Event::AttemptFailed { failure, .. }
+                if failure.class == FailureClass::Lost || failure.code.as_deref() == Some("context-conflict"))
         })
     }
 

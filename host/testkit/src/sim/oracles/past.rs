@@ -93,6 +93,7 @@ impl Judge<'_> {
             }
             Event::GateOpened { .. }
             | Event::WaitStarted { .. }
+            | Event::ProgressSaved { .. }
             | Event::GateApproved { .. }
             | Event::GateDecided { .. }
             | Event::WaitReceived { .. }

@@ -525,6 +525,25 @@ async fn a_secret_goes_where_it_is_for_and_does_not_come_back() {
 }
 
 // row J16
+#[tokio::test]
+async fn a_value_does_not_come_back_with_the_answer_to_another_request() {
+    let server = TlsServer::start("localhost");
+    let (mut attempt, url) = with_token(&server, &[SecretPlace::Header("authorization".to_owned())]);
+    // As if the server had kept what an earlier request told it: the server answers with what it is asked.
+    let kept = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "x:hunter2-hunter2:y");
+    let request = http::Request::get(&url)
+        .header("x-one", "hunter2-hunter2")
+        .header("x-two", &kept)
+        .header("accept-encoding", "gzip");
+    let answer = attempt.send(request, b"").await.unwrap();
+    assert!(server.last().contains("hunter2-hunter2") && server.last().contains(&kept));
+    assert!(server.last().contains("accept-encoding: identity"), "{}", server.last());
+    let echoed = String::from_utf8_lossy(answer.body()).into_owned();
+    assert!(echoed.contains("x-one: ***************\r\n"), "{echoed}");
+    assert!(!echoed.contains(&kept), "{echoed}");
+}
+
+// row J16
 // key secrets.to
 #[tokio::test]
 async fn a_secret_goes_nowhere_else() {
