@@ -1,6 +1,7 @@
 //! Whether a component and this host can talk to each other: everything that does not match, all at once.
 
 use crate::descriptor::Kind;
+use crate::log::printable;
 use wasmtime::Engine;
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
 
@@ -10,6 +11,11 @@ pub(crate) const CONTRACT: Version = Version {
     minor: 1,
     patch: 0,
 };
+
+/// What somebody reads of what does not fit.
+const MOST_MISMATCHES: usize = 50;
+/// What is told of a name, in bytes.
+const MAX_NAME: usize = 128;
 
 const PACKAGE: &str = "cofferdam:plugin";
 
@@ -89,7 +95,9 @@ pub(crate) fn compare(engine: &Engine, component: &ComponentType) -> Interfaces 
                 .collect(),
             _ => Vec::new(),
         };
-        import_mismatches(name, &functions, &mut found.mismatches);
+        if found.mismatches.len() <= MOST_MISMATCHES {
+            import_mismatches(&shown(name), &functions, &mut found.mismatches);
+        }
     }
     for (name, _) in component.exports(engine) {
         let Some((package, interface, version)) = split(name) else {
@@ -101,13 +109,25 @@ pub(crate) fn compare(engine: &Engine, component: &ComponentType) -> Interfaces 
             .map(|(_, kind)| *kind);
         match (kind, version) {
             (Some(kind), Some(version)) if version.speaks(CONTRACT) => found.kinds.push(kind),
-            (Some(_), version) => found.mismatches.push(other_version("exports", name, version)),
+            (Some(_), version) if found.mismatches.len() <= MOST_MISMATCHES => {
+                found.mismatches.push(other_version("exports", &shown(name), version));
+            }
+            (Some(_), _) => {}
             (None, _) => {}
         }
+    }
+    if found.mismatches.len() > MOST_MISMATCHES {
+        found.mismatches.truncate(MOST_MISMATCHES);
+        found.mismatches.push("and more of the kind".to_owned());
     }
     found.imports.sort();
     found.kinds.sort();
     found
+}
+
+/// Returns a name as it can be told, whatever its author put into it.
+fn shown(name: &str) -> String {
+    printable(name, MAX_NAME)
 }
 
 fn import_mismatches(name: &str, functions: &[String], mismatches: &mut Vec<String>) {
@@ -125,7 +145,8 @@ fn import_mismatches(name: &str, functions: &[String], mismatches: &mut Vec<Stri
                 "imports `{PACKAGE}/{interface}`, which {PACKAGE} {CONTRACT} of this host does not have: it needs a newer Cofferdam"
             )),
             Some((_, offered)) => mismatches.extend(
-                functions.iter().filter(|function| !offered.contains(&function.as_str())).map(|function| {
+                functions.iter().filter(|function| !offered.contains(&function.as_str())).take(MOST_MISMATCHES + 1).map(|function| {
+                    let function = shown(function);
                     format!(
                         "imports `{function}` of `{PACKAGE}/{interface}`, which {PACKAGE} {CONTRACT} of this host does not have: it needs a newer Cofferdam"
                     )

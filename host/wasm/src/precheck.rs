@@ -58,6 +58,7 @@ const MAX_NAMES: u64 = 2_000;
 const MAX_CORE_NAMES: u64 = 50_000;
 const MAX_TYPES: u64 = 50_000;
 const MAX_ITEMS: u64 = 100_000;
+/// All custom sections together: debug information has this much, and nothing else has.
 const MAX_CUSTOM: u64 = 16 * 1024 * 1024;
 /// The SDK and common tools write the version of the package here.
 const VERSION_SECTIONS: [&str; 2] = ["version", "cofferdam:version"];
@@ -70,7 +71,7 @@ pub(crate) fn survey(bytes: &[u8]) -> Result<Survey, Unfit> {
     preamble(bytes)?;
     let mut survey = Survey::default();
     let mut tally = Tally::default();
-    let mut depth = 0;
+    let (mut depth, mut custom) = (0, 0);
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(damaged)?;
         match &payload {
@@ -83,7 +84,8 @@ pub(crate) fn survey(bytes: &[u8]) -> Result<Survey, Unfit> {
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::CustomSection(section) => {
-                at_most("bytes in a custom section", section.data().len() as u64, MAX_CUSTOM)?;
+                custom += section.data().len() as u64;
+                at_most("bytes in custom sections", custom, MAX_CUSTOM)?;
                 if VERSION_SECTIONS.contains(&section.name()) && survey.version.is_none() {
                     survey.version = version(section.data());
                 }

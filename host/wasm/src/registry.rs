@@ -19,6 +19,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// How many files the plugin directories may hold together, and how many bytes: all of them are in memory.
+const MOST_FILES: usize = 256;
+const MOST_BYTES: u64 = 512 * 1024 * 1024;
+const TOO_MANY: &str = "the plugin directories hold more than 256 files or 512 MiB";
+
 /// The most that is said of the name of a file, in bytes.
 const MAX_SHOWN: usize = 4096;
 
@@ -236,8 +241,16 @@ impl Registry {
         for (directory, error) in &listing.unreadable {
             self.report(directory, "CF0501", format!("cannot be read: {error}"));
         }
+        let (mut count, mut bytes) = (0, 0);
         for (name, files) in listing.claims() {
-            if !is_name(&name) {
+            count += files.len();
+            bytes += files.iter().map(|file| listing.size(file)).sum::<u64>();
+            if count > MOST_FILES || bytes > MOST_BYTES {
+                for file in files {
+                    self.report(file, "CF0503", format!("is left out: {TOO_MANY}"))
+                        .help("move what is not needed elsewhere, or strip the components (wasm-tools strip)");
+                }
+            } else if !is_name(&name) {
                 for file in files {
                     self.report(
                         file,

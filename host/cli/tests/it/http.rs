@@ -278,6 +278,32 @@ fn nowhere_in(directory: &Path) -> usize {
     looked
 }
 
+// row E14
+#[test]
+fn other_certificates_are_asked_about_again() {
+    let server = server::TlsServer::start("localhost");
+    let project = secretive(
+        &server,
+        "workflow w edition 1 {\n  call a { use = text.join  params { items = [\"a\"] } }\n}\n",
+    );
+    completed(&project.say(&["run", "w.wf"]));
+    let file = project.say(&["config", "show"]);
+    let other = server::TlsServer::start("localhost");
+    let configuration = std::fs::read_to_string(project.path("cofferdam.toml")).unwrap();
+    let authority = configuration
+        .split("ca = \"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    let authority = authority.unwrap_or_else(|| panic!("{file}"));
+    std::fs::write(authority, &other.authority).unwrap();
+    let said = project.say(&["run", "w.wf"]);
+    assert_eq!(said.code, Some(4), "{said}");
+    assert!(said.stderr.contains("CF0620"), "{said}");
+    assert!(said.stderr.contains("believing the certificates of"), "{said}");
+    completed(&project.say(&["trust", "--yes"]));
+    completed(&project.say(&["run", "w.wf"]));
+}
+
 // row J16
 #[test]
 fn a_secret_is_in_no_file_and_on_no_screen() {

@@ -180,11 +180,25 @@ impl Configuration {
                 section.directories = directories;
             }
         }
+        configuration.digest_certificates();
         let problems = document.into_problems();
         if problems.is_empty() {
             Ok(configuration)
         } else {
             Err(problems)
+        }
+    }
+
+    /// Makes the files with certificates that the configuration names a part of what is trusted with it: another authority is as
+    /// much as another address.
+    fn digest_certificates(&mut self) {
+        let addresses = self.plugins.values().flat_map(|section| &section.network);
+        let certificates: Vec<String> = addresses
+            .filter_map(|address| address.ca_digest)
+            .map(|digest| digest.to_hex())
+            .collect();
+        if let Some(own) = self.digest.as_mut().filter(|_| !certificates.is_empty()) {
+            *own = digest(&format!("{own} {}", certificates.join(" ")));
         }
     }
 

@@ -4,6 +4,7 @@ use super::document::{Document, get};
 use super::paths;
 use super::problem::ProblemCode;
 use super::source::Source;
+use cofferdam_engine::Digest;
 use cofferdam_wasm::NetworkRule;
 use serde::{Serialize, Serializer};
 use std::io::Read;
@@ -20,6 +21,9 @@ pub struct AllowedAddress {
     /// The file with the certificates that it trusts instead of the public ones, as written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
+    /// What that file holds.
+    #[serde(skip)]
+    pub(super) ca_digest: Option<Digest>,
     /// Who allows it.
     pub source: Source,
 }
@@ -88,8 +92,13 @@ fn address(
             return None;
         }
     };
+    let mut ca_digest = None;
     if let Some(ca) = &ca {
-        match certificates(root, &ca.value).and_then(|pem| rule.clone().trusting(&pem)) {
+        let trusting = certificates(root, &ca.value).and_then(|pem| {
+            ca_digest = Some(Digest::of(&pem));
+            rule.clone().trusting(&pem)
+        });
+        match trusting {
             Ok(trusting) => rule = trusting,
             Err(reason) => {
                 let message = format!("`ca`: {reason}");
@@ -101,6 +110,7 @@ fn address(
     Some(AllowedAddress {
         rule,
         ca: ca.map(|ca| ca.value),
+        ca_digest,
         source: document.source(&item.span()),
     })
 }

@@ -208,7 +208,12 @@ fn requests(address: &AllowedAddress) -> String {
     } else {
         ""
     };
-    format!("{methods} to {}{private}", address.rule.url())
+    let mut asked = format!("{methods} to {}{private}", address.rule.url());
+    if let (Some(file), Some(digest)) = (&address.ca, &address.ca_digest) {
+        let file = super::document::printable(file);
+        asked += &format!(", believing the certificates of `{file}` ({})", short_digest(digest));
+    }
+    asked
 }
 
 /// All words of a command: the arguments say what it does.

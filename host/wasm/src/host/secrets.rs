@@ -65,9 +65,12 @@ impl secrets::Host for View<'_> {
                 self.book.released().add(&value);
                 Ok(value.to_vec())
             }
-            Err(error) => Err(types::Denial::Other(format!(
-                "the secret `{name}` has no value: {error}"
-            ))),
+            Err(error) => {
+                // For the operator: where values come from is nothing for a guest.
+                let reason = format!("it has no value: {error}");
+                self.denials.record("secrets.reveal", &name, reason);
+                Err(types::Denial::Other(format!("the secret `{name}` has no value")))
+            }
         })
     }
 }

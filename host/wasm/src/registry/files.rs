@@ -70,6 +70,12 @@ impl Listing {
         listing
     }
 
+    /// Returns how large a file is that can be looked at, in bytes.
+    pub(super) fn size(&self, file: &Path) -> u64 {
+        let stamp = self.files.get(file).copied().flatten();
+        stamp.map_or(0, |stamp| stamp.size)
+    }
+
     /// Returns the names that are claimed, each with the files that claim it, in the order of their paths.
     pub(super) fn claims(&self) -> BTreeMap<String, Vec<&Path>> {
         let mut claims: BTreeMap<String, Vec<&Path>> = BTreeMap::new();

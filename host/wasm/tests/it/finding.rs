@@ -93,3 +93,42 @@ async fn names_mean_one_action_or_none() {
     let digest = *action.component().digest();
     assert_eq!(registry.component(&digest).unwrap().digest(), &digest);
 }
+
+// Beyond WASM-NOTES section 4: a directory of more than anybody needs.
+#[tokio::test]
+async fn more_files_than_there_is_room_for_are_left_out_and_named() {
+    let root = tempfile::tempdir().unwrap();
+    for number in 0..260 {
+        fs::write(root.path().join(format!("p{number:03}.wasm")), "(").unwrap();
+    }
+    // It takes no room before it is read.
+    fs::File::create(root.path().join("p000.wasm"))
+        .unwrap()
+        .set_len(500 << 20)
+        .unwrap();
+    fs::File::create(root.path().join("p100.wasm"))
+        .unwrap()
+        .set_len(60 << 20)
+        .unwrap();
+    let sources = Sources {
+        builtins: Vec::new(),
+        directories: vec![root.path().to_owned()],
+    };
+    let registry = Registry::discover(&sandbox(), &sources).await;
+    let left_out: Vec<String> = registry
+        .problems()
+        .iter()
+        .filter(|problem| problem.reason.contains("more than 256 files or 512 MiB"))
+        .map(|problem| problem.file.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(
+        left_out.first().map(String::as_str),
+        Some("p100"),
+        "what came before fits"
+    );
+    assert_eq!(left_out.len(), 160);
+    fs::write(root.path().join("p100.wasm"), "(").unwrap();
+    let registry = Registry::discover(&sandbox(), &sources).await;
+    let told = |problem: &&cofferdam_wasm::Problem| problem.reason.contains("more than 256 files");
+    assert_eq!(registry.problems().iter().filter(told).count(), 4);
+}

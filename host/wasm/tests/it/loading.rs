@@ -47,6 +47,20 @@ async fn a_component_that_offers_nothing_is_told_why() {
     );
 }
 
+// Beyond WASM-NOTES section 4: names as long as their author likes, as many as fit.
+#[tokio::test]
+async fn what_does_not_fit_is_told_within_bounds() {
+    let import = |number: usize| format!("(import \"acme:thing/{}{number}\" (instance))", "x".repeat(500));
+    let imports: String = (0..1_000).map(import).collect();
+    let refused = refused(wat::parse_str(format!("(component {imports})")).unwrap()).await;
+    let LoadError::Mismatch(mismatches) = &refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(mismatches.len(), 51);
+    assert_eq!(mismatches.last().map(String::as_str), Some("and more of the kind"));
+    assert!(refused.to_string().len() < 20_000);
+}
+
 // row B15
 #[tokio::test]
 async fn another_version_of_the_contract_is_refused_with_both_versions_and_every_mismatch() {
@@ -174,7 +188,7 @@ async fn bombs_for_the_compiler_are_refused_at_a_glance() {
         (imports, "imports and exports"),
         (modules, "modules"),
         (needs, "imports and exports of modules"),
-        (custom(17 << 20), "bytes in a custom section"),
+        (custom(17 << 20), "bytes in custom sections"),
         (custom(65 << 20), "bytes"),
     ] {
         let error = refused(bytes).await;
