@@ -17,8 +17,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Semaphore;
-use wasmtime::component::Linker;
-use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, HostOutgoingRequest as _};
 use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttp, WasiHttpHooks, WasiHttpView};
 
@@ -51,11 +52,52 @@ type Answer = Result<
 /// A body that a secret may stand in is looked at whole.
 const MAX_SEARCHED_BODY: usize = 1024 * 1024;
 const MAX_CHUNK: usize = 64 * 1024;
+/// The interface as the bindings of wasmtime-wasi-http call it.
+const TYPES: &str = "wasi:http/types@0.2.12";
+/// The longest name that a host can have, with a port.
+const MAX_AUTHORITY: usize = 253 + 6;
+const MAX_METHOD: usize = 32;
 
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     let options = types::LinkOptions::default();
     outgoing_handler::add_to_linker::<State, WasiHttp>(linker, State::http)?;
-    types::add_to_linker::<State, WasiHttp>(linker, &options, State::http)
+    types::add_to_linker::<State, WasiHttp>(linker, &options, State::http)?;
+    bound_names(linker)
+}
+
+/// Puts own functions in the place of those that would keep names of any length: a request that is never sent is judged by nobody, and lies
+/// in the memory of the host.
+fn bound_names(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    type Request = Resource<types::OutgoingRequest>;
+    linker.allow_shadowing(true);
+    let mut instance = linker.instance(TYPES)?;
+    instance.func_wrap(
+        "[method]outgoing-request.set-authority",
+        |mut store: StoreContextMut<'_, State>, (request, authority): (Request, Option<String>)| {
+            if authority
+                .as_ref()
+                .is_some_and(|authority| authority.len() > MAX_AUTHORITY)
+            {
+                return Ok((Err(()),));
+            }
+            store
+                .data_mut()
+                .http()
+                .set_authority(request, authority)
+                .map(|set| (set,))
+        },
+    )?;
+    instance.func_wrap(
+        "[method]outgoing-request.set-method",
+        |mut store: StoreContextMut<'_, State>, (request, method): (Request, types::Method)| {
+            if matches!(&method, types::Method::Other(name) if name.len() > MAX_METHOD) {
+                return Ok((Err(()),));
+            }
+            store.data_mut().http().set_method(request, method).map(|set| (set,))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 impl Outgoing {

@@ -1,6 +1,7 @@
 //! What a guest that means no good can do: fail its own attempt, with a verdict that says how.
 
 use crate::guests::{Ear, Guest, call, limits, output, sandbox};
+use cofferdam_engine::Data;
 use cofferdam_wasm::{
     AttemptCall, CancelFlag, LimitName, LoadError, LogLevel, LogSource, Timeout, Trap, TrapKind, Verdict,
 };
@@ -183,6 +184,39 @@ async fn handles_end_at_their_limit() {
         exceeded(guest.verdict(&limits(&[(LimitName::Handles, 100)])).await).0,
         LimitName::Handles
     );
+}
+
+// Beyond WASM-NOTES section 4: what is kept of a request that is never sent, one for each handle.
+#[tokio::test]
+async fn names_of_requests_are_bounded() {
+    let imports = r#"
+        (import "wasi:http/types@0.2.6" "[constructor]fields" (func $fields (result i32)))
+        (import "wasi:http/types@0.2.6" "[constructor]outgoing-request" (func $request (param i32) (result i32)))
+        (import "wasi:http/types@0.2.6" "[method]outgoing-request.set-authority"
+            (func $authority (param i32 i32 i32 i32) (result i32)))
+        (import "wasi:http/types@0.2.6" "[method]outgoing-request.set-method"
+            (func $method (param i32 i32 i32 i32) (result i32)))"#;
+    let request = "(call $request (call $fields))";
+    let calls = [
+        format!("(call $authority {request} (i32.const 1) (i32.const 20000) (i32.const 259))"),
+        format!("(call $authority {request} (i32.const 1) (i32.const 20000) (i32.const 260))"),
+        format!("(call $method {request} (i32.const 9) (i32.const 20000) (i32.const 32))"),
+        format!("(call $method {request} (i32.const 9) (i32.const 20000) (i32.const 33))"),
+    ];
+    let told: String = (601..)
+        .zip(calls)
+        .map(|(at, call)| format!("(i32.store8 (i32.const {at}) (i32.add (i32.const 48) {call}))"))
+        .collect();
+    let run = format!(
+        "(memory.fill (i32.const 20000) (i32.const 97) (i32.const 300)) {told} (call $answer (i32.const 600) (i32.const 5))"
+    );
+    let guest = Guest::running(&run)
+        .importing(imports)
+        .with("(data (i32.const 600) \"1\")");
+    let Verdict::Completed(outcome) = guest.verdict(&limits(&[])).await else {
+        panic!("it ends well");
+    };
+    assert_eq!(outcome.output, Data::Int(10_101));
 }
 
 // row C32, hostile 10, hostile 11, hostile 13, hostile 14, hostile 15
