@@ -76,7 +76,7 @@ fn reach_v6(address: Ipv6Addr) -> Reach {
 mod tests {
     use super::{Reach, reach};
 
-    // row E11
+    // row E14
     #[test]
     fn no_address_of_this_machine_or_its_network_is_public() {
         for private in [

@@ -405,7 +405,7 @@ mod tests {
         }
     }
 
-    // row E11
+    // row E14
     // key network.private
     #[test]
     fn a_private_address_needs_a_line_that_says_so() {

@@ -150,7 +150,7 @@ impl fmt::Display for Target {
 mod tests {
     use super::{Host, split};
 
-    // row E11
+    // row E14
     #[test]
     fn odd_spellings_of_hosts_are_refused() {
         for odd in [

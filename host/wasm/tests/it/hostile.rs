@@ -83,7 +83,7 @@ async fn a_guest_that_sleeps_ends_at_its_deadline() {
     assert!(matches!(report.verdict, Verdict::TimedOut(Timeout::Limit(wall)) if wall == Duration::from_millis(300)));
 }
 
-// hostile 22
+// row E11, hostile 22
 #[tokio::test]
 async fn a_guest_is_stopped_wherever_it_is() {
     for guest in [

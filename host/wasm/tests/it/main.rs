@@ -2,6 +2,7 @@
 
 mod copying;
 mod crowd;
+mod disowned;
 mod filling;
 mod finding;
 mod granting;

@@ -158,7 +158,7 @@ async fn what_is_not_granted_by_its_name_is_not_even_looked_up() {
     }
 }
 
-// row E11, hostile 43
+// row E14, hostile 43
 #[tokio::test]
 async fn a_name_that_leads_into_this_network_is_refused_by_its_address() {
     let server = Server::start(|stream| server::answer(stream, "200 OK", &[], b"inside"));
@@ -188,7 +188,7 @@ async fn a_name_that_leads_into_this_network_is_refused_by_its_address() {
     assert_eq!(server.connections(), 0);
 }
 
-// row E11, hostile 44
+// row E14, hostile 44
 #[tokio::test]
 async fn a_name_is_resolved_once_and_that_address_is_connected_to() {
     let server = Server::start(|stream| server::answer(stream, "200 OK", &[], b"pinned"));
@@ -215,7 +215,7 @@ async fn a_name_is_resolved_once_and_that_address_is_connected_to() {
     assert_eq!(server.connections(), 1);
 }
 
-// row E11, hostile 43
+// row E14, hostile 43
 #[tokio::test]
 async fn one_address_of_this_network_spoils_a_name() {
     let mut attempt = Setting {
@@ -226,7 +226,7 @@ async fn one_address_of_this_network_spoils_a_name() {
     assert!(denied(&attempt.get("http://mixed.example/").await));
 }
 
-// row E11, hostile 45
+// row E14, hostile 45
 #[tokio::test]
 async fn a_redirect_is_an_answer() {
     let server = Server::start(|stream| {
@@ -244,7 +244,7 @@ async fn a_redirect_is_an_answer() {
     assert_eq!(server.connections(), 1);
 }
 
-// row E11, hostile 46
+// row E14, hostile 46
 #[tokio::test]
 async fn the_host_that_is_asked_is_the_host_that_is_granted() {
     let server = Server::start(|stream| {
@@ -475,7 +475,7 @@ fn with_token(server: &TlsServer, places: &[SecretPlace]) -> (Attempt, String) {
     (attempt.begin(), url)
 }
 
-// row E11
+// row E14
 // key network.ca
 #[tokio::test]
 async fn a_server_must_prove_that_it_is_the_one_that_was_asked_for() {
