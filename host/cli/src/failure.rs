@@ -132,7 +132,7 @@ impl Failure {
 /// Returns the failure of a command whose run is not driven any more although it has not ended.
 pub(crate) fn not_driven(error: DriveError) -> Failure {
     let exit = match &error {
-        DriveError::Fenced => Exit::Refused,
+        DriveError::Fenced(_) => Exit::Refused,
         DriveError::Log(_) | DriveError::Reclaim(ClaimError::Store { .. }) => Exit::Internal,
         DriveError::Reclaim(ClaimError::Owned { .. } | ClaimError::Final { .. } | ClaimError::NotFound(_)) => {
             Exit::Refused
@@ -156,6 +156,7 @@ fn trouble(cause: &(dyn std::error::Error + 'static)) -> Option<Trouble> {
     let boxed = || cause.downcast_ref::<Box<StoreError>>().map(|error| &**error);
     match shared.or_else(boxed).or_else(|| cause.downcast_ref::<StoreError>())? {
         StoreError::Damaged { .. } => Some(Trouble::Damage),
+        StoreError::DiskFull { .. } | StoreError::Disk { .. } => Some(Trouble::GivenUp),
         StoreError::GaveUp(_) | StoreError::WriterGone | StoreError::ReaderGone => Some(Trouble::GivenUp),
         _ => None,
     }

@@ -20,7 +20,9 @@ use cofferdam_engine::{
     Input, Message, MessageId, Orphan, Parking, Recorded, Rejected, Report, Retrial, RetryRefused, Run, RunId,
     Situation,
 };
-use cofferdam_store::{Claim, ClaimError, Failpoint, Fate, Lease, Position, RunLog, StoreError, Ticket, Within};
+use cofferdam_store::{
+    Claim, ClaimError, Failpoint, Fate, Lease, Overtaken, Position, RunLog, StoreError, Ticket, Within,
+};
 use cofferdam_wasm::EffectClass;
 use guests::{Guests, Reported};
 use pace::{Pace, shows_progress};
@@ -63,7 +65,7 @@ pub(crate) enum Control {
 pub enum DriveError {
     /// Another host drives the run now.
     #[error("another host took the run over")]
-    Fenced,
+    Fenced(#[source] Option<Overtaken>),
     /// The log failed again and again.
     #[error("the log cannot take what happened in the run; nothing that was recorded is lost")]
     Log(#[source] Arc<StoreError>),
@@ -294,9 +296,9 @@ impl Driver {
                     self.perform(&run, position);
                     run
                 }
-                Wake::Settled(Fate::Fenced) => {
+                Wake::Settled(Fate::Fenced(overtaken)) => {
                     self.guests.stop_all();
-                    return Err(DriveError::Fenced);
+                    return Err(DriveError::Fenced(Some(overtaken)));
                 }
                 // The caller has started it before: there is nothing to take up.
                 Wake::Settled(Fate::Failed(error)) if matches!(*error, StoreError::Duplicate { .. }) => {
@@ -329,7 +331,7 @@ impl Driver {
                     self.guests.stop_all();
                     self.rebuilds += 1;
                     if self.rebuilds > MAX_REBUILDS {
-                        return Err(DriveError::Fenced);
+                        return Err(DriveError::Fenced(None));
                     }
                     tracing::warn!(run = %run.id(), "the host was silent for longer than its lease");
                     self.take_again(run).await?
@@ -582,7 +584,7 @@ impl Driver {
             Ok(claim) => claim,
             Err(ClaimError::Owned { .. }) => {
                 self.guests.stop_all();
-                return Err(DriveError::Fenced);
+                return Err(DriveError::Fenced(None));
             }
             Err(error) => {
                 self.guests.stop_all();
@@ -622,7 +624,7 @@ impl Driver {
         while let Some(mut pending) = self.pending.pop_front() {
             match (&mut pending.ticket).await {
                 Fate::Durable(_) => self.observer.notice(Notice::Durable(&pending.events)),
-                Fate::Fenced => return Err(DriveError::Fenced),
+                Fate::Fenced(overtaken) => return Err(DriveError::Fenced(Some(overtaken))),
                 // Without the record the run looks as after a crash, from which it can be resumed just as well.
                 Fate::InboxNotEmpty => return Err(DriveError::Log(Arc::new(StoreError::InboxNotEmpty))),
                 Fate::Failed(error) => return Err(DriveError::Log(error)),

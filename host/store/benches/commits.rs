@@ -108,7 +108,7 @@ fn through_the_log(
 fn durable(ticket: Ticket) -> Result<(), Box<dyn Error>> {
     match ticket.wait() {
         Fate::Durable(_) => Ok(()),
-        fate @ (Fate::Fenced | Fate::InboxNotEmpty | Fate::Failed(_)) => {
+        fate @ (Fate::Fenced(_) | Fate::InboxNotEmpty | Fate::Failed(_)) => {
             Err(format!("an append was not written: {fate:?}").into())
         }
     }

@@ -45,7 +45,7 @@ fn measure(directory: &Path, in_flight: u128) -> Result<(), Box<dyn Error>> {
     let began = Instant::now();
     let mut steps = 0_u64;
     while let Some((run, version, ticket)) = open.pop_front() {
-        if let fate @ (Fate::Failed(_) | Fate::Fenced | Fate::InboxNotEmpty) = ticket.wait() {
+        if let fate @ (Fate::Failed(_) | Fate::Fenced(_) | Fate::InboxNotEmpty) = ticket.wait() {
             return Err(format!("a step was not written: {fate:?}").into());
         }
         steps += 1;

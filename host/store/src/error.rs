@@ -18,6 +18,17 @@ pub enum StoreError {
         /// Where the state is.
         path: PathBuf,
     },
+    /// The system does not take or give what the state is.
+    #[error("{what}: `{}`", path.display())]
+    Disk {
+        /// Where the state is.
+        path: PathBuf,
+        /// What it did not do, and what may be the reason.
+        what: &'static str,
+        /// What the database calls it.
+        #[source]
+        source: Cause,
+    },
     /// What is stored cannot be right.
     #[error("the state in `{}` is damaged: {detail}; nothing was changed, restore a backup", path.display())]
     Damaged {

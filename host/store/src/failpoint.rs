@@ -1,9 +1,10 @@
 //! Where can a host be made to die? Named points on the path of every step, for tests that kill a process exactly there.
 //!
 //! A host of the dev profile dies, as by `kill -9`, when it reaches the point that [`VARIABLE`] names, and says so on
-//! stderr before. In a release build a point is an empty function that is inlined away: nothing is asked and nothing paid.
+//! stderr before; with `panic` behind the name it panics there instead. In a release build a point is an empty function that is inlined away: nothing is asked and nothing paid.
 
-/// Names the point, and behind a colon the how-many-eth time is the one: `COFFERDAM_FAILPOINT=after-commit:3`.
+/// Names the point, and behind a colon the how-many-eth time is the one: `COFFERDAM_FAILPOINT=after-commit:3`. Behind
+/// another colon it says how, if not as by `kill -9`: `COFFERDAM_FAILPOINT=after-commit:3:panic`.
 pub const VARIABLE: &str = "COFFERDAM_FAILPOINT";
 
 /// A point that a process passes on its way. Names say what has happened and what has not.
@@ -142,6 +143,7 @@ mod armed {
     struct Charge {
         name: String,
         left: AtomicU64,
+        panics: bool,
     }
 
     static CHARGE: OnceLock<Option<Charge>> = OnceLock::new();
@@ -151,16 +153,21 @@ mod armed {
         let Some(charge) = charge.as_ref().filter(|charge| charge.name == point.name()) else {
             return;
         };
-        if charge.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            die(point);
+        if charge.left.fetch_sub(1, Ordering::Relaxed) != 1 {
+            return;
         }
+        assert!(!charge.panics, "failpoint {} reached", point.name());
+        die(point);
     }
 
     fn charge(asked: &str) -> Charge {
-        let (name, times) = asked.split_once(':').unwrap_or((asked, "1"));
+        let mut parts = asked.split(':');
+        let name = parts.next().unwrap_or_default();
+        let times = parts.next().and_then(|times| times.parse().ok());
         Charge {
             name: name.to_owned(),
-            left: AtomicU64::new(times.parse().unwrap_or(1)),
+            left: AtomicU64::new(times.unwrap_or(1)),
+            panics: parts.next() == Some("panic"),
         }
     }
 

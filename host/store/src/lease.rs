@@ -6,6 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// Names how many seconds the leases of a host of the dev profile last, for tests that would wait too long for the end of
+/// one. In a release build nothing is asked.
+pub const VARIABLE: &str = "COFFERDAM_LEASE_SECONDS";
+
 /// How leases of a host last.
 #[derive(Clone, Debug)]
 pub struct LeaseTerms {
@@ -20,15 +24,32 @@ pub struct LeaseTerms {
 impl Default for LeaseTerms {
     /// Returns the terms of rule B11: six renewals must fail in a row.
     fn default() -> Self {
-        Self {
-            lasts: Duration::from_secs(30),
-            renewed_every: Duration::from_secs(5),
-            clock: BootClock::default(),
-        }
+        Self::lasting(Duration::from_secs(30))
     }
 }
 
 impl LeaseTerms {
+    /// Returns the terms of a host that runs as a process of its own: the default ones, or in the dev profile those that
+    /// [`VARIABLE`] asks for.
+    pub fn of_this_process() -> Self {
+        let asked = if cfg!(debug_assertions) {
+            std::env::var(VARIABLE).ok()
+        } else {
+            None
+        };
+        let seconds = asked.and_then(|seconds| seconds.parse().ok());
+        seconds.map_or_else(Self::default, |seconds| Self::lasting(Duration::from_secs(seconds)))
+    }
+
+    /// Returns terms by which a lease lasts so long; six renewals must fail in a row.
+    pub fn lasting(lasts: Duration) -> Self {
+        Self {
+            lasts,
+            renewed_every: lasts / 6,
+            clock: BootClock::default(),
+        }
+    }
+
     /// Returns how long before others may take its runs a host stops: a tenth of the lease.
     fn margin(&self) -> Duration {
         self.lasts / 10

@@ -5,6 +5,7 @@
 
 pub mod arrivals;
 pub mod boot_clock;
+pub mod bounds;
 pub mod contradiction;
 pub mod error;
 pub mod failpoint;
@@ -12,6 +13,7 @@ pub mod inbox;
 pub mod lease;
 pub mod log;
 pub mod log_line;
+pub mod overtaken;
 pub mod record;
 pub mod reference;
 pub mod runnable;
@@ -23,6 +25,7 @@ pub mod urgency;
 
 pub use arrivals::{Arrivals, Bell};
 pub use boot_clock::{BootClock, ManualClock};
+pub use bounds::WriterBounds;
 pub use contradiction::contradiction;
 pub use error::{ClaimError, FindError, PostError, StoreError};
 pub use failpoint::Failpoint;
@@ -30,6 +33,7 @@ pub use inbox::{Inbox, MAX_REQUEST_BYTES, NewMessage, Posted, needs_all_answered
 pub use lease::{Lease, LeaseTerms};
 pub use log::{AtWork, Beginning, Pending, Reopening, RunLog, Within};
 pub use log_line::{LogLevel, LogLine, LogLines, MAX_BYTES_PER_SECOND, MAX_LINES_PER_DELIVERY};
+pub use overtaken::{Overtaken, Revision};
 pub use record::{Claim, Definition, HostId, NewRun, Owner, RunFilter, RunSummary};
 pub use reference::Reference;
 pub use runnable::{Reason, Runnable};

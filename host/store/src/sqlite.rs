@@ -27,6 +27,7 @@ mod write;
 mod writer;
 
 use crate::arrivals::Arrivals;
+use crate::bounds::WriterBounds;
 use crate::error::{ClaimError, FindError, PostError, StoreError};
 use crate::inbox::{Inbox, NewMessage, Posted};
 use crate::lease::{Lease, LeaseTerms};
@@ -112,6 +113,14 @@ impl SqliteLog {
     /// # Errors
     /// If the place is unfit, or the file is damaged, not ours, or of a later release; nothing was changed then.
     pub fn open(options: SqliteOptions) -> Result<Self, OpenError> {
+        Self::open_within(options, WriterBounds::default())
+    }
+
+    /// Does the same with a writer that looks after others sooner or later.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_within(options: SqliteOptions, bounds: WriterBounds) -> Result<Self, OpenError> {
         let path = options.path;
         if options.creation == Creation::Never && !path.exists() {
             return Err(OpenError::Missing { path });
@@ -133,8 +142,8 @@ impl SqliteLog {
             ReadersStart::Thread(source) => OpenError::Threads(source),
         })?;
         let queue = Arc::new(Queue::default());
-        let (checkpoints, checkpointer) =
-            Checkpoints::start(&path, Arc::clone(&queue)).map_err(|error| match error {
+        let (checkpoints, checkpointer) = Checkpoints::start(&path, Arc::clone(&queue), Arc::clone(&counters), bounds)
+            .map_err(|error| match error {
                 CheckpointStart::Connection(source) => store_failed(source),
                 CheckpointStart::Thread(source) => OpenError::Threads(source),
             })?;
@@ -154,6 +163,7 @@ impl SqliteLog {
             doorbell: doorbell.clone(),
             progress,
             checkpoints,
+            longest_batch: bounds.longest_batch,
             driven: Driven::default(),
             lock: None,
             liveness: liveness.clone(),

@@ -11,6 +11,8 @@ pub struct Statistics {
     pub events: u64,
     /// Bytes of pages that the commits wrote.
     pub bytes: u64,
+    /// How often the writer itself saw to it that the write-ahead log begins again.
+    pub restarts: u64,
     /// Log lines kept.
     pub log_lines: u64,
     /// Log lines dropped.

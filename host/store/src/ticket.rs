@@ -1,6 +1,7 @@
 //! What became of something that was handed to a log: a future, or a question that can be asked without a runtime.
 
 use crate::error::StoreError;
+use crate::overtaken::Overtaken;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
@@ -17,7 +18,7 @@ pub enum Fate {
     /// It is on disk, and so is everything handed over before it that did not fail.
     Durable(Position),
     /// Another incarnation of the run is at work, or the run has ended; nothing was written.
-    Fenced,
+    Fenced(Overtaken),
     /// It would have ended or parked the run while something is asked of it that it has not answered; nothing was written.
     /// After claiming the run again it decides with the messages at hand.
     InboxNotEmpty,
@@ -30,7 +31,7 @@ impl Fate {
     pub fn position(&self) -> Option<Position> {
         match self {
             Self::Durable(position) => Some(*position),
-            Self::Fenced | Self::InboxNotEmpty | Self::Failed(_) => None,
+            Self::Fenced(_) | Self::InboxNotEmpty | Self::Failed(_) => None,
         }
     }
 }

@@ -10,13 +10,13 @@ use cofferdam_engine::{
     StepPath, StepReference, Timestamp, Value, Version,
 };
 use cofferdam_store::{
-    Beginning, ClaimError, Definition, Fate, FindError, LogLevel, LogLine, MAX_LINES_PER_DELIVERY, NewRun, Reopening,
-    RunFilter, RunLog, StoreError, Ticket,
+    Beginning, ClaimError, Definition, Fate, FindError, LogLevel, LogLine, MAX_LINES_PER_DELIVERY, NewRun, Overtaken,
+    Reopening, Revision, RunFilter, RunLog, StoreError, Ticket,
 };
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 /// Opens one log, the same each time, as the host of the given name.
@@ -38,6 +38,14 @@ const CHECKS: &[Check] = &[
     (
         "an append for another version is fenced",
         an_append_for_another_version_is_fenced,
+    ),
+    (
+        "of twenty writers for one version one wins",
+        of_twenty_writers_for_one_version_one_wins,
+    ),
+    (
+        "twenty writers of one run all succeed in the end",
+        twenty_writers_of_one_run_all_succeed_in_the_end,
     ),
     (
         "a broken incarnation takes nothing more",
@@ -214,9 +222,18 @@ fn durable(ticket: Ticket) -> u64 {
     }
 }
 
-fn fenced(ticket: Ticket) {
-    let fate = ticket.wait();
-    assert!(matches!(fate, Fate::Fenced), "not fenced: {fate:?}");
+fn fenced(ticket: Ticket) -> Overtaken {
+    match ticket.wait() {
+        Fate::Fenced(overtaken) => overtaken,
+        other => panic!("not fenced: {other:?}"),
+    }
+}
+
+fn revision(generation: u64, version: u64) -> Revision {
+    Revision {
+        generation: Generation(generation),
+        version: Version(version),
+    }
 }
 
 fn failure(ticket: Ticket) -> Arc<StoreError> {
@@ -279,6 +296,7 @@ fn a_run_that_ended_is_opened_again_once(open: Open<'_>) {
     assert!(answer(b.run(run)).unwrap().unwrap().status.is_final());
 }
 
+// row J02
 fn a_run_begins_with_its_first_events(open: Open<'_>) {
     let log = open("a");
     let run = NewRun {
@@ -325,7 +343,9 @@ fn appends_are_durable_in_order(open: Open<'_>) {
 fn an_append_of_another_generation_is_fenced(open: Open<'_>) {
     let log = open("a");
     let run = begin(&log, 1);
-    fenced(log.hand_over(step(run.id, 2, 1)));
+    let overtaken = fenced(log.hand_over(step(run.id, 2, 1)));
+    assert_eq!(overtaken.expected, revision(2, 1));
+    assert_eq!(overtaken.actual, Some(revision(1, 1)));
     // One of the right generation is not harmed by it.
     durable(log.hand_over(step(run.id, 1, 1)));
     let claim = answer(log.claim(run.id)).unwrap();
@@ -339,12 +359,81 @@ fn an_append_of_another_generation_is_fenced(open: Open<'_>) {
 fn an_append_for_another_version_is_fenced(open: Open<'_>) {
     let log = open("a");
     let run = begin(&log, 1);
-    fenced(log.hand_over(step(run.id, 1, 7)));
+    let overtaken = fenced(log.hand_over(step(run.id, 1, 7)));
+    assert_eq!(overtaken.expected, revision(1, 7));
+    assert_eq!(overtaken.actual, Some(revision(1, 1)));
+    assert_eq!(
+        overtaken.to_string(),
+        "what was decided for generation 1, version 7 came too late: the run is at generation 1, version 1"
+    );
     assert_eq!(all_events(&log, run.id).len(), 1);
     let run = begin(&log, 2);
     durable(log.hand_over(step(run.id, 1, 1)));
-    fenced(log.hand_over(step(run.id, 1, 1)));
+    let overtaken = fenced(log.hand_over(step(run.id, 1, 1)));
+    assert_eq!(overtaken.actual, Some(revision(1, 2)));
     assert_eq!(all_events(&log, run.id).len(), 2);
+    let unknown = fenced(log.hand_over(step(new_run(9).id, 1, 1)));
+    assert_eq!((unknown.expected, unknown.actual), (revision(1, 1), None));
+}
+
+// row J05
+fn of_twenty_writers_for_one_version_one_wins(open: Open<'_>) {
+    let log = open("a");
+    let run = begin(&log, 1).id;
+    let barrier = Barrier::new(20);
+    let tried: Vec<Fate> = thread::scope(|scope| {
+        let writers: Vec<_> = (0..20)
+            .map(|_| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    log.hand_over(step(run, 1, 1)).wait()
+                })
+            })
+            .collect();
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+    });
+    let won = tried.iter().filter(|fate| fate.position().is_some()).count();
+    assert_eq!(won, 1, "{tried:?}");
+    for fate in tried.iter().filter(|fate| fate.position().is_none()) {
+        let Fate::Fenced(overtaken) = fate else {
+            panic!("{fate:?}")
+        };
+        assert_eq!(overtaken.expected, revision(1, 1));
+        assert_eq!(overtaken.actual, Some(revision(1, 2)));
+    }
+    assert_eq!(all_events(&log, run).len(), 2);
+}
+
+// row J05
+fn twenty_writers_of_one_run_all_succeed_in_the_end(open: Open<'_>) {
+    let log = open("a");
+    let run = begin(&log, 1).id;
+    let barrier = Barrier::new(20);
+    let write = || {
+        barrier.wait();
+        // Each round somebody has claimed last, and nobody claims again before it failed: somebody wins.
+        for _ in 0..10_000 {
+            let claim = answer(log.claim(run)).unwrap();
+            let expected = revision(claim.generation.0, claim.version.0);
+            match log.hand_over(step(run, claim.generation.0, claim.version.0)).wait() {
+                Fate::Durable(_) => return,
+                Fate::Fenced(overtaken) => {
+                    assert_eq!(overtaken.expected, expected);
+                    let actual = overtaken.actual.unwrap();
+                    assert!(actual.generation > expected.generation, "{overtaken:?}");
+                    assert!(actual.version >= expected.version, "{overtaken:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        panic!("never succeeded");
+    };
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..20).map(|_| scope.spawn(write)).collect();
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+    });
+    assert_eq!(answer(log.run(run)).unwrap().unwrap().version, Version(21));
+    assert_eq!(all_events(&log, run).len(), 21);
 }
 
 fn a_broken_incarnation_takes_nothing_more(open: Open<'_>) {
@@ -449,6 +538,7 @@ fn a_run_begins_once(open: Open<'_>) {
     durable(log.hand_over(step(named.id, 1, 1)));
 }
 
+// row J02
 fn large_values_come_back(open: Open<'_>) {
     let log = open("a");
     let run = begin(&log, 1);
@@ -627,7 +717,7 @@ fn runs_are_found_by_the_end_of_their_id(open: Open<'_>) {
     }
 }
 
-// rows H09, H10
+// rows H09, H10, J02
 fn runs_are_listed_newest_first_in_pages(open: Open<'_>) {
     let log = open("a");
     let list =

@@ -75,15 +75,29 @@ fn record(path: &Path, op: impl FnOnce() -> Op) {
     }
 }
 
+/// Files whose next syncs fail, and how many of them.
+static FAILING: Mutex<BTreeMap<PathBuf, usize>> = Mutex::new(BTreeMap::new());
+
+/// Returns whether this sync of `path` is one that fails, and counts it.
+fn fails(path: &Path) -> bool {
+    lock(&FAILING).get_mut(path).is_some_and(|left| {
+        let fails = *left > 0;
+        *left = left.saturating_sub(1);
+        fails
+    })
+}
+
 /// Everything that SQLite does to the files of a directory from now on, until this is dropped.
 #[derive(Debug)]
 pub struct Recording {
+    directory: PathBuf,
     ops: Ops,
 }
 
 impl Drop for Recording {
     fn drop(&mut self) {
         lock(&RECORDINGS).retain(|(_, ops)| !Arc::ptr_eq(ops, &self.ops));
+        lock(&FAILING).retain(|file, _| file.parent() != Some(&self.directory));
     }
 }
 
@@ -96,8 +110,21 @@ impl Recording {
         shim::install();
         let directory = directory.canonicalize().expect("the directory is there");
         let ops = Ops::default();
-        lock(&RECORDINGS).push((directory, Arc::clone(&ops)));
-        Self { ops }
+        lock(&RECORDINGS).push((directory.clone(), Arc::clone(&ops)));
+        Self { directory, ops }
+    }
+
+    /// Lets the next `times` syncs of a file fail, as those of a disk do that has lost what it was given.
+    pub fn fail_syncs(&self, file: &str, times: usize) {
+        lock(&FAILING).insert(self.directory.join(file), times);
+    }
+
+    /// Returns how many of the syncs that were to fail have not been asked for yet.
+    pub fn failures_left(&self, file: &str) -> usize {
+        lock(&FAILING)
+            .get(&self.directory.join(file))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Returns how many operations there were. What is known now must be on a disk that loses its power later.

@@ -7,9 +7,9 @@ use cofferdam_engine::{
 };
 use cofferdam_store::{
     Arrivals, AtWork, Bell, Claim, ClaimError, Cursor, Definition, Fate, FindError, HostId, Inbox, Lease, LogLine,
-    LogLines, MAX_LINES_PER_DELIVERY, MAX_REQUEST_BYTES, NewMessage, NewRun, Owner, Pending, Position, PostError,
-    Posted, Reason, Reference, RunFilter, RunLog, RunSummary, Runnable, Settler, Statistics, StoreError, StreamError,
-    Streamed, Ticket, Urgency, contradiction, needs_all_answered,
+    LogLines, MAX_LINES_PER_DELIVERY, MAX_REQUEST_BYTES, NewMessage, NewRun, Overtaken, Owner, Pending, Position,
+    PostError, Posted, Reason, Reference, Revision, RunFilter, RunLog, RunSummary, Runnable, Settler, Statistics,
+    StoreError, StreamError, Streamed, Ticket, Urgency, contradiction, needs_all_answered,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future;
@@ -165,9 +165,7 @@ impl MemoryLog {
         let mut shared = lock(&self.shared);
         let mut own = lock(&self.own);
         shared.alive.remove(&self.host);
-        for (_, fate) in own.driven.values_mut() {
-            *fate = Some(Fate::Fenced);
-        }
+        own.driven.clear();
         if let Some(lease) = own.lease.take() {
             lease.give_up();
         }
@@ -212,7 +210,7 @@ impl MemoryLog {
             Some(Opening::Reopen(definition)) => {
                 self.hold_lease(&mut shared, &mut own);
                 if !shared.reopen(&append, definition, &self.host) {
-                    return Fate::Fenced;
+                    return shared.fenced(&append);
                 }
                 own.driven.insert(run, (generation, None));
                 None
@@ -228,8 +226,10 @@ impl MemoryLog {
         }
         match own.driven.get(&run) {
             Some((driven, None)) if *driven == generation => {}
-            Some((driven, Some(fate))) if *driven == generation => return fate.clone(),
-            Some(_) | None => return Fate::Fenced,
+            Some((driven, Some(fate))) if *driven == generation && !matches!(fate, Fate::Fenced(_)) => {
+                return fate.clone();
+            }
+            Some(_) | None => return shared.fenced(&append),
         }
         let fate = self.write_admitted(&mut shared, &mut own, new, append);
         if fate.position().is_none() {
@@ -250,7 +250,7 @@ impl MemoryLog {
         let begun = new.as_ref().map(|_| (Generation(1), Version(0)));
         let present = begun.or_else(|| shared.runs.get(&append.run).map(|run| (run.generation, run.version)));
         if present != Some((append.generation, append.expected)) {
-            return Fate::Fenced;
+            return shared.fenced(&append);
         }
         if let Some(refused) = shared.refuses(&append) {
             return refused;
@@ -258,7 +258,7 @@ impl MemoryLog {
         let failure = own.failures.pop_front();
         match failure {
             Some(Failure::NotWritten) => return failed(full()),
-            Some(Failure::Fenced) => return Fate::Fenced,
+            Some(Failure::Fenced) => return shared.fenced(&append),
             Some(Failure::WrittenUnknown) | None => {}
         }
         if let Some(new) = new {
@@ -288,6 +288,15 @@ impl MemoryLog {
 }
 
 impl Shared {
+    /// Returns the fate of an append that its run has left behind.
+    fn fenced(&self, append: &Append) -> Fate {
+        let actual = self.runs.get(&append.run).map(|run| Revision {
+            generation: run.generation,
+            version: run.version,
+        });
+        Fate::Fenced(Overtaken::new(append, actual))
+    }
+
     fn refusal(&self, new: Option<&NewRun>) -> Option<StoreError> {
         let new = new?;
         if self.runs.contains_key(&new.id) {
@@ -396,7 +405,7 @@ impl Shared {
             .map(|letter| letter.message.id)
             .collect();
         if !append.answers.iter().all(|answer| left.remove(&answer.message)) {
-            return Some(Fate::Fenced);
+            return Some(self.fenced(append));
         }
         (needs_all_answered(append.row.status) && !left.is_empty()).then_some(Fate::InboxNotEmpty)
     }

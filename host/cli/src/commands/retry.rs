@@ -98,7 +98,7 @@ async fn detach(
     let driving = driving.map_err(|refused| refusal(short, refused))?;
     match driving.wait().await {
         Ok(_) => {}
-        Err(DriveError::Fenced) => {
+        Err(DriveError::Fenced(_)) => {
             let message = format!("run {short} was retried by somebody else at the same time");
             let failure = Failure::new(Exit::Refused, message).code("CF0721");
             return Err(failure.hint(format!("look at it: cofferdam show {short}")));

@@ -517,34 +517,138 @@ async fn a_run_that_nobody_drives_is_cancelled_without_entering_a_guest_again_an
     assert_eq!(kinds(&log, "run.cancel_requested").await, 1);
 }
 
+/// Tells a process that is counted how many runs it is to have.
+const COUNTED: &str = "COFFERDAM_TEST_RUNS";
+
+/// Returns how many runs this process is to have, if it is one that is counted.
+fn counted() -> Option<u32> {
+    std::env::var(COUNTED).ok()?.parse().ok()
+}
+
+/// Returns what a test said as a process of its own that has so many runs: other tests may have threads in this one.
+fn said_with(test: &str, runs: u32) -> String {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", "--test-threads=1", test])
+        .env(COUNTED, runs.to_string())
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Returns the number behind a word.
+fn number(said: &str, word: &str) -> u64 {
+    let rest = said.split_once(word).map(|(_, rest)| rest);
+    let number = rest.and_then(|rest| rest.split_whitespace().next());
+    number
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_else(|| panic!("no {word} in {said}"))
+}
+
 // row Q03
 #[test]
 #[expect(clippy::print_stdout, reason = "the process that is counted tells the one that asks")]
 fn a_hundred_runs_of_a_hundred_steps_have_the_threads_of_one_run_of_one() {
-    const CHILD: &str = "COFFERDAM_TEST_RUNS";
-    if let Some(runs) = std::env::var(CHILD).ok().and_then(|runs| runs.parse().ok()) {
+    if let Some(runs) = counted() {
         println!("threads: {}", threads_at_most(runs, runs));
         return;
     }
-    // In a process of its own, since other tests may have threads in this one.
-    let threads = |runs: u32| {
-        let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--nocapture", "--test-threads=1"])
-            .arg("driving::a_hundred_runs_of_a_hundred_steps_have_the_threads_of_one_run_of_one")
-            .env(CHILD, runs.to_string())
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let threads = said
-            .split_once("threads: ")
-            .and_then(|(_, rest)| rest.split_whitespace().next());
-        threads
-            .and_then(|threads| threads.parse::<u32>().ok())
-            .unwrap_or_else(|| panic!("{said}"))
+    let threads = |runs| {
+        let test = "driving::a_hundred_runs_of_a_hundred_steps_have_the_threads_of_one_run_of_one";
+        number(&said_with(test, runs), "threads: ")
     };
     let one = threads(1);
     assert!(one > 2, "{one}");
     assert_eq!(one, threads(100));
+}
+
+// rows G01, Q04
+#[test]
+#[expect(clippy::print_stdout, reason = "the process that is counted tells the one that asks")]
+fn ten_thousand_gates_wait_without_a_thread_and_with_next_to_no_memory() {
+    if let Some(runs) = counted() {
+        let (threads, kilobytes) = threads_and_memory_of_waiting(runs);
+        println!("threads: {threads} memory: {kilobytes} of {runs}");
+        return;
+    }
+    let of = |runs| {
+        let test = "driving::ten_thousand_gates_wait_without_a_thread_and_with_next_to_no_memory";
+        let said = said_with(test, runs);
+        (number(&said, "threads: "), number(&said, "memory: "))
+    };
+    let ((few_threads, little), (threads, memory)) = (of(100), of(10_000));
+    assert_eq!(threads, few_threads);
+    let more = memory.saturating_sub(little);
+    assert!(more < 100_000, "{more} KB for 9 900 more");
+}
+
+/// Returns how many threads this process has and how much memory is resident, in KB, when so many runs wait for a
+/// decision, of which one is then taken.
+fn threads_and_memory_of_waiting(runs: u32) -> (usize, u64) {
+    with_log(async |log| {
+        let script = Arc::new(Script::default());
+        let host = Host::new(
+            Arc::clone(&log),
+            Arc::new(Actions(Arc::clone(&script))),
+            64,
+            Handle::current(),
+        );
+        let plan = workflow([gate("publish"), call("last")]).plan();
+        let mut numbers = 1..=runs;
+        loop {
+            let starting = numbers.by_ref().take(64).map(|number| {
+                let id = RunId::from_bits(u128::from(number));
+                host.start(id, request(plan.clone()), Arc::new(Unobserved))
+            });
+            let starting: Vec<Driving> = starting.collect();
+            if starting.is_empty() {
+                break;
+            }
+            for driving in starting {
+                assert!(matches!(driving.wait().await.unwrap(), Driven::Parked(_)));
+            }
+        }
+        let counts = log.counts(None).await.unwrap();
+        assert_eq!(counts.get(&RunStatus::Waiting), Some(&u64::from(runs)));
+        let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let memory = number(&status, "VmRSS:");
+        // They do wait, and not just lie there.
+        let id = RunId::from_bits(u128::from(runs));
+        let decide = Request::Decide {
+            gate: None,
+            approved: true,
+            feedback: None,
+            selections: Vec::new(),
+            form: Data::Null,
+        };
+        let at = cofferdam_engine::Timestamp::from_millis(1);
+        log.post(NewMessage::new(id, at, "ops".to_owned(), decide))
+            .await
+            .unwrap();
+        let driving = host.resume(id, Arc::new(Unobserved)).await.unwrap();
+        assert_eq!(ended(driving.wait().await.unwrap()), RunStatus::Completed);
+        (threads, memory)
+    })
+}
+
+/// Does something with a log on disk, on a runtime of two threads.
+fn with_log<T>(work: impl AsyncFnOnce(Arc<dyn RunLog>) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    runtime.block_on(async {
+        let log = cofferdam_store::SqliteLog::open(cofferdam_store::SqliteOptions {
+            path: directory.path().join("state.db"),
+            host: host("a"),
+            durability: cofferdam_store::Durability::Process,
+            creation: cofferdam_store::Creation::IfMissing,
+            lease: cofferdam_store::LeaseTerms::default(),
+        });
+        work(Arc::new(log.unwrap())).await
+    })
 }
 
 /// Returns the most threads of this process that an observer of `runs` runs of `steps` steps sees.
@@ -562,24 +666,8 @@ fn threads_at_most(runs: u32, steps: u32) -> usize {
         }
     }
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    let directory = tempfile::tempdir().unwrap();
     let threads = Arc::new(Threads(AtomicUsize::new(0)));
-    runtime.block_on(async {
-        let log: Arc<dyn RunLog> = Arc::new(
-            cofferdam_store::SqliteLog::open(cofferdam_store::SqliteOptions {
-                path: directory.path().join("state.db"),
-                host: host("a"),
-                durability: cofferdam_store::Durability::Process,
-                creation: cofferdam_store::Creation::IfMissing,
-                lease: cofferdam_store::LeaseTerms::default(),
-            })
-            .unwrap(),
-        );
+    with_log(async |log| {
         let script = Arc::new(Script::default());
         let host = Host::new(Arc::clone(&log), Arc::new(Actions(script)), 64, Handle::current());
         let steps: Vec<_> = (0..steps).map(|number| call(&format!("s{number}"))).collect();

@@ -98,7 +98,7 @@ async fn run(steps: Vec<Step>, directory: &Path) -> (Arc<Recording>, Vec<Begun>,
     (recording, begun, syncs)
 }
 
-// row Q01
+// row Q02
 #[tokio::test]
 async fn forty_effectful_steps_are_forty_two_flushes_of_the_disk_at_most() {
     let directory = TempDir::new().unwrap();
@@ -109,7 +109,7 @@ async fn forty_effectful_steps_are_forty_two_flushes_of_the_disk_at_most() {
     assert!((40..=42).contains(&syncs), "{syncs} syncs");
 }
 
-// row Q01
+// row Q02
 #[tokio::test]
 async fn what_was_begun_before_a_power_cut_is_in_the_log_after_it() {
     let directory = TempDir::new().unwrap();

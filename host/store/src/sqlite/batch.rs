@@ -3,6 +3,7 @@
 use crate::contradiction::contradiction;
 use crate::error::StoreError;
 use crate::inbox::needs_all_answered;
+use crate::overtaken::{Overtaken, Revision};
 use crate::record::{Definition, HostId, NewRun};
 use crate::sqlite::driven::Driven;
 use crate::sqlite::error::from_sqlite;
@@ -84,11 +85,7 @@ impl Written {
             run: chain.run,
             generation: chain.generation,
             fitting: Vec::new(),
-            refused: chain
-                .appends
-                .into_iter()
-                .map(|(_, settler)| (settler, fate.clone()))
-                .collect(),
+            refused: shared(chain.appends, fate),
             let_go: false,
             events: 0,
         }
@@ -155,7 +152,7 @@ impl Scribe<'_> {
         let mut begun = chain.opening.is_none();
         let (fate, lost) = match self.write_inside_savepoint(db, &mut chain, &mut begun) {
             Ok(Attempt::Fits(rest, last)) => return Ok(self.split(chain, rest, last)),
-            Ok(Attempt::Refused(fate)) => (fate, None),
+            Ok(Attempt::Refused(refusal)) => (self.fate(db, &chain, refusal), None),
             Err(error) => {
                 let error = Arc::new(error);
                 // Some errors, a full disk among them, may take the whole transaction along.
@@ -181,8 +178,8 @@ impl Scribe<'_> {
         begun: &mut bool,
     ) -> Result<Attempt, StoreError> {
         let fail = |error| from_sqlite(self.path, error);
-        if *begun && let Err(fate) = self.driven.admit(chain.run, chain.generation) {
-            return Ok(Attempt::Refused(fate));
+        if *begun && let Err(refusal) = self.driven.admit(chain.run, chain.generation) {
+            return Ok(Attempt::Refused(refusal));
         }
         execute(db, "SAVEPOINT chain").map_err(fail)?;
         if let Some(opening) = chain.opening.take() {
@@ -192,20 +189,35 @@ impl Scribe<'_> {
             };
             let Some(number) = opened else {
                 undo(db).map_err(fail)?;
-                return Ok(Attempt::Refused(Fate::Fenced));
+                return Ok(Attempt::Refused(Refusal::Overtaken));
             };
             self.driven.insert(chain.run, number, chain.generation);
             *begun = true;
         }
         let attempt = match self.driven.admit(chain.run, chain.generation) {
             Ok(number) => self.add(db, number, chain)?,
-            Err(fate) => Attempt::Refused(fate),
+            Err(refusal) => Attempt::Refused(refusal),
         };
         match attempt {
             Attempt::Fits(..) => execute(db, "RELEASE chain").map_err(fail)?,
             Attempt::Refused(_) => undo(db).map_err(fail)?,
         }
         Ok(attempt)
+    }
+
+    /// Returns what becomes of the first append of a chain that is refused.
+    fn fate(&self, db: &Connection, chain: &Chain, refusal: Refusal) -> Fate {
+        let overtaken = match (refusal, chain.appends.first()) {
+            (Refusal::Fate(fate), _) => return fate,
+            (Refusal::Overtaken, Some((first, _))) => {
+                write::revision(db, chain.run).map(|actual| Overtaken::new(&first.append, actual))
+            }
+            (Refusal::Overtaken, None) => Err(rusqlite::Error::QueryReturnedNoRows),
+        };
+        match overtaken {
+            Ok(overtaken) => Fate::Fenced(overtaken),
+            Err(error) => Fate::Failed(Arc::new(from_sqlite(self.path, error))),
+        }
     }
 
     fn begin(&self, db: &Connection, run: &NewRun) -> Result<RunNumber, StoreError> {
@@ -252,7 +264,7 @@ impl Scribe<'_> {
         let (fitting, rest) = fitting(chain, || inbox::waiting(db, number)).map_err(fail)?;
         let appends = &chain.appends[..fitting];
         let (Some((first, _)), Some((last, _))) = (appends.first(), appends.last()) else {
-            return Ok(Attempt::Refused(rest.unwrap_or(Fate::Fenced)));
+            return Ok(Attempt::Refused(rest.unwrap_or(Refusal::Overtaken)));
         };
         let (begin, end) = (&first.append, &last.append);
         let at = appends
@@ -261,7 +273,7 @@ impl Scribe<'_> {
             .find_map(|(encoded, _)| encoded.append.events.last())
             .map(|recorded| recorded.at);
         if !write::update_run(db, number, begin.generation, begin.expected, end.row, at).map_err(fail)? {
-            return Ok(Attempt::Refused(Fate::Fenced));
+            return Ok(Attempt::Refused(Refusal::Overtaken));
         }
         for blob in appends.iter().flat_map(|(encoded, _)| encoded.append.blobs()) {
             write::insert_blob(db, blob).map_err(fail)?;
@@ -291,7 +303,17 @@ impl Scribe<'_> {
         for answer in appends.iter().flat_map(|(encoded, _)| &encoded.append.answers) {
             inbox::keep_answer(db, number, answer, self.now).map_err(fail)?;
         }
-        Ok(Attempt::Fits(Rest { fitting, fate: rest }, position))
+        let fate = rest.map(|refusal| match refusal {
+            Refusal::Overtaken => {
+                let actual = Revision {
+                    generation: end.generation,
+                    version: end.row.version,
+                };
+                Fate::Fenced(Overtaken::new(end, Some(actual)))
+            }
+            Refusal::Fate(fate) => fate,
+        });
+        Ok(Attempt::Fits(Rest { fitting, fate }, position))
     }
 
     fn split(&mut self, chain: Chain, rest: Rest, last: Position) -> Written {
@@ -314,26 +336,46 @@ impl Scribe<'_> {
                 (settler, Position(last.0.saturating_sub(behind)))
             })
             .collect();
-        let fate = rest.fate.unwrap_or(Fate::Fenced);
-        if !unfit.is_empty() {
+        let refused = rest.fate.map_or_else(Vec::new, |fate| {
             self.driven.break_off(run, generation, &fate);
-        }
+            shared(unfit, &fate)
+        });
         self.latest = self.latest.max(last);
         Written {
             run,
             generation,
             fitting,
-            refused: unfit.into_iter().map(|(_, settler)| (settler, fate.clone())).collect(),
+            refused,
             let_go,
             events,
         }
     }
 }
 
+/// Returns appends that share a fate, each with what it was decided for.
+fn shared(appends: Vec<(Encoded, Settler)>, fate: &Fate) -> Vec<(Settler, Fate)> {
+    let of_each = |encoded: &Encoded| match fate {
+        Fate::Fenced(overtaken) => Fate::Fenced(Overtaken::new(&encoded.append, overtaken.actual)),
+        other => other.clone(),
+    };
+    appends
+        .into_iter()
+        .map(|(encoded, settler)| (settler, of_each(&encoded)))
+        .collect()
+}
+
 enum Attempt {
     /// So many appends were written, the last event at this position.
     Fits(Rest, Position),
-    Refused(Fate),
+    Refused(Refusal),
+}
+
+/// Why something is not written.
+pub(crate) enum Refusal {
+    /// The run is not what it was decided for.
+    Overtaken,
+    /// For something else, which is what becomes of it.
+    Fate(Fate),
 }
 
 struct Rest {
@@ -346,18 +388,18 @@ struct Rest {
 fn fitting(
     chain: &Chain,
     waiting: impl FnOnce() -> rusqlite::Result<BTreeSet<MessageId>>,
-) -> rusqlite::Result<(usize, Option<Fate>)> {
+) -> rusqlite::Result<(usize, Option<Refusal>)> {
     let (mut waiting, mut left) = (Some(waiting), BTreeSet::new());
     let mut before: Option<&Append> = None;
     for (index, (Encoded { append, .. }, _)) in chain.appends.iter().enumerate() {
         if let Some(before) = before
             && (append.expected != before.row.version || before.row.status != RunStatus::Running)
         {
-            return Ok((index, Some(Fate::Fenced)));
+            return Ok((index, Some(Refusal::Overtaken)));
         }
         if let Some(detail) = contradiction(append) {
             let error = StoreError::Malformed { run: chain.run, detail };
-            return Ok((index, Some(Fate::Failed(Arc::new(error)))));
+            return Ok((index, Some(Refusal::Fate(Fate::Failed(Arc::new(error))))));
         }
         let needs_all = needs_all_answered(append.row.status);
         if (needs_all || !append.answers.is_empty())
@@ -366,10 +408,10 @@ fn fitting(
             left = read()?;
         }
         if !append.answers.iter().all(|answer| left.remove(&answer.message)) {
-            return Ok((index, Some(Fate::Fenced)));
+            return Ok((index, Some(Refusal::Overtaken)));
         }
         if needs_all && !left.is_empty() {
-            return Ok((index, Some(Fate::InboxNotEmpty)));
+            return Ok((index, Some(Refusal::Fate(Fate::InboxNotEmpty))));
         }
         before = Some(append);
     }

@@ -14,6 +14,7 @@ const FRAME_BYTES: u64 = 4096 + 24;
 pub(crate) struct Counters {
     flushes: AtomicU64,
     frames_written: AtomicU64,
+    restarts: AtomicU64,
     /// How long the write-ahead log is, in frames.
     frames: AtomicU64,
     /// Whether the commits of now wait for the disk.
@@ -57,6 +58,7 @@ impl Counters {
     /// Notes that the write-ahead log will be used from its start again.
     pub(crate) fn restarted(&self) {
         self.frames.store(0, Ordering::Relaxed);
+        self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns all counts.
@@ -67,6 +69,7 @@ impl Counters {
             appends: read(&self.appends),
             events: read(&self.events),
             bytes: read(&self.frames_written) * FRAME_BYTES,
+            restarts: read(&self.restarts),
             log_lines: read(&self.log_lines),
             log_lines_dropped: read(&self.log_lines_dropped),
         }

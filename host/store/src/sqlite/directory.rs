@@ -18,7 +18,9 @@ pub(crate) fn prepare(path: &Path) -> Result<PathBuf, OpenError> {
             }
         }
         Ok(_) => return Err(OpenError::unusable(directory, io::ErrorKind::NotADirectory.into())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(&directory)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create(&directory, sync).map_err(|error| OpenError::unusable(directory.clone(), error))?;
+        }
         Err(error) => return Err(OpenError::unusable(directory, error)),
     }
     refuse_network(&directory)?;
@@ -50,23 +52,18 @@ pub(crate) fn directory_of(path: &Path) -> PathBuf {
 
 /// Creates `directory` and those above it. SQLite syncs the directory of a new file, but nobody syncs the entries of
 /// the new directories themselves: without it a power cut takes the whole state along.
-fn create(directory: &Path) -> Result<(), OpenError> {
-    let unusable = |error| OpenError::unusable(directory.to_owned(), error);
+fn create(directory: &Path, mut sync: impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
     let missing: Vec<&Path> = directory
         .ancestors()
         .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
         .collect();
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(unusable)?;
-    for new in missing {
-        File::open(directory_of(new))
-            .and_then(|parent| parent.sync_all())
-            .map_err(unusable)?;
-    }
-    Ok(())
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    missing.into_iter().try_for_each(|new| sync(&directory_of(new)))
+}
+
+/// Waits until what is in `directory`, as a list of names, is on the disk.
+fn sync(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
 }
 
 #[cfg(target_os = "linux")]
@@ -169,6 +166,24 @@ mod tests {
         assert_eq!(network_fuse_mount(mounts, "98:0").as_deref(), Some("fuse.sshfs"));
         assert_eq!(network_fuse_mount(mounts, "98:1"), None);
         assert_eq!(network_fuse_mount(mounts, "98:2"), None);
+    }
+
+    #[test]
+    fn each_directory_that_got_a_new_one_is_synced_once_it_has_it() {
+        let root = tempfile::tempdir().unwrap();
+        let new = root.path().join("deep/.cofferdam");
+        let mut synced = Vec::new();
+        create(&new, |directory| {
+            assert!(new.is_dir(), "it is synced before there is anything to sync");
+            synced.push(directory.to_owned());
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(synced, [root.path().join("deep"), root.path().to_owned()]);
+        // What is there already was synced by whoever made it.
+        create(&new, |directory| panic!("{} is synced again", directory.display())).unwrap();
+        let full = create(&root.path().join("other"), |_| Err(io::ErrorKind::StorageFull.into()));
+        assert_eq!(full.unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 
     #[test]

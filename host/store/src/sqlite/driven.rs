@@ -1,6 +1,7 @@
 //! Which runs this host drives, and which of their incarnations were broken off.
 
 use crate::error::StoreError;
+use crate::sqlite::batch::Refusal;
 use crate::sqlite::write::RunNumber;
 use crate::ticket::Fate;
 use cofferdam_engine::{Generation, RunId};
@@ -43,15 +44,15 @@ impl Driven {
     }
 
     /// Returns the number of `run` if `generation` of it may still write, else the fate of whatever it hands over.
-    pub(crate) fn admit(&self, run: RunId, generation: Generation) -> Result<RunNumber, Fate> {
+    pub(crate) fn admit(&self, run: RunId, generation: Generation) -> Result<RunNumber, Refusal> {
         match self.runs.get(&run) {
             Some(incarnation) if incarnation.generation == generation => match &incarnation.state {
                 State::Whole => Ok(incarnation.number),
-                State::Fenced => Err(Fate::Fenced),
-                State::InboxNotEmpty => Err(Fate::InboxNotEmpty),
-                State::Failed(error) => Err(Fate::Failed(Arc::clone(error))),
+                State::Fenced => Err(Refusal::Overtaken),
+                State::InboxNotEmpty => Err(Refusal::Fate(Fate::InboxNotEmpty)),
+                State::Failed(error) => Err(Refusal::Fate(Fate::Failed(Arc::clone(error)))),
             },
-            Some(_) | None => Err(Fate::Fenced),
+            Some(_) | None => Err(Refusal::Overtaken),
         }
     }
 
@@ -59,7 +60,7 @@ impl Driven {
     pub(crate) fn break_off(&mut self, run: RunId, generation: Generation, fate: &Fate) {
         let state = match fate {
             Fate::Durable(_) => return,
-            Fate::Fenced => State::Fenced,
+            Fate::Fenced(_) => State::Fenced,
             Fate::InboxNotEmpty => State::InboxNotEmpty,
             Fate::Failed(error) => State::Failed(Arc::clone(error)),
         };

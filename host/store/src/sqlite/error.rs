@@ -1,7 +1,7 @@
 //! Why a database was not opened, and what an error of SQLite means.
 
 use crate::error::{Cause, StoreError};
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -114,11 +114,31 @@ pub(crate) fn from_sqlite(path: &Path, source: rusqlite::Error) -> StoreError {
             path,
             detail: source.to_string(),
         },
+        Some(ErrorCode::SystemIoFailure) => StoreError::Disk {
+            path,
+            what: what_of_the_disk(&source),
+            source: Cause::from(source),
+        },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { path },
         _ => StoreError::Database {
             path,
             source: Cause::from(source),
         },
+    }
+}
+
+/// Returns what the system did not do (sqlite.org/rescode.html): SQLite keeps its reason to itself.
+fn what_of_the_disk(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error().map(|error| error.extended_code) {
+        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => {
+            "the disk does not keep what was written of the state"
+        }
+        Some(ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_FSTAT) => {
+            "the state cannot be read from its disk"
+        }
+        _ => {
+            "nothing more can be written of the state: the disk is full or fails, or a file may not grow (a quota, `ulimit -f`)"
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::failpoint::Failpoint;
 use crate::log_line::LogLine;
+use crate::overtaken::Revision;
 use crate::record::{Definition, HostId, NewRun};
 use crate::sqlite::checksum;
 use cofferdam_engine::{
@@ -178,6 +179,18 @@ pub(crate) fn reopen_run(
         |row| row.get(0).map(RunNumber),
     )
     .optional()
+}
+
+/// Returns what a run is by now; none if there is no such run.
+pub(crate) fn revision(db: &Connection, run: RunId) -> Result<Option<Revision>> {
+    db.prepare_cached("SELECT generation, version FROM runs WHERE id = ?1")?
+        .query_row([id_bytes(run)], |row| {
+            Ok(Revision {
+                generation: Generation(row.get(0)?),
+                version: Version(row.get(1)?),
+            })
+        })
+        .optional()
 }
 
 /// Moves a run on, if it still has that generation and version: this is the fence. Returns whether it had.

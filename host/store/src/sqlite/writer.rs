@@ -4,7 +4,7 @@ use crate::error::StoreError;
 use crate::failpoint::Failpoint;
 use crate::record::HostId;
 use crate::sqlite::batch::{Chain, Chains, Scribe, Written, execute};
-use crate::sqlite::checkpoint::Checkpoints;
+use crate::sqlite::checkpoint::{Checkpoints, Connected};
 use crate::sqlite::connection::{self, Durability};
 use crate::sqlite::counters::Counters;
 use crate::sqlite::doorbell::Doorbell;
@@ -26,10 +26,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
-/// How long a batch may hold the lock before it commits; a second process waits this long at most (rule C11: 20 ms,
-/// less what the last chain and the commit take).
-const LONGEST_BATCH: Duration = Duration::from_millis(15);
-
 /// Failed transactions in a row after which nothing more is taken (rule C5).
 const MOST_FAILURES: u32 = 3;
 
@@ -47,6 +43,7 @@ pub(crate) struct Writer {
     /// Told what is durable.
     pub(crate) progress: watch::Sender<Position>,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) longest_batch: Duration,
     pub(crate) driven: Driven,
     pub(crate) lock: Option<HostLock>,
     pub(crate) liveness: Liveness,
@@ -78,7 +75,9 @@ impl Writer {
             self.write_notes(&mut db);
             self.work_off(&mut db, orders);
             gathering = Gathering::after(awaited, began.elapsed());
-            self.checkpoints.between_batches(&mut db, &self.counters);
+            if self.checkpoints.between_batches(&mut db, &self.counters) == Connected::Dubiously {
+                self.reopen(&mut db);
+            }
         }
         self.write_notes(&mut db);
         self.leave(&mut db);
@@ -195,7 +194,7 @@ impl Writer {
                     return Err(error);
                 }
             }
-            if began.elapsed() > LONGEST_BATCH {
+            if began.elapsed() > self.longest_batch {
                 break;
             }
         }

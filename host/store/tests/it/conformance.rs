@@ -50,7 +50,7 @@ fn the_log_in_memory_fails_as_it_is_told() {
     log.fail_next(Failure::Fenced);
     assert!(matches!(
         log.hand_over(step(run.id, generation, 2)).wait(),
-        Fate::Fenced
+        Fate::Fenced(_)
     ));
     assert_eq!(version(run.id), 2);
 }

@@ -149,7 +149,7 @@ fn a_silent_host_stops_before_its_runs_are_taken_and_writes_nothing_more() {
     allow_renewals(directory.path());
     for run in [stolen, left] {
         let fates = [a.hand_over(step(run, 1, 1)).wait(), a.hand_over(step(run, 1, 1)).wait()];
-        assert!(fates.iter().all(|fate| matches!(fate, Fate::Fenced)), "{fates:?}");
+        assert!(fates.iter().all(|fate| matches!(fate, Fate::Fenced(_))), "{fates:?}");
         assert_eq!(answer(b.run(run)).unwrap().unwrap().version.0, 1);
     }
     assert!(b.hand_over(step(stolen, 2, 1)).wait().position().is_some());
@@ -247,7 +247,7 @@ fn add_when_told(directory: &Path) -> ! {
         let held = lease.is_held();
         let fate = log.hand_over(step(run, 1, version)).wait();
         version += u64::from(fate.position().is_some());
-        writeln!(out, "\nheld={held} fenced={}", matches!(fate, Fate::Fenced)).expect("the parent reads");
+        writeln!(out, "\nheld={held} fenced={}", matches!(fate, Fate::Fenced(_))).expect("the parent reads");
     }
     std::process::exit(0)
 }

@@ -1,5 +1,6 @@
 //! Whether the log on disk keeps what it promised: conformance, crashes, refusals and the schema.
 
+mod checkpoint;
 mod conformance;
 mod crash;
 mod failure;

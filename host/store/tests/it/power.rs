@@ -175,7 +175,7 @@ fn number(name: &str, usually: usize) -> usize {
 }
 
 // row J04
-// row Q01
+// row J14
 #[test]
 fn nothing_that_was_acknowledged_is_lost_in_a_power_cut() {
     let story = write();

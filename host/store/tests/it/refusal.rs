@@ -102,6 +102,7 @@ fn a_file_that_is_no_database_is_refused() {
     );
 }
 
+// row J14
 #[test]
 fn a_truncated_database_is_refused() {
     let directory = filled();
@@ -111,6 +112,7 @@ fn a_truncated_database_is_refused() {
     assert!(damage(&error), "{error:?}");
 }
 
+// row J14
 #[test]
 fn a_damaged_page_is_an_error_that_names_it_and_a_finding() {
     let directory = filled();
@@ -136,6 +138,7 @@ fn a_damaged_page_is_an_error_that_names_it_and_a_finding() {
 }
 
 // One byte that changes on the disk leaves a valid page and often a valid event.
+// row J14
 #[test]
 fn a_value_that_is_not_what_was_written_is_noticed() {
     for (damage, event) in [

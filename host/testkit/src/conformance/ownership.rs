@@ -72,7 +72,7 @@ fn wake_after(log: &Arc<dyn RunLog>, after: i64) -> Option<i64> {
         .map(Timestamp::as_millis)
 }
 
-// row J06
+// rows J02, J06
 fn a_lease_is_held_from_the_first_run_on_until_the_host_is_gone(open: Open<'_>) {
     let (a, b) = (open("a"), open("b"));
     assert!(!a.lease().is_held());

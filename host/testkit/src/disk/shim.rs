@@ -9,7 +9,7 @@
     reason = "a file system of SQLite is a table of C functions; what each block relies on is said beside it"
 )]
 
-use super::{Op, position_of, record};
+use super::{Op, fails, position_of, record};
 use rusqlite::ffi;
 use std::collections::HashMap;
 use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
@@ -240,6 +240,9 @@ extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
     let Some(open) = find(file) else {
         return ffi::SQLITE_IOERR_FSYNC;
     };
+    if fails(&open.path) {
+        return ffi::SQLITE_IOERR_FSYNC;
+    }
     let before = position_of(&open.path);
     // SAFETY: the arguments are those of SQLite, for a file that the original opened.
     let code = unsafe { (open.methods.sync)(file, flags) };
