@@ -1,8 +1,12 @@
 //! Cancellation at every point of a run.
 
-use cofferdam_engine::{Request, RunStatus, Verdict};
+use cofferdam_engine::plan::OnTimeout;
+use cofferdam_engine::{Parking, Request, RunStatus, Verdict};
 use cofferdam_testkit::Scenario;
-use cofferdam_testkit::plan_builder::{Workflow, always, block, call, choose, do_while, parallel, set, when, workflow};
+use cofferdam_testkit::plan_builder::{
+    Workflow, always, block, call, choose, do_while, gate, parallel, repeat_while, set, wait_for, wait_signal, when,
+    workflow,
+};
 
 fn everything() -> Workflow {
     workflow([
@@ -29,7 +33,7 @@ fn step(scenario: &mut Scenario) {
     }
 }
 
-// row I06
+// rows I05, I06
 #[test]
 fn a_cancel_that_was_accepted_decides_the_end_wherever_it_comes() {
     let mut scenario = Scenario::started(everything().plan());
@@ -72,6 +76,7 @@ fn a_run_that_failed_and_is_cancelled_while_it_cleans_up_is_cancelled() {
     assert_eq!(scenario.status(), RunStatus::Cancelled);
 }
 
+// row I05
 #[test]
 fn a_cancel_ends_waits_for_another_attempt() {
     let policy = cofferdam_engine::plan::RetryPolicy::block_defaults();
@@ -86,6 +91,44 @@ fn a_cancel_ends_waits_for_another_attempt() {
     assert_eq!(scenario.run().next_deadline(), None);
 }
 
+// row I05
+#[test]
+fn a_cancel_is_heard_by_whatever_waits_and_goes_round() {
+    let hour = std::time::Duration::from_secs(3_600);
+    let waiting = [
+        wait_for("w", "'1h'"),
+        wait_signal("w", "news"),
+        gate("w").open_for(hour, OnTimeout::Continue),
+        repeat_while(when("true"), 1_000, [wait_for("w", "'1h'")]),
+        do_while(when("true"), 1_000, [wait_for("w", "'1h'")]),
+        parallel([wait_for("v", "'1h'"), wait_signal("w", "news")]),
+        block([wait_for("w", "'1h'")]),
+    ];
+    for step in waiting {
+        for parking in [Parking::Keep, Parking::LetGo] {
+            let said = format!("{step:?}, {parking:?}");
+            let mut scenario = Scenario::new(workflow([step.clone(), call("next")]).always([call("end")]).plan());
+            scenario.parking = parking;
+            scenario.start([]);
+            assert_eq!(scenario.flights(), [""; 0], "{said}");
+            if parking == Parking::LetGo {
+                let cancel = Request::Cancel {
+                    reason: "enough".to_owned(),
+                };
+                let letter = scenario.letter("ada", cancel);
+                scenario.adopt_with([], vec![letter]);
+            } else {
+                scenario.cancel();
+            }
+            assert_eq!(scenario.flights(), ["always/end"], "{said}");
+            scenario.complete("always/end", "1");
+            assert_eq!(scenario.status(), RunStatus::Cancelled, "{said}");
+            assert_eq!(scenario.run().next_deadline(), None, "{said}");
+        }
+    }
+}
+
+// rows I04, I08
 #[test]
 fn a_cancel_survives_a_restart() {
     let mut scenario = Scenario::started(workflow([call("a")]).always([call("end")]).plan());

@@ -263,6 +263,48 @@ fn the_reason_of_the_first_cancel_is_that_of_the_end() {
     assert_eq!(ending, Some(Ending::Cancelled { reason }));
 }
 
+// row I01
+#[test]
+fn a_cancel_is_the_reason_although_a_time_is_over_as_well() {
+    let minute = Duration::from_secs(60);
+    let plan = workflow([call("a").timeout(minute).timeout_total(minute)])
+        .always([call("end")])
+        .timeout(2 * minute)
+        .plan();
+    let mut scenario = Scenario::started(plan);
+    scenario.advance(minute / 2);
+    let request = Request::Cancel {
+        reason: "enough".to_owned(),
+    };
+    assert_eq!(scenario.ask("ada", request), Verdict::Accepted);
+    // The time of the step is over, then that of the run, while it cleans up.
+    scenario.advance(minute);
+    scenario.advance(2 * minute);
+    assert_eq!(scenario.flights(), ["always/end"]);
+    scenario.complete("always/end", "1");
+    let ending = scenario.run().ending().map(|(ending, _)| ending.clone());
+    let reason = "enough".to_owned();
+    assert_eq!(ending, Some(Ending::Cancelled { reason }));
+    let told: Vec<&str> = scenario.log.iter().map(|recorded| recorded.event.kind()).collect();
+    assert!(
+        !told.contains(&"attempt.failed") && !told.contains(&"run.timed_out"),
+        "{told:?}"
+    );
+
+    // The other way round the time was first.
+    let plan = workflow([call("a")]).always([call("end")]).timeout(minute).plan();
+    let mut scenario = Scenario::started(plan);
+    scenario.advance(minute);
+    let request = Request::Cancel {
+        reason: "enough".to_owned(),
+    };
+    scenario.ask("ada", request);
+    scenario.complete("always/end", "1");
+    let told: Vec<&str> = scenario.log.iter().map(|recorded| recorded.event.kind()).collect();
+    let of = |kind| told.iter().position(|told| *told == kind);
+    assert!(of("run.timed_out") < of("run.cancel_requested"), "{told:?}");
+}
+
 // rows I04, H03
 #[test]
 fn what_was_accepted_survives_a_restart() {

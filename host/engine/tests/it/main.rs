@@ -11,6 +11,7 @@ mod failures;
 mod gates;
 mod hosts;
 mod inbox;
+mod kinds;
 mod limits;
 mod loops;
 mod remembering;

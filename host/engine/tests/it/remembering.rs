@@ -2,7 +2,7 @@
 
 use cofferdam_engine::plan::{Plan, RetryPolicy};
 use cofferdam_engine::{
-    Attempt, AttemptOutcome, Data, Ending, Event, FailureClass, Input, Metrics, Report, Request, RunStatus,
+    Attempt, AttemptOutcome, Data, Ending, Event, FailureClass, Input, Metrics, Report, Request, RunStatus, Verdict,
 };
 use cofferdam_testkit::Scenario;
 use cofferdam_testkit::plan_builder::{call, choose, gate, marker, parallel, repeat_while, set, when, workflow};
@@ -46,7 +46,7 @@ fn place(attempt: &Attempt) -> String {
     format!("{}{:?}", attempt.at.step, attempt.at.occurrence.iterations())
 }
 
-// row K01
+// rows K01, K02
 #[test]
 fn fifty_steps_come_to_the_same_outputs_whichever_record_was_the_last_of_a_host() {
     let steps: Vec<_> = (0..50)
@@ -65,7 +65,7 @@ fn fifty_steps_come_to_the_same_outputs_whichever_record_was_the_last_of_a_host(
     assert_eq!(whole.outputs(), r#"{"n":50}"#);
 }
 
-// row K03
+// rows K02, K03
 #[test]
 fn a_name_that_stands_twice_means_the_later_one_also_after_a_death() {
     let plan = workflow([
@@ -85,7 +85,7 @@ fn a_name_that_stands_twice_means_the_later_one_also_after_a_death() {
     assert_eq!(whole.outputs(), r#"{"last":"if/verify"}"#);
 }
 
-// row K04
+// rows K02, K04
 #[test]
 fn what_failed_and_was_continued_or_was_skipped_stays_so() {
     let plan = workflow([
@@ -113,6 +113,68 @@ fn what_failed_and_was_continued_or_was_skipped_stays_so() {
         1
     );
     assert_eq!(scenario.story_of("never"), ["step.skipped"]);
+}
+
+// row K02
+#[test]
+fn gates_rounds_branches_and_names_that_stand_twice_are_never_done_again() {
+    let approve = || Request::Decide {
+        gate: None,
+        approved: true,
+        feedback: None,
+        selections: Vec::new(),
+        form: Data::Null,
+    };
+    let plan = workflow([
+        call("look"),
+        gate("go"),
+        set([("x", "1")]),
+        repeat_while(when("vars.x < 3"), 5, [set([("x", "vars.x + 1")]), call("count")]),
+        parallel([call("left"), call("right")]),
+        gate("again"),
+        call("last"),
+    ])
+    .plan();
+    let step = |scenario: &mut Scenario| match scenario.flights().first().cloned() {
+        Some(name) => scenario.complete(&name, "1"),
+        None => {
+            // Somebody else each time: a person counts once.
+            let verdict = scenario.ask(&format!("person {}", scenario.log.len()), approve());
+            assert_eq!(verdict, Verdict::Accepted, "{}", scenario.transcript());
+        }
+    };
+    let mut whole = Scenario::started(plan.clone());
+    while whole.run().ending().is_none() {
+        step(&mut whole);
+    }
+    let done = |log: &[cofferdam_engine::Recorded]| -> Vec<String> {
+        let facts = log.iter().filter_map(|recorded| match &recorded.event {
+            event @ (Event::GateOpened { at, .. }
+            | Event::GateDecided { at, .. }
+            | Event::StepCompleted { at, .. }
+            | Event::IterationStarted { at, .. }
+            | Event::BlockStarted { at, .. }
+            | Event::BlockEnded { at, .. }) => Some(format!("{} {at:?}", event.kind())),
+            _ => None,
+        });
+        // Branches come in any order.
+        let mut facts: Vec<String> = facts.collect();
+        facts.sort();
+        facts
+    };
+    let all = done(&whole.log);
+    assert!(all.len() > 15, "{all:#?}");
+    for length in 1..whole.log.len() {
+        let mut scenario = Scenario::started(plan.clone());
+        scenario.log = whole.log[..length].to_vec();
+        scenario.adopt([]);
+        while scenario.run().ending().is_none() {
+            scenario.tick();
+            step(&mut scenario);
+        }
+        assert_eq!(scenario.status(), RunStatus::Completed);
+        assert_eq!(done(&scenario.log), all, "after {length} records");
+    }
 }
 
 // row K05

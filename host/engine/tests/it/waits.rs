@@ -27,7 +27,7 @@ fn signal(topic: &str, correlation: Option<&str>, data: &str, key: Option<&str>)
     }
 }
 
-// rows L01, L10
+// rows H02, L01, L10
 #[test]
 fn a_wait_for_a_time_ends_at_it_across_restarts() {
     for (step, after) in [
