@@ -17,10 +17,7 @@ pub fn write_durably(path: impl AsRef<Path>, content: &[u8], context: &Context) 
 /// Does the same with what a reader yields, and returns how many bytes that was.
 pub fn write_durably_from(path: impl AsRef<Path>, content: &mut dyn Read, context: &Context) -> Result<u64, Failure> {
     let path = path.as_ref();
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let directory = directory_of(path);
     let aside = aside_of(path, directory, &context.token())?;
     // The host records what it refuses: that shall be the file that was asked for, not the one beside it.
     if let Err(error) = File::options().write(true).open(path)
@@ -28,7 +25,7 @@ pub fn write_durably_from(path: impl AsRef<Path>, content: &mut dyn Read, contex
     {
         return Err(file_failure(path, &error));
     }
-    let written = fs::create_dir_all(directory).and_then(|()| {
+    let written = make_directories_durably(directory).and_then(|()| {
         let mut file = File::create(&aside)?;
         let length = copy_all(content, &mut file)?;
         file.sync_all()?;
@@ -44,6 +41,23 @@ pub fn write_durably_from(path: impl AsRef<Path>, content: &mut dyn Read, contex
     })
 }
 
+/// Adds to the end of a file, makes it and missing directories, flushes all of it, and returns how long the file is now.
+///
+/// A crash may leave a part of the addition: whoever adds again has to look.
+pub fn append_durably(path: impl AsRef<Path>, addition: &[u8]) -> io::Result<u64> {
+    let path = path.as_ref();
+    let directory = directory_of(path);
+    make_directories_durably(directory)?;
+    let is_new = !path.exists();
+    let mut file = File::options().create(true).append(true).open(path)?;
+    file.write_all(addition)?;
+    file.sync_all()?;
+    if is_new {
+        flush_directory(directory)?;
+    }
+    Ok(file.metadata()?.len())
+}
+
 /// Turns an error of a file operation into a failure that names the file.
 pub fn file_failure(path: impl AsRef<Path>, error: &io::Error) -> Failure {
     let path = path.as_ref().display();
@@ -56,6 +70,28 @@ pub fn file_failure(path: impl AsRef<Path>, error: &io::Error) -> Failure {
         }
         _ => Failure::permanent(format!("`{path}`: {error}")).with_code("io"),
     }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a directory and those above it that are missing, and flushes those that got a new one: else a file that is
+/// flushed in it may be nowhere after a power cut.
+pub fn make_directories_durably(directory: impl AsRef<Path>) -> io::Result<()> {
+    let directory = directory.as_ref();
+    let missing: Vec<&Path> = directory
+        .ancestors()
+        .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
+        .collect();
+    fs::create_dir_all(directory)?;
+    missing
+        .into_iter()
+        .rev()
+        .try_for_each(|new| flush_directory(directory_of(new)))
 }
 
 fn aside_of(path: &Path, directory: &Path, token: &str) -> Result<PathBuf, Failure> {

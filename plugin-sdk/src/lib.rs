@@ -86,7 +86,7 @@ pub use action::Action;
 pub use cofferdam_plugin_macros::{action, data, plugin};
 pub use context::{Context, Level, Shared, SharedError, TestAttempt};
 pub use data::Data;
-pub use durable::{file_failure, write_durably, write_durably_from};
+pub use durable::{append_durably, file_failure, make_directories_durably, write_durably, write_durably_from};
 pub use failure::{Failure, FailureClass, OrFailure};
 pub use outcome::{Answer, Outcome, Output};
 pub use plugin::Plugin;

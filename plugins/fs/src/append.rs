@@ -1,10 +1,10 @@
 //! How does a file get longer?
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use cofferdam_plugin::{Context, Failure, Value, action, data, file_failure};
+use cofferdam_plugin::{Context, Failure, Value, action, append_durably, data, file_failure};
 
 /// A file that was made longer.
 #[data]
@@ -51,16 +51,10 @@ fn line(value: &Value) -> String {
 }
 
 fn add(path: &Path, addition: &[u8], ctx: &Context) -> std::io::Result<u64> {
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        fs::create_dir_all(parent)?;
-    }
     if ctx.delivery() > 1 && ends_with(path, addition) {
         return Ok(fs::metadata(path)?.len());
     }
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    file.write_all(addition)?;
-    file.sync_all()?;
-    Ok(file.metadata()?.len())
+    append_durably(path, addition)
 }
 
 fn ends_with(path: &Path, tail: &[u8]) -> bool {

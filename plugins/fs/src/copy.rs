@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use cofferdam_plugin::{Context, Failure, action, data, file_failure, write_durably_from};
+use cofferdam_plugin::{Context, Failure, action, data, file_failure, make_directories_durably, write_durably_from};
 
 use crate::read::no_file;
 use crate::tree::{Wanted, walk};
@@ -53,7 +53,7 @@ pub(crate) fn copy(
         files: 0,
         bytes: 0,
     };
-    fs::create_dir_all(&to).map_err(|error| file_failure(&to, &error))?;
+    make_directories_durably(&to).map_err(|error| file_failure(&to, &error))?;
     let start = Path::new(&from).strip_prefix(".").unwrap_or(Path::new(&from));
     for file in &found {
         ctx.check_cancelled()?;

@@ -130,3 +130,40 @@ fn an_action_is_tried_outside_of_a_workflow() {
     let failed = project.say(&["plugin", "run", "fs.read", "--params", r#"{"path": "nope"}"#, "--json"]);
     assert_snapshot!("run_json_failed", failed);
 }
+
+/// Returns what an action wants to survive a power cut, in order, as the host's side of its files has heard it.
+fn synced(project: &Project, action: &str, params: &str) -> Vec<String> {
+    let mut command = project.command(&["plugin", "run", action, "--params", params]);
+    command.env("COFFERDAM_LOG", "cofferdam_wasm::host::filesystem=trace");
+    let output = command.output().expect("the binary starts");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let told = stderr
+        .lines()
+        .filter_map(|line| Some(line.split_once("filesystem: ")?.1));
+    told.map(str::to_owned).collect()
+}
+
+// rule B8
+#[test]
+fn what_is_written_is_on_the_disk_with_all_that_leads_to_it_before_the_action_returns() {
+    let project = Project::empty();
+    let new = synced(&project, "fs.write", r#"{"path": "out/a/b/note", "text": "x"}"#);
+    let directory = |path: &str| format!("a guest syncs directory=\"{path}\"");
+    assert_eq!(
+        new,
+        [
+            directory("/out"),
+            directory("/out/a"),
+            "a guest syncs a file".to_owned(),
+            "a guest renames to=\"/out/a/b/note\"".to_owned(),
+            directory("/out/a/b"),
+        ]
+    );
+    let again = synced(&project, "fs.write", r#"{"path": "out/a/b/note", "text": "y"}"#);
+    assert_eq!(again, new[2..]);
+    let new = synced(&project, "fs.append", r#"{"path": "out/log", "text": "x"}"#);
+    assert_eq!(new, ["a guest syncs a file".to_owned(), directory("/out")]);
+    let again = synced(&project, "fs.append", r#"{"path": "out/log", "text": "y"}"#);
+    assert_eq!(again, ["a guest syncs a file"]);
+}

@@ -246,6 +246,14 @@ impl View<'_> {
         })
     }
 
+    /// Tells whoever looks closely that a guest wants something to survive a power cut.
+    fn told_to_sync(&self, fd: &Resource<Descriptor>) {
+        match self.directories.names.get(&fd.rep()) {
+            Some(directory) => tracing::trace!(directory, "a guest syncs"),
+            None => tracing::trace!("a guest syncs a file"),
+        }
+    }
+
     /// Counts something that is about to be made.
     fn may_make(&self) -> FsResult<()> {
         self.directories.disk.make().map_err(FsError::trap)
@@ -447,6 +455,7 @@ impl HostDescriptor for View<'_> {
 
     async fn sync_data(&mut self, fd: Resource<Descriptor>) -> FsResult<()> {
         self.not_the_wall("filesystem.sync-data", &fd, ".")?;
+        self.told_to_sync(&fd);
         HostDescriptor::sync_data(&mut self.files(), fd).await
     }
 
@@ -518,6 +527,7 @@ impl HostDescriptor for View<'_> {
 
     async fn sync(&mut self, fd: Resource<Descriptor>) -> FsResult<()> {
         self.not_the_wall("filesystem.sync", &fd, ".")?;
+        self.told_to_sync(&fd);
         HostDescriptor::sync(&mut self.files(), fd).await
     }
 
@@ -705,6 +715,10 @@ impl HostDescriptor for View<'_> {
         let from = self.changeable(CALL, &fd, &path)?;
         let to = self.changeable(CALL, &new, &new_path)?;
         self.same_quota(&fd, &new)?;
+        tracing::trace!(
+            to = self.directories.guest_path(new.rep(), &new_path),
+            "a guest renames"
+        );
         self.at(CALL, &fd, path, move |path| from.rename(path, &to, &new_path))
             .await
     }
