@@ -212,7 +212,7 @@ impl Station {
                 Durability::Process => Flush::Process,
             },
             creation: Creation::IfMissing,
-            lease: LeaseTerms::default(),
+            lease: LeaseTerms::of_this_process(),
         };
         match SqliteLog::open(options) {
             Ok(log) => Ok(Arc::new(log)),

@@ -31,14 +31,6 @@ const BINARY: &str = "COFFERDAM_BINARY";
 struct Options {
     kills: usize,
     seed: u64,
-    patience: Patience,
-}
-
-/// Whether there is time for scenarios that wait for a lease to end.
-#[derive(PartialEq)]
-enum Patience {
-    Short,
-    Long,
 }
 
 /// Builds what is needed, does all scenarios, and prints what happened.
@@ -60,20 +52,13 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<()> {
 
 /// Does the same with what is built, and returns the first line of what happened. Each time at other moments.
 pub(crate) fn once(repository: &Repository, kills: usize) -> Result<String> {
-    let options = Options {
-        kills,
-        seed: random()?,
-        patience: Patience::Short,
-    };
+    let options = Options { kills, seed: random()? };
     let said = campaign(repository, repository.binary(), &options)?;
     Ok(said.lines().next().unwrap_or_default().to_owned())
 }
 
 /// What is done to a host besides killing it.
 type Scenario = fn(&Place, &Case, &mut Dice) -> Result<String>;
-
-/// The scenario that takes longer than a lease.
-const SLOW: &str = "outlived";
 
 /// How many hosts are killed at random moments for each round of the named points.
 const KILLS_PER_ROUND: usize = 100;
@@ -90,7 +75,7 @@ const SCENARIOS: [(&str, Scenario); 9] = [
     ("no-room", disk::no_room),
     ("limited", disk::limited),
     ("damaged", disk::damaged),
-    (SLOW, company::outlived),
+    ("outlived", company::outlived),
 ];
 
 fn campaign(repository: &Repository, binary: PathBuf, options: &Options) -> Result<String> {
@@ -116,9 +101,6 @@ fn scenarios(place: &Place, options: &Options, tally: &mut Tally) -> Result<Vec<
     let times = 1 + options.kills / KILLS_PER_ROUND;
     let mut said = vec![points::kill(place, times, &mut dice).context("named points")?];
     for (name, scenario) in SCENARIOS {
-        if name == SLOW && options.patience == Patience::Short {
-            continue;
-        }
         said.push(attempt(place, name, scenario, &mut dice).with_context(|| format!("scenario `{name}`"))?);
     }
     Ok(said)
@@ -145,7 +127,6 @@ impl Options {
         let mut options = Self {
             kills: 200,
             seed: random()?,
-            patience: Patience::Long,
         };
         for pair in arguments.chunks(2) {
             let [name, value] = pair else {

@@ -279,6 +279,8 @@ fn interrupted(progress: &RunProgress, short: &str, stopped: &[String], look: &L
 pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
+    /// That the terminal is gone; none if whoever started this process wants it to go on then, as `nohup` does.
+    hangup: Option<Signal>,
 }
 
 impl StopSignals {
@@ -288,6 +290,11 @@ impl StopSignals {
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
+            hangup: if is_ignored(rustix::process::Signal::HUP) {
+                None
+            } else {
+                Some(listen(SignalKind::hangup())?)
+            },
         })
     }
 
@@ -296,8 +303,17 @@ impl StopSignals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            Some(_) = async { self.hangup.as_mut()?.recv().await } => {}
         }
     }
+}
+
+/// Returns whether this process was started such that it does not hear `signal` (proc_pid_status(5)).
+fn is_ignored(signal: rustix::process::Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
 }
 
 /// Returns the shortest ending of the id, of six or more digits, that no other run has.
@@ -323,7 +339,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_to_end_that_comes_while_nobody_waits_is_not_lost() {
         let mut stop = StopSignals::listen().unwrap();
-        for signal in [Signal::TERM, Signal::INT] {
+        for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
             let none = tokio::time::timeout(Duration::ZERO, stop.next()).await;
             assert!(none.is_err(), "nobody has asked yet");
             kill_process(getpid(), signal).unwrap();

@@ -55,6 +55,7 @@ pub(crate) async fn why(station: &Station, manner: &Manner, arguments: &Why) -> 
     let view = View {
         parked: &parked,
         lacks: lacks.as_deref(),
+        is_anybody_at_work: log.is_anybody_at_work(),
         progress: &progress,
         summary: &summary,
         definition: &definition,
@@ -77,6 +78,8 @@ struct View<'a> {
     parked: &'a Parked,
     /// What the run lacks to go on.
     lacks: Option<&'a str>,
+    /// Whether there is a host that takes runs on when they are due.
+    is_anybody_at_work: bool,
     progress: &'a RunProgress,
     summary: &'a RunSummary,
     definition: &'a Definition,
@@ -205,6 +208,15 @@ impl View<'_> {
         }
     }
 
+    /// Says how long it is until a time, or how long ago it should have gone on.
+    fn left(&self, now: Timestamp, until: Timestamp) -> String {
+        if until > now {
+            return format!(" (in {})", duration(millis(now, until)));
+        }
+        let nobody = if self.is_anybody_at_work { "" } else { "; nobody works" };
+        format!(" (overdue by {}{nobody})", duration(millis(until, now)))
+    }
+
     fn waiting(&self) -> Answer {
         let now = cofferdam_runtime::now();
         let Some(first) = self.parked.waiting.first() else {
@@ -216,7 +228,7 @@ impl View<'_> {
             Waiting::Attempt { at, until, .. } => (at, self.progress.last_at, Some(*until)),
         };
         let node = self.progress.plan.find(&at.step);
-        let left = until.map_or_else(String::new, |until| format!(" (in {})", duration(millis(now, until))));
+        let left = until.map_or_else(String::new, |until| self.left(now, until));
         let others = match self.parked.waiting.len() {
             1 => String::new(),
             all => format!(", and for {}", counted(all as u64 - 1, "other")),

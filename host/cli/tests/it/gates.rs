@@ -129,6 +129,47 @@ fn the_first_decision_wins_whoever_carries_the_run_on_and_the_second_one_enters_
     assert_eq!(started(&project), 1);
 }
 
+// row G02, rule C7
+#[test]
+fn of_four_who_decide_at_once_one_is_heard_and_the_run_is_carried_on() {
+    let project = Project::with(&[("effect.wf", EFFECT)]);
+    for round in 0..5 {
+        assert_eq!(project.say(&["run", "effect.wf", "--progress", "none"]).code, Some(6));
+        let deciders = [
+            ("approve", "ann"),
+            ("reject", "bob"),
+            ("approve", "cid"),
+            ("reject", "dan"),
+        ];
+        let deciding =
+            deciders.map(|(word, by)| project.start(&[word, "last", "go", "--by", by, "--progress", "none"]));
+        let said = deciding.map(|child| project.said(&child.wait_with_output().expect("it ends")));
+        let all: String = said.iter().map(ToString::to_string).collect();
+        let heard: Vec<usize> = (0..4).filter(|at| said[*at].code != Some(5)).collect();
+        assert_eq!(heard.len(), 1, "round {round}: {all}");
+        let (word, by) = deciders[heard[0]];
+        let approved = word == "approve";
+        // Whoever rejected and carried the run on ends as the run did.
+        let code = said[heard[0]].code;
+        assert!(
+            code == Some(0) || (code == Some(1) && !approved),
+            "round {round}: {all}"
+        );
+        for (at, said) in said.iter().enumerate().filter(|(at, _)| *at != heard[0]) {
+            let told = format!("already {} by {by}", if approved { "approved" } else { "rejected" });
+            assert!(said.stderr.contains(&told), "round {round}, {}: {all}", deciders[at].1);
+        }
+        // It has ended by now, whoever carried it on, and what follows the gate was entered once.
+        let runs: serde_json::Value = serde_json::from_str(&project.say(&["runs", "--json"]).stdout).expect("JSON");
+        let status = if approved { "completed" } else { "failed" };
+        assert_eq!(runs["runs"][0]["status"], status, "round {round}: {all}");
+        let events = project.say(&["events", "last", "--json"]).stdout;
+        assert_eq!(events.matches(r#""type":"gate.decided""#).count(), 1, "{events}");
+        let entered = events.matches(r#""type":"attempt.started""#).count();
+        assert_eq!(entered, usize::from(approved), "round {round}: {events}");
+    }
+}
+
 // row H07
 #[test]
 fn a_run_that_takes_too_long_cleans_up_and_fails() {

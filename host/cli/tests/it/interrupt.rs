@@ -3,7 +3,7 @@
 use crate::project::{Project, Said};
 use insta::assert_snapshot;
 use rustix::process::{Pid, Signal, kill_process};
-use std::process::Child;
+use std::process::{Child, Stdio};
 
 /// A run that is in the middle of its loop until the file `go` is there: each round enters the sandbox once.
 const LONG: &str = r#"workflow long edition 1 {
@@ -96,6 +96,38 @@ fn ctrl_c_keeps_what_is_recorded_and_resume_goes_on() {
     assert_eq!(events(&project, "step.completed", "while/look"), 400);
     let said = project.say(&["run", "long.wf", "--progress", "none"]);
     assert_eq!((said.code, said.stdout.as_str()), (Some(0), "  new  true\n"), "{said}");
+}
+
+// row I10
+#[test]
+fn whose_terminal_is_gone_lets_go_of_the_run_unless_it_was_told_to_stay() {
+    let project = project();
+    let mut child = project.start(&["run", "long.wf", "--progress", "none"]);
+    project.wait_for_events(&mut child, 10);
+    signal(&child, Signal::HUP);
+    let said = ended(&project, child);
+    assert_eq!(said.code, Some(130), "{said}");
+    assert!(project.say(&["runs"]).stdout.contains("interrupted"));
+
+    let run = project.command(&["run", "long.wf", "--progress", "none"]);
+    let mut staying = std::process::Command::new("nohup");
+    staying
+        .arg(run.get_program())
+        .args(run.get_args())
+        .current_dir(project.path(""));
+    staying
+        .env_clear()
+        .envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    staying
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = staying.spawn().expect("nohup is there");
+    project.wait_for_run(&mut child, 2, 10);
+    signal(&child, Signal::HUP);
+    go(&project);
+    let said = ended(&project, child);
+    assert_eq!(said.code, Some(0), "{said}");
 }
 
 // row K01, row K02

@@ -68,6 +68,7 @@ const GATED: &str = r#"workflow gated edition 1 {
 "#;
 
 // What a host lets go of goes on at the next one that looks for work; what a person keeps back does not.
+// row I10
 // key host.shutdown_grace
 #[test]
 fn work_carries_on_an_interrupted_run_and_leaves_a_paused_one() {
@@ -94,5 +95,35 @@ fn work_carries_on_an_interrupted_run_and_leaves_a_paused_one() {
     assert_eq!(runs.stdout.matches("completed").count(), 1, "{runs}");
     assert_eq!(runs.stdout.matches("paused").count(), 1, "{runs}");
     let said = project.say(&["resume", "last", "--progress", "none"]);
+    assert_eq!(said.code, Some(0), "{said}");
+}
+
+// rule C5
+#[test]
+fn a_state_that_may_not_grow_is_told_in_words_and_is_no_mistake_of_the_user() {
+    let project = project();
+    let approve = project.command(&["approve", "last", "--by", "ops"]);
+    let mut limited = std::process::Command::new("sh");
+    // In blocks of 512 bytes: less than what readers of the write-ahead log share.
+    limited.args(["-c", "ulimit -f 20; exec \"$0\" \"$@\""]);
+    limited
+        .arg(approve.get_program())
+        .args(approve.get_args())
+        .current_dir(project.path(""));
+    limited
+        .env_clear()
+        .envs(approve.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let said = project.said(&limited.output().expect("a shell"));
+    assert_eq!(said.code, Some(70), "{said}");
+    assert!(
+        said.stderr.contains("a file may not grow (a quota, `ulimit -f`)"),
+        "{said}"
+    );
+    assert!(said.stderr.contains("what is recorded is kept"), "{said}");
+    assert!(
+        !said.stderr.contains('\u{1b}'),
+        "no colours where nobody sees them: {said}"
+    );
+    let said = project.say(&["approve", "last", "--by", "ops", "--progress", "none"]);
     assert_eq!(said.code, Some(0), "{said}");
 }

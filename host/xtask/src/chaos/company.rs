@@ -20,8 +20,13 @@ const FAILED: i32 = 1;
 const REFUSED: i32 = 5;
 /// What the command line returns when a run waits for somebody.
 const PARKED: i32 = 6;
-/// How long a host may be silent before others take its runs.
-const LEASE: Duration = Duration::from_secs(30);
+/// What tells a host of the dev profile how many seconds its leases last.
+const VARIABLE: &str = "COFFERDAM_LEASE_SECONDS";
+/// How long a host may be silent before others take its runs, where that is waited for: long enough for a busy machine to
+/// renew it, and far less than the 30 s of a release.
+const LEASE: Duration = Duration::from_secs(6);
+/// How much longer it may take until a run is free on a machine that does much else.
+const AND_MORE: Duration = Duration::from_secs(60);
 /// How often a step's host may die before its run waits for a person.
 const DEATHS: usize = 5;
 
@@ -88,7 +93,7 @@ pub(super) fn stopped(place: &Place, case: &Case, dice: &mut Dice) -> Result<Str
 /// A process that is stopped for longer than its lease lasts loses its run; when it wakes up, it does nothing more for it.
 pub(super) fn outlived(place: &Place, case: &Case, dice: &mut Dice) -> Result<String> {
     let mut trial = Trial::of(2);
-    let mut driver = trial.start(place, case, 5 * LONG)?;
+    let mut driver = start_briefly(&mut trial, place, case, 5 * LONG)?;
     written(&mut driver, case, 1)?;
     // The rest of its work is still before it.
     let asleep = driver.age() + Duration::from_millis(20 + dice.below(LONG));
@@ -101,6 +106,10 @@ pub(super) fn outlived(place: &Place, case: &Case, dice: &mut Dice) -> Result<St
     let took = since.elapsed();
     signal(&driver, "CONT")?;
     let (heir, woken) = (heir?, driver.end()?);
+    ensure!(
+        took >= LEASE / 2,
+        "a run was taken from a host after {took:.0?}, whose lease had not ended"
+    );
     ensure!(
         !woken.status.success() && !woken.said("run completed"),
         "a host that had lost its run went on with it: {woken}"
@@ -115,16 +124,24 @@ pub(super) fn outlived(place: &Place, case: &Case, dice: &mut Dice) -> Result<St
 fn inherit(trial: &mut Trial, place: &Place, case: &Case) -> Result<Remains> {
     let since = Instant::now();
     loop {
-        let heir = trial.start(place, case, LONG)?.end()?;
+        let heir = start_briefly(trial, place, case, LONG)?.end()?;
         if heir.status.code() != Some(REFUSED) {
             return Ok(heir);
         }
         ensure!(
-            since.elapsed() < LEASE + Duration::from_secs(15),
+            since.elapsed() < LEASE + AND_MORE,
             "a stopped host keeps its run for ever: {heir}"
         );
         std::thread::sleep(Duration::from_millis(500));
     }
+}
+
+/// Starts the next host, whose leases are short.
+fn start_briefly(trial: &mut Trial, place: &Place, case: &Case, work: u64) -> Result<Victim> {
+    let mut command = place.cofferdam();
+    command.args(trial.arguments(case, work));
+    command.env(VARIABLE, LEASE.as_secs().to_string());
+    trial.start_as(command, case)
 }
 
 /// A step that takes its host down each time pauses its run, which names it.
