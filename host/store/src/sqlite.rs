@@ -126,7 +126,9 @@ impl SqliteLog {
             return Err(OpenError::Missing { path });
         }
         let directory = directory::prepare(&path)?;
+        directory::make_private(&path)?;
         let mut db = connection::open_checked(&path, MIGRATIONS)?;
+        directory::close_to_others(&path)?;
         let counters = Arc::new(Counters::default());
         counters.set_waits(options.durability);
         let latest = connection::make_writer(&db, options.durability)

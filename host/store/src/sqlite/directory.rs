@@ -1,20 +1,25 @@
-//! Whether a directory is a place where the state may be: local, writable, and nobody else's to write.
+//! Whether a directory is a place where the state may be: local, writable, and nobody else's to write or to read.
 
 use crate::sqlite::error::OpenError;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Makes sure that the directory of the database at `path` exists and is fit for it, and returns it.
 pub(crate) fn prepare(path: &Path) -> Result<PathBuf, OpenError> {
     let directory = directory_of(path);
-    refuse_links(path, &directory)?;
+    refuse_links(&[&directory])?;
     match fs::metadata(&directory) {
         Ok(metadata) if metadata.is_dir() => {
             let mode = metadata.permissions().mode() & 0o777;
             if mode & 0o022 != 0 {
                 return Err(OpenError::OpenToOthers { directory, mode });
+            }
+            // What was cloned or made by hand can be listed by everybody. Another directory may be there for others, too:
+            // what lies in it is closed all the same.
+            if directory.file_name().is_some_and(|name| name == ".cofferdam") {
+                close(&directory, mode)?;
             }
         }
         Ok(_) => return Err(OpenError::unusable(directory, io::ErrorKind::NotADirectory.into())),
@@ -31,12 +36,81 @@ pub(crate) fn prepare(path: &Path) -> Result<PathBuf, OpenError> {
     Ok(directory)
 }
 
-/// Refuses a database or a directory that is a link: a repository that somebody clones could point it anywhere.
-fn refuse_links(path: &Path, directory: &Path) -> Result<(), OpenError> {
-    for place in [directory, path] {
+/// Makes the database at `path` if there is none, for this user alone, and refuses it and what lies beside it if one is a link.
+///
+/// SQLite gives the files beside the database the permissions of the database itself: so it is made here.
+pub(crate) fn make_private(path: &Path) -> Result<(), OpenError> {
+    let directory = directory_of(path);
+    let [log, index] = beside(path);
+    refuse_links(&[path, &log, &index, &hosts_in(&directory), &directory.join("components")])?;
+    match private().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(OpenError::unusable(directory, error)),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Takes the database at `path`, which is ours, and what lies beside it from everybody else.
+pub(crate) fn close_to_others(path: &Path) -> Result<(), OpenError> {
+    let directory = directory_of(path);
+    let [log, index] = beside(path);
+    let places = [path, &log, &index, &hosts_in(&directory), &directory.join("components")];
+    for place in places {
+        match fs::symlink_metadata(place) {
+            Ok(metadata) => close(place, metadata.permissions().mode() & 0o777)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(OpenError::unusable(place.to_owned(), error)),
+        }
+    }
+    Ok(())
+}
+
+/// Returns the files that SQLite puts beside the database.
+fn beside(path: &Path) -> [PathBuf; 2] {
+    ["-wal", "-shm"].map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    })
+}
+
+/// Returns the directory of the files by which hosts tell that they live.
+pub(crate) fn hosts_in(directory: &Path) -> PathBuf {
+    directory.join("hosts")
+}
+
+/// Makes the directory of the hosts, for this user alone.
+pub(crate) fn make_hosts(directory: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(hosts_in(directory)) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Returns how files of the state are opened: for this user alone, and never through a link.
+pub(crate) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
+    options.mode(0o600).custom_flags(flags);
+    options
+}
+
+/// Takes a place, which is no link, from everybody but its owner.
+fn close(place: &Path, mode: u32) -> Result<(), OpenError> {
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(place, fs::Permissions::from_mode(mode & 0o700)).map_err(|_| OpenError::OpenToOthers {
+        directory: place.to_owned(),
+        mode,
+    })
+}
+
+/// Refuses places of the state that are links: a repository that somebody clones could point them anywhere.
+fn refuse_links(places: &[&Path]) -> Result<(), OpenError> {
+    for place in places {
         if fs::symlink_metadata(place).is_ok_and(|metadata| metadata.file_type().is_symlink()) {
             let reason = io::Error::other("it is a symbolic link; name the place that it points to");
-            return Err(OpenError::unusable(place.to_owned(), reason));
+            return Err(OpenError::unusable(place.to_path_buf(), reason));
         }
     }
     Ok(())
@@ -166,6 +240,56 @@ mod tests {
         assert_eq!(network_fuse_mount(mounts, "98:0").as_deref(), Some("fuse.sshfs"));
         assert_eq!(network_fuse_mount(mounts, "98:1"), None);
         assert_eq!(network_fuse_mount(mounts, "98:2"), None);
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn open_to_all(path: &Path) {
+        let mode = if path.is_dir() { 0o755 } else { 0o644 };
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn what_others_could_read_is_closed_and_new_files_are_private() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(".cofferdam").join(name);
+        let path = at("state.db");
+        fs::create_dir_all(at("hosts")).unwrap();
+        fs::create_dir_all(at("components")).unwrap();
+        let directory = prepare(&path).unwrap();
+        make_private(&path).unwrap();
+        assert_eq!(mode(&path), 0o600);
+        for name in ["state.db-wal", "state.db-shm"] {
+            fs::write(at(name), "").unwrap();
+        }
+        let all = ["", "state.db", "state.db-wal", "state.db-shm", "hosts", "components"];
+        for name in all {
+            open_to_all(&at(name));
+        }
+        assert_eq!(prepare(&path).unwrap(), directory);
+        close_to_others(&path).unwrap();
+        for name in all {
+            assert_eq!(mode(&at(name)) & 0o077, 0, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_part_of_the_state_may_be_a_link() {
+        for name in ["state.db", "state.db-wal", "state.db-shm", "hosts", "components"] {
+            let root = tempfile::tempdir().unwrap();
+            let elsewhere = root.path().join("elsewhere");
+            fs::create_dir(&elsewhere).unwrap();
+            let path = root.path().join(".cofferdam/state.db");
+            prepare(&path).unwrap();
+            std::os::unix::fs::symlink(&elsewhere, path.with_file_name(name)).unwrap();
+            let refused = make_private(&path).unwrap_err();
+            assert!(
+                matches!(&refused, OpenError::Directory { source, .. } if source.to_string().contains("symbolic link")),
+                "{name}: {refused:?}"
+            );
+        }
     }
 
     #[test]

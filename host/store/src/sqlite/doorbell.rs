@@ -4,7 +4,7 @@
 //! no processor at all. Where files cannot be watched, only the own process is told.
 
 use crate::arrivals::{Arrivals, Bell};
-use std::fs::File;
+use crate::sqlite::directory::{hosts_in, make_hosts, private};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use std::time::SystemTime;
 /// Tells that a message arrived, or that a run was let go of. Clones are the same bell.
 #[derive(Clone, Debug)]
 pub(crate) struct Doorbell {
+    directory: Arc<Path>,
     path: Arc<Path>,
     bell: Bell,
 }
@@ -21,6 +22,7 @@ impl Doorbell {
     /// Returns the bell of the log in the state directory.
     pub(crate) fn new(directory: &Path) -> Self {
         Self {
+            directory: directory.into(),
             path: path_in(directory).into(),
             bell: Bell::new(),
         }
@@ -34,7 +36,7 @@ impl Doorbell {
     /// Tells this process, and all others that listen.
     pub(crate) fn ring(&self) {
         self.bell.ring();
-        let rung = File::options()
+        let rung = private()
             .write(true)
             .open(&self.path)
             .and_then(|file| file.set_modified(SystemTime::now()));
@@ -52,10 +54,8 @@ impl Doorbell {
     }
 
     fn put_up(&self) -> io::Result<()> {
-        if let Some(directory) = self.path.parent() {
-            std::fs::create_dir_all(directory)?;
-        }
-        File::options()
+        make_hosts(&self.directory)?;
+        private()
             .write(true)
             .create(true)
             .truncate(false)
@@ -65,7 +65,7 @@ impl Doorbell {
 }
 
 fn path_in(directory: &Path) -> PathBuf {
-    directory.join("hosts").join("doorbell")
+    hosts_in(directory).join("doorbell")
 }
 
 #[cfg(target_os = "linux")]
@@ -135,7 +135,11 @@ mod watching {
     impl Watch {
         fn add(&self, bell: &Doorbell) -> io::Result<i32> {
             // To the system a file of which only this time is set was modified.
-            Ok(inotify::add_watch(&self.events, &*bell.path, WatchFlags::MODIFY)?)
+            Ok(inotify::add_watch(
+                &self.events,
+                &*bell.path,
+                WatchFlags::MODIFY | WatchFlags::DONT_FOLLOW,
+            )?)
         }
 
         fn tell(&self, bell: &Doorbell) -> io::Result<()> {
@@ -215,5 +219,19 @@ mod tests {
         there.ring();
         assert!(is_rung(&mut arrivals));
         drop(listener);
+    }
+
+    #[test]
+    fn a_bell_that_is_a_link_is_not_touched() {
+        let directory = tempfile::tempdir().unwrap();
+        let elsewhere = directory.path().join("elsewhere");
+        std::fs::write(&elsewhere, "").unwrap();
+        let before = std::fs::metadata(&elsewhere).unwrap().modified().unwrap();
+        make_hosts(directory.path()).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, path_in(directory.path())).unwrap();
+        let bell = Doorbell::new(directory.path());
+        bell.ring();
+        assert!(bell.listen().is_err());
+        assert_eq!(std::fs::metadata(&elsewhere).unwrap().modified().unwrap(), before);
     }
 }

@@ -23,8 +23,8 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
-    /// Other users could change the state.
-    #[error("the state directory `{}` is open to others (mode {mode:o}); run `chmod go-w` on it", directory.display())]
+    /// Other users could change or read the state.
+    #[error("the state directory `{}` is open to others (mode {mode:o}); run `chmod go-rwx` on it", directory.display())]
     OpenToOthers {
         /// The directory.
         directory: PathBuf,

@@ -4,6 +4,7 @@
 use crate::boot_clock::BootClock;
 use crate::error::StoreError;
 use crate::record::HostId;
+use crate::sqlite::directory::{hosts_in, make_hosts, private};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -55,8 +56,8 @@ impl Liveness {
     pub(crate) fn put_up_sign(&self) -> Result<File, StoreError> {
         let path = sign_path(&self.directory);
         let put_up = || {
-            fs::create_dir_all(self.directory.join("hosts"))?;
-            let file = File::options().write(true).create(true).truncate(false).open(&path)?;
+            make_hosts(&self.directory)?;
+            let file = private().write(true).create(true).truncate(false).open(&path)?;
             // Those who look hold the other lock for a moment.
             file.lock_shared()?;
             Ok(file)
@@ -66,7 +67,7 @@ impl Liveness {
 
     /// Returns whether some host is at work. In doubt one is, as for whoever looks in the same moment as another.
     pub(crate) fn is_sign_up(&self) -> bool {
-        match File::open(sign_path(&self.directory)) {
+        match private().read(true).open(sign_path(&self.directory)) {
             Err(error) => error.kind() != io::ErrorKind::NotFound,
             Ok(file) => file.try_lock().is_err(),
         }
@@ -96,8 +97,8 @@ impl HostLock {
     pub(crate) fn take(directory: &Path, host: &HostId) -> Result<Self, StoreError> {
         let path = path_of(directory, host);
         let take = || {
-            fs::create_dir_all(directory.join("hosts"))?;
-            let file = File::create(&path)?;
+            make_hosts(directory)?;
+            let file = private().write(true).create(true).truncate(false).open(&path)?;
             file.try_lock().map_err(io::Error::from)?;
             Ok(file)
         };
@@ -117,7 +118,7 @@ impl Drop for HostLock {
 
 /// Returns whether the process of `host` holds its lock. In doubt it does.
 fn has_lock(directory: &Path, host: &HostId) -> bool {
-    match File::open(path_of(directory, host)) {
+    match private().read(true).open(path_of(directory, host)) {
         Err(error) => error.kind() != io::ErrorKind::NotFound,
         // Shared, so that two processes that ask at the same time do not take each other for the host.
         Ok(file) => match file.try_lock_shared() {
@@ -132,11 +133,11 @@ fn boot() -> String {
 }
 
 fn sign_path(directory: &Path) -> PathBuf {
-    directory.join("hosts").join("at-work")
+    hosts_in(directory).join("at-work")
 }
 
 fn path_of(directory: &Path, host: &HostId) -> PathBuf {
-    directory.join("hosts").join(format!("{host}.lock"))
+    hosts_in(directory).join(format!("{host}.lock"))
 }
 
 #[cfg(test)]
@@ -160,6 +161,23 @@ mod tests {
         ));
         drop(lock);
         assert!(!liveness.is_alive(&host, &row));
+    }
+
+    #[test]
+    fn a_link_is_no_lock_and_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (liveness, host) = (
+            Liveness::new(directory.path(), BootClock::default()),
+            HostId::parse("host-1").unwrap(),
+        );
+        make_hosts(directory.path()).unwrap();
+        let elsewhere = directory.path().join("elsewhere");
+        for place in [path_of(directory.path(), &host), sign_path(directory.path())] {
+            std::os::unix::fs::symlink(&elsewhere, place).unwrap();
+        }
+        assert!(HostLock::take(directory.path(), &host).is_err());
+        assert!(liveness.put_up_sign().is_err());
+        assert!(!elsewhere.exists());
     }
 
     #[test]
