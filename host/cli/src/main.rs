@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     if let Some(limits) = compile_limits() {
         return cofferdam_wasm::compile_for_parent(limits);
     }
+    raise_open_files();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -71,6 +72,21 @@ fn main() -> ExitCode {
     };
     mouth::finish();
     exit.into()
+}
+
+/// Takes as many open files as this user may have: what a login shell leaves is meant for one program, and all guests of a
+/// host share it.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where the system does not let it be raised it stays as it is.
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    );
 }
 
 /// Returns what compiling may take if this process was started to compile and do nothing else.

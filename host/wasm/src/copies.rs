@@ -136,6 +136,13 @@ impl Copies {
     /// # Errors
     /// If there is none, or it is not what was put there.
     pub fn read(&self, plugin: &str, digest: &Digest) -> Result<KeptComponent, CopyError> {
+        match no_link(&self.directory) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                let file = self.directory.clone();
+                return Err(CopyError::Read { file, source });
+            }
+            Ok(()) | Err(_) => {}
+        }
         let mut missing = None;
         // The name comes from the state; one that is none must not become a path.
         let origins = [Origin::BuiltIn, Origin::File];
@@ -174,9 +181,18 @@ fn file_name(plugin: &str, digest: &Digest, origin: Origin) -> String {
 fn make_directory(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => sync(path.parent().unwrap_or(Path::new("/"))),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => no_link(path),
         Err(error) => Err(error),
     }
+}
+
+/// Refuses a directory that is a link: whoever made a repository that is cloned could point it anywhere.
+fn no_link(directory: &Path) -> io::Result<()> {
+    if std::fs::symlink_metadata(directory)?.file_type().is_symlink() {
+        let reason = format!("`{}` is a symbolic link, which is not followed", directory.display());
+        return Err(io::Error::other(reason));
+    }
+    Ok(())
 }
 
 fn sync(directory: &Path) -> io::Result<()> {

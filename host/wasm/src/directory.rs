@@ -34,6 +34,11 @@ impl Identity {
         }
     }
 
+    /// Returns whether both are on one device.
+    pub(crate) fn is_beside(self, other: Self) -> bool {
+        self.device == other.device
+    }
+
     pub(crate) fn pair(self) -> (u64, u64) {
         (self.device, self.inode)
     }
@@ -58,7 +63,62 @@ pub(crate) fn open_granted(root: &Path, path: &Path) -> io::Result<File> {
             Err(error) => return Err(why(&directory, name, error)),
         };
     }
+    if let Some(name) = kernel_file_system(&directory)? {
+        return Err(io::Error::other(format!(
+            "it is in a file system of the kernel (`{name}`), which tells about this machine and its processes"
+        )));
+    }
     Ok(File::from(directory))
+}
+
+/// File systems in which there are no files: what is read there is what the kernel tells about this machine and its
+/// processes, such as the environment and the memory of the host itself. By the numbers of Linux.
+const OF_THE_KERNEL: &[(u32, &str)] = &[
+    (0x0000_9fa0, "proc"),
+    (0x6265_6572, "sysfs"),
+    (0x0000_1cd1, "devpts"),
+    (0x7363_6673, "securityfs"),
+    (0x6462_6720, "debugfs"),
+    (0x7472_6163, "tracefs"),
+    (0x0027_e0eb, "cgroup"),
+    (0x6367_7270, "cgroup2"),
+    (0xcafe_4a11, "bpf"),
+    (0xf97c_ff8c, "selinuxfs"),
+    (0x4341_5d53, "smackfs"),
+    (0xde5e_81e4, "efivarfs"),
+    (0x6165_676c, "pstore"),
+    (0x6265_6570, "configfs"),
+    (0x4249_4e4d, "binfmt_misc"),
+    (0x6e73_6673, "nsfs"),
+    (0x6573_5543, "fusectl"),
+    (0x1980_0202, "mqueue"),
+    (0x6759_6969, "rpc_pipefs"),
+    (0x6e66_7364, "nfsd"),
+    (0x0765_5821, "resctrl"),
+];
+
+/// Returns which file system of the kernel `file` is in, if it is in one.
+#[cfg(target_os = "linux")]
+pub(crate) fn kernel_file_system(file: impl AsFd) -> Result<Option<&'static str>, rustix::io::Errno> {
+    let there = rustix::fs::fstatfs(file)?.f_type;
+    // The width and the sign of the number differ between machines; what tells them apart are 32 bits.
+    let there = there as u32;
+    Ok(OF_THE_KERNEL
+        .iter()
+        .find_map(|(number, name)| (*number == there).then_some(*name)))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn kernel_file_system(_file: impl AsFd) -> Result<Option<&'static str>, rustix::io::Errno> {
+    Ok(None)
+}
+
+/// Returns which file system of the kernel the directory at `path` is in, if it is in one: no guest may see it.
+///
+/// # Errors
+/// If the directory cannot be opened.
+pub fn of_the_kernel(path: &Path) -> io::Result<Option<&'static str>> {
+    Ok(kernel_file_system(open(path)?)?)
 }
 
 /// Returns the directories to hide. One that does not exist now is left out: it cannot be found by name before either.

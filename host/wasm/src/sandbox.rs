@@ -219,17 +219,23 @@ fn config() -> Config {
 }
 
 /// The pool. Components of JavaScript and Python bring 3 to 14 modules, so that there are more of everything than slots.
+///
+/// There is as much of everything as all slots could want at once: whoever has a slot finds the rest, whatever the others
+/// are made of. What nobody takes costs addresses and no memory.
 fn pool(slots: u32) -> PoolingAllocationConfig {
     const WARM_SLOTS: u32 = 32;
+    const CORE_INSTANCES: u32 = 50;
+    const MEMORIES: u32 = 4;
+    const TABLES: u32 = 20;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
-        .total_core_instances(slots * 8)
-        .total_memories(slots * 2)
-        .total_tables(slots * 3)
+        .total_core_instances(slots.saturating_mul(CORE_INSTANCES))
+        .total_memories(slots.saturating_mul(MEMORIES))
+        .total_tables(slots.saturating_mul(TABLES))
         .total_stacks(slots)
-        .max_core_instances_per_component(50)
-        .max_memories_per_component(4)
-        .max_tables_per_component(20)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
         .max_memories_per_module(2)
         .max_tables_per_module(4)
         .max_memory_size(maximum(LimitName::Memory))

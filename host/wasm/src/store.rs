@@ -84,7 +84,7 @@ pub(crate) fn new_store(engine: &Engine, limits: &Limits, meter: &Meter, parts: 
         .stderr(stderr.clone())
         .envs(&parts.variables)
         .max_random_size(MAX_RANDOM);
-    refuse_network(&mut wasi, &parts.denials);
+    refuse_network(&mut wasi);
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(MAX_FIELDS);
     let mut table = ResourceTable::new();

@@ -2,7 +2,8 @@
 
 use crate::project::Project;
 use insta::assert_snapshot;
-use std::process::Stdio;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 const JOIN: &str = "workflow join edition 1 {\n  call join { use = text.join  params { items = [\"a\", \"b\"] } }\n}\n";
 
@@ -74,6 +75,36 @@ fn components_are_compiled_by_a_process_that_may_not_take_the_machine() {
     project.write("cofferdam.toml", "config = 1\n");
     let compiled = project.transcript(&["plugin", "check", "new.wasm"]);
     assert_snapshot!([stopped, refused, compiled].join("\n"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_host_takes_as_many_open_files_as_its_user_may_have() {
+    let project = Project::empty();
+    let host = project.command(&[]);
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", "ulimit -Sn 256 && exec \"$0\" work"])
+        .arg(host.get_program())
+        .env_clear()
+        .envs(host.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(project.path("."))
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    let at_work = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("at work on the runs")));
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id()));
+    child.kill().expect("it is ours");
+    child.wait().expect("it ends");
+    at_work.expect("it came to work").expect("a line");
+    let limits = limits.expect("it was there");
+    let open_files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .expect("one");
+    let numbers: Vec<&str> = open_files.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(numbers[0], numbers[1], "{open_files}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::paths::{self, Found};
 use super::problem::ProblemCode;
 use super::project::FILE_NAME;
 use super::section::DirectoryLine;
-use cofferdam_wasm::Access;
+use cofferdam_wasm::{Access, of_the_kernel};
 use std::path::{Path, PathBuf};
 
 impl Configuration {
@@ -71,6 +71,14 @@ impl Configuration {
                 "`{shown}` cannot be granted: cofferdam keeps compiled code there, or what you have trusted, which no guest sees"
             );
             return bad(ProblemCode::StateVisible, message, None);
+        }
+        if let Ok(Some(name)) = of_the_kernel(&path) {
+            let message = format!(
+                "cannot grant `{shown}`: it is in a file system of the kernel (`{name}`), which tells about this machine and \
+                 its processes"
+            );
+            let help = "grant a directory that holds files; a variable of the environment is granted with `env`";
+            return bad(ProblemCode::BadDirectory, message, Some(help.to_owned()));
         }
         if self.hidden().iter().any(|hidden| path.starts_with(hidden)) {
             let message = format!("`{shown}` cannot be granted: it lies in the state directory, which no guest sees");

@@ -339,6 +339,19 @@ fn a_text_that_shows_as_another_one_is_refused() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_the_kernel_tells_cannot_be_granted() {
+    for (host, name) in [("/proc", "proc"), ("/proc/sys", "proc"), ("/sys/kernel", "sysfs")] {
+        let text =
+            format!("{HEAD}[plugins.fs]\ndirs = [{{ guest = \"/src\", host = \"{host}\", access = \"read\" }}]\n");
+        let expected = format!(
+            "cofferdam.toml:3:34: cannot grant `{host}`: it is in a file system of the kernel (`{name}`), which tells about this machine and its processes (CF0637)\n  = help: grant a directory that holds files; a variable of the environment is granted with `env`"
+        );
+        assert_eq!(refused(&text), expected);
+    }
+}
+
 #[test]
 fn a_host_path_exists_and_holds_no_link() {
     let grant = |host: &str, access: &str| {

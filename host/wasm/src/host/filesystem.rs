@@ -6,6 +6,7 @@
 //! own library would fail before the host sees what it was after.
 
 mod disk;
+mod listing;
 mod operation;
 mod place;
 mod room;
@@ -17,13 +18,15 @@ use crate::host::denials::Denials;
 use crate::limits::{LimitName, Limits};
 use crate::report::Lingering;
 use crate::store::{State, Stopped};
-use disk::{DiskMeter, Growth, Metered, hole};
+use disk::{DiskMeter, Flow, Pouring};
+use listing::Listing;
 use operation::{HowToOpen, Opened, Start, description, error_code, hidden_names, metadata_hash, timestamps};
 use place::{Astray, LastLink};
 pub(crate) use room::Tallies;
 use room::{Full, Quota};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::io;
 use std::sync::{Arc, Weak};
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::{Descriptor, Dir, File as OpenFile, WasiFilesystemCtx, WasiFilesystemCtxView};
@@ -45,8 +48,8 @@ pub(crate) struct Directories {
     walls: HashSet<u32>,
     // What the guest calls its open directories, for the record of denied calls.
     names: HashMap<u32, String>,
-    // What the open listings must not show.
-    hidden_names: HashMap<u32, Vec<String>>,
+    // How many listings are open, beside the directories themselves.
+    listings: usize,
     // Held by every call that is under way on a thread that may block.
     calls: Arc<()>,
     // Files that can be written: their writes too are done on such threads.
@@ -86,7 +89,7 @@ impl Directories {
             open: 0,
             walls: HashSet::new(),
             names: HashMap::new(),
-            hidden_names: HashMap::new(),
+            listings: 0,
             calls: Arc::new(()),
             written: Vec::new(),
             authority: Authority::unlimited(),
@@ -217,33 +220,41 @@ impl View<'_> {
         })
     }
 
-    /// Returns `stream` such that what is written to it counts.
-    fn metered(
-        &mut self,
-        stream: Resource<DynOutputStream>,
-        hole: u64,
-        growth: Option<Growth>,
-    ) -> FsResult<Resource<DynOutputStream>> {
-        let stream = self.table.delete(stream)?;
-        let metered: DynOutputStream = Box::new(Metered {
-            stream,
+    /// Returns a stream into the file behind `fd`: what is written to it counts.
+    fn pouring(&mut self, fd: &Resource<Descriptor>, position: Option<u64>) -> FsResult<Resource<DynOutputStream>> {
+        self.may_change()?;
+        let file = match self.table.get(fd)? {
+            Descriptor::File(file) if file.perms.write_not_permitted() => return Err(ErrorCode::NotPermitted.into()),
+            Descriptor::File(file) => Arc::clone(&file.file),
+            Descriptor::Dir(_) => return Err(ErrorCode::BadDescriptor.into()),
+        };
+        let quota = self.directories.quotas.get(&fd.rep()).cloned();
+        let stream: DynOutputStream = Box::new(Pouring {
+            file,
+            position,
             meter: self.directories.disk.clone(),
             authority: self.directories.authority.clone(),
-            hole,
-            growth,
+            quota: quota.map(|quota| (quota, self.denials.clone())),
+            flow: Flow::Ready,
         });
-        Ok(self.table.push(metered)?)
+        Ok(self.table.push(stream)?)
     }
 
-    /// Returns by how much a stream to `file` from `position` makes it grow, if there is a quota.
-    fn growth(&self, fd: &Resource<Descriptor>, file: Option<&File>, position: Option<u64>) -> Option<Growth> {
-        let quota = self.directories.quotas.get(&fd.rep()).cloned()?;
-        Some(Growth {
-            quota,
-            denials: self.denials.clone(),
-            position,
-            length: file.map_or(0, length),
-        })
+    /// Does with a file what takes room or gives it back, elsewhere.
+    async fn change(
+        &mut self,
+        call: &'static str,
+        work: impl FnOnce() -> io::Result<Result<(), Full>> + Send + 'static,
+    ) -> FsResult<()> {
+        let under_way = Arc::clone(&self.directories.calls);
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(under_way);
+            result
+        });
+        done.await
+            .map_err(FsError::trap)??
+            .map_err(|full| self.full(call, &full))
     }
 
     /// Tells whoever looks closely that a guest wants something to survive a power cut.
@@ -290,15 +301,6 @@ impl View<'_> {
         }
     }
 
-    /// Makes room for what `file` is about to grow by when it gets at least this long, or gives back what it shrinks by.
-    fn resize(&self, call: &'static str, quota: &Quota, before: u64, after: u64) -> FsResult<()> {
-        if after < before {
-            quota.give_back(before - after, 0);
-            return Ok(());
-        }
-        quota.grow(after - before).map_err(|full| self.full(call, &full))
-    }
-
     /// Refuses to bring something into a directory with a quota, or out of one: like between two file systems.
     fn same_quota(&self, from: &Resource<Descriptor>, to: &Resource<Descriptor>) -> FsResult<()> {
         let quotas = &self.directories.quotas;
@@ -340,8 +342,15 @@ impl View<'_> {
         let (result, path) = done.await.map_err(FsError::trap)?;
         result.map_err(|astray| {
             let (code, reason) = match astray {
-                Astray::Hidden => (ErrorCode::Access, "the state of Cofferdam is never shown"),
-                Astray::Outside => (ErrorCode::NotPermitted, "it leads out of the granted directory"),
+                Astray::Hidden => (ErrorCode::Access, "the state of Cofferdam is never shown".to_owned()),
+                Astray::Outside => (
+                    ErrorCode::NotPermitted,
+                    "it leads out of the granted directory".to_owned(),
+                ),
+                Astray::Kernel(name) => (
+                    ErrorCode::Access,
+                    format!("file systems of the kernel (`{name}`) are never shown"),
+                ),
                 Astray::System(error) => return error_code(error).into(),
             };
             self.denials
@@ -399,11 +408,6 @@ impl preopens::Host for View<'_> {
     }
 }
 
-/// Returns how long a file is; one whose length is unknown counts as empty.
-fn length(file: &File) -> u64 {
-    file.metadata().map_or(0, |metadata| metadata.len())
-}
-
 /// Returns a file that is no directory: should a call be made on it after all, it fails.
 fn dead_end() -> wasmtime::Result<File> {
     Ok(File::open("/dev/null")?)
@@ -428,19 +432,11 @@ impl HostDescriptor for View<'_> {
     }
 
     fn write_via_stream(&mut self, fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<DynOutputStream>> {
-        self.may_change()?;
-        let file = self.open_file(&fd)?;
-        let hole = file.as_ref().map_or(0, |file| hole(file, offset));
-        let growth = self.growth(&fd, file.as_deref(), Some(offset));
-        let stream = HostDescriptor::write_via_stream(&mut self.files(), fd, offset)?;
-        self.metered(stream, hole, growth)
+        self.pouring(&fd, Some(offset))
     }
 
     fn append_via_stream(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
-        self.may_change()?;
-        let growth = self.growth(&fd, None, None);
-        let stream = HostDescriptor::append_via_stream(&mut self.files(), fd)?;
-        self.metered(stream, 0, growth)
+        self.pouring(&fd, None)
     }
 
     async fn advise(
@@ -470,10 +466,12 @@ impl HostDescriptor for View<'_> {
     async fn set_size(&mut self, fd: Resource<Descriptor>, size: Filesize) -> FsResult<()> {
         self.may_change()?;
         if let Some(file) = self.open_file(&fd)? {
-            if let Some(quota) = self.quota(&fd).await {
-                self.resize("filesystem.set-size", &quota, length(&file), size)?;
-            }
             self.directories.disk.write_at(&file, size, 0).map_err(FsError::trap)?;
+            if let Some(quota) = self.quota(&fd).await {
+                return self
+                    .change("filesystem.set-size", move || quota.resize(&file, size))
+                    .await;
+            }
         }
         HostDescriptor::set_size(&mut self.files(), fd, size).await
     }
@@ -502,27 +500,35 @@ impl HostDescriptor for View<'_> {
         self.may_change()?;
         if let Some(file) = self.open_file(&fd)? {
             let written = bytes.len() as u64;
-            if let Some(quota) = self.quota(&fd).await {
-                let before = length(&file);
-                let after = offset.saturating_add(written).max(before);
-                self.resize("filesystem.write", &quota, before, after)?;
-            }
             self.directories
                 .disk
                 .write_at(&file, offset, written)
                 .map_err(FsError::trap)?;
+            if let Some(quota) = self.quota(&fd).await {
+                self.change("filesystem.write", move || quota.fill(&file, Some(offset), &bytes))
+                    .await?;
+                return Ok(written);
+            }
         }
         HostDescriptor::write(&mut self.files(), fd, bytes, offset).await
     }
 
     async fn read_directory(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DirectoryEntryStream>> {
-        let directory = self.directory("filesystem.read-directory", &fd, ".")?;
-        let names = hidden_names(&*directory.dir, &self.directories.hidden).map_err(error_code)?;
-        let stream = HostDescriptor::read_directory(&mut self.files(), fd).await?;
-        if !names.is_empty() {
-            self.directories.hidden_names.insert(stream.rep(), names);
+        const CALL: &str = "filesystem.read-directory";
+        let directory = Arc::clone(&self.directory(CALL, &fd, ".")?.dir);
+        // Each holds a descriptor of the host: as many of them as of files.
+        if self.directories.listings >= self.directories.max_open {
+            return Err(FsError::trap(Stopped::Limit(LimitName::OpenFiles)));
         }
-        Ok(stream)
+        let hidden = Arc::clone(&self.directories.hidden);
+        let open = move |_: &str| {
+            let hidden = hidden_names(&*directory, &hidden).map_err(Astray::System)?;
+            Listing::open(&directory, hidden).map_err(Astray::System)
+        };
+        let listing = self.at(CALL, &fd, ".".to_owned(), open).await?;
+        let listing = self.table.push(listing)?;
+        self.directories.listings += 1;
+        Ok(Resource::new_own(listing.rep()))
     }
 
     async fn sync(&mut self, fd: Resource<Descriptor>) -> FsResult<()> {
@@ -649,7 +655,13 @@ impl HostDescriptor for View<'_> {
             }
             self.may_make()?;
         }
-        let opened = self.at(call, &fd, path, move |path| start.open(path, how)).await;
+        let cut = quota.clone().filter(|_| open.contains(OpenFlags::TRUNCATE));
+        let opened = self
+            .at(call, &fd, path, move |path| match cut {
+                Some(quota) => quota.alone(|| start.open(path, how)),
+                None => start.open(path, how),
+            })
+            .await;
         let made_now = matches!(opened, Ok(Opened::File { made: true, .. }));
         if let Some(quota) = quota.filter(|_| makes && full.is_none() && !made_now) {
             quota.give_back(0, 1);
@@ -796,25 +808,32 @@ fn not_made(made: FsResult<()>, quota: Option<Quota>) -> FsResult<()> {
     made
 }
 
+/// The handle of a guest stands for a listing of ours: the one of wasmtime-wasi holds a whole directory in memory.
 impl HostDirectoryEntryStream for View<'_> {
     async fn read_directory_entry(
         &mut self,
         stream: Resource<DirectoryEntryStream>,
     ) -> FsResult<Option<DirectoryEntry>> {
-        let number = stream.rep();
-        loop {
-            let entry =
-                HostDirectoryEntryStream::read_directory_entry(&mut self.files(), Resource::new_borrow(number)).await?;
-            let hidden = self.directories.hidden_names.get(&number);
-            match entry {
-                Some(entry) if hidden.is_some_and(|names| names.contains(&entry.name)) => {}
-                shown => return Ok(shown),
-            }
+        let listing = Resource::<Listing>::new_borrow(stream.rep());
+        if let Some(entry) = self.table.get_mut(&listing)?.next() {
+            return entry.map(Some).map_err(|error| error_code(error).into());
         }
+        let reading = self.table.get(&listing)?.reading();
+        let under_way = Arc::clone(&self.directories.calls);
+        let read = tokio::task::spawn_blocking(move || {
+            let entries = reading.read();
+            drop(under_way);
+            entries
+        });
+        let entries = read.await.map_err(FsError::trap)?;
+        let listing = self.table.get_mut(&listing)?;
+        listing.add(entries);
+        listing.next().transpose().map_err(|error| error_code(error).into())
     }
 
     fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {
-        self.directories.hidden_names.remove(&stream.rep());
-        HostDirectoryEntryStream::drop(&mut self.files(), stream)
+        self.table.delete(Resource::<Listing>::new_own(stream.rep()))?;
+        self.directories.listings = self.directories.listings.saturating_sub(1);
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The standard interfaces that every guest can link, with our own view of directories.
 
-use crate::host::filesystem;
+use crate::host::{filesystem, network};
 use crate::store::State;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
@@ -39,16 +39,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)?;
 
     sockets::instance_network::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
-    sockets::network::add_to_linker::<State, WasiSockets>(
-        linker,
-        &sockets::network::LinkOptions::default(),
-        State::sockets,
-    )?;
-    sockets::ip_name_lookup::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
     sockets::tcp::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
-    sockets::tcp_create_socket::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
     sockets::udp::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
-    sockets::udp_create_socket::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
+    network::add_to_linker(linker)?;
 
     filesystem::add_to_linker(linker)
 }

@@ -86,3 +86,28 @@ async fn a_state_that_takes_no_copies_is_named() {
     let named = format!("cannot keep the component of `tool` as `{}/sha256-", file.display());
     assert!(refused.starts_with(&named), "{refused}");
 }
+
+#[tokio::test]
+async fn a_directory_that_is_a_link_is_not_followed() {
+    let state = tempfile::tempdir().unwrap();
+    let elsewhere = state.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let component = component().await;
+    Copies::at(&elsewhere)
+        .keep([("tool", Origin::File, &component)])
+        .unwrap();
+    let before = files(&elsewhere);
+    let directory = state.path().join("components");
+    std::os::unix::fs::symlink(&elsewhere, &directory).unwrap();
+
+    let copies = Copies::at(&directory);
+    assert!(matches!(
+        copies.keep([("fs", Origin::BuiltIn, &component)]),
+        Err(CopyError::Write { .. })
+    ));
+    assert!(matches!(
+        copies.read("tool", component.digest()),
+        Err(CopyError::Read { .. })
+    ));
+    assert_eq!(files(&elsewhere), before);
+}

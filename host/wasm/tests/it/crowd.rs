@@ -1,7 +1,7 @@
 //! Thousands of hostile attempts leave the host as it was, and an honest guest beside them unharmed.
 
 use crate::guests::{Guest, call, limits, output, sandbox};
-use cofferdam_wasm::{Action, LimitName, Limits, Occupancy, Sandbox, Verdict};
+use cofferdam_wasm::{Action, LimitName, Limits, Occupancy, Sandbox, SandboxOptions, Verdict};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -149,4 +149,83 @@ async fn ten_thousand_hostile_attempts_leave_the_host_as_it_was() {
 
 fn limits_of_the_honest() -> Limits {
     limits(&[])
+}
+
+/// Returns the component with instances of further modules, which it does not use.
+fn with_instances(mut component: Vec<u8>, modules: &[(&str, usize)]) -> Vec<u8> {
+    for (index, (module, instances)) in (core_modules(&component)..).zip(modules) {
+        let module = wat::parse_str(module).unwrap();
+        section(&mut component, 1, &module);
+        let mut definitions = vec![u8::try_from(*instances).unwrap()];
+        for _ in 0..*instances {
+            // Instantiate the module of this index, with nothing.
+            definitions.extend([0, index, 0]);
+        }
+        section(&mut component, 2, &definitions);
+    }
+    component
+}
+
+fn section(component: &mut Vec<u8>, id: u8, content: &[u8]) {
+    component.push(id);
+    let mut length = content.len();
+    while length >= 128 {
+        component.push((length & 127) as u8 | 128);
+        length >>= 7;
+    }
+    component.push(length as u8);
+    component.extend(content);
+}
+
+/// Counts the modules of a component that lie directly in it.
+fn core_modules(component: &[u8]) -> u8 {
+    let (mut at, mut modules) = (8, 0);
+    while at < component.len() {
+        modules += u8::from(component[at] == 1);
+        let (mut length, mut shift) = (0, 0);
+        loop {
+            at += 1;
+            length |= usize::from(component[at] & 127) << shift;
+            shift += 7;
+            if component[at] < 128 {
+                break;
+            }
+        }
+        at += 1 + length;
+    }
+    modules
+}
+
+// row C32, row E10, hostile 55
+#[tokio::test]
+async fn whoever_has_a_slot_finds_the_rest_whatever_the_others_are_made_of() {
+    const OTHERS: usize = 9;
+    let sandbox = Sandbox::new(&SandboxOptions {
+        slots: 10,
+        ..SandboxOptions::default()
+    })
+    .unwrap();
+    let sleeping = Guest::running(WAYS[8].0).importing(IMPORTS);
+    let large = with_instances(
+        sleeping.component(),
+        &[
+            ("(module)", 25),
+            ("(module (table 1 funcref))", 15),
+            ("(module (memory 0))", 3),
+        ],
+    );
+    let large = sandbox.load(large.into()).await.unwrap().action("go").unwrap();
+    let good = Guest::default().action(&sandbox).await;
+    let long = limits(&[(LimitName::Wall, 300_000)]);
+    let mut crowd = tokio::task::JoinSet::new();
+    for _ in 0..OTHERS {
+        let (large, long) = (large.clone(), long.clone());
+        crowd.spawn(async move { large.run(call(&long)).await.verdict });
+    }
+    tokio::select! {
+        ended = crowd.join_next() => panic!("{ended:#?}"),
+        () = async { while sandbox.occupancy().instances < OTHERS as u64 * 43 { tokio::task::yield_now().await } } => {}
+    }
+    let report = good.run(call(&long)).await;
+    assert_eq!(output(&report).to_json(), r#"{"n":1}"#);
 }

@@ -2,7 +2,9 @@
 
 use crate::guests::{Guest, call, limits, output, sandbox};
 use cofferdam_engine::Data;
-use cofferdam_wasm::{Access, Allowed, AttemptCall, DirectoryGrant, LimitName, Need, Report, Room, Verdict, effective};
+use cofferdam_wasm::{
+    Access, Allowed, AttemptCall, DirectoryGrant, LimitName, Limits, Need, Report, Room, Verdict, effective,
+};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +22,8 @@ const IMPORTS: &str = r#"
         (func $mkdir (param i32 i32 i32 i32)))
     (import "wasi:filesystem/types@0.2.6" "[method]descriptor.symlink-at"
         (func $symlink (param i32 i32 i32 i32 i32 i32)))
+    (import "wasi:io/streams@0.2.6" "[method]output-stream.check-write" (func $check (param i32 i32)))
+    (import "wasi:io/streams@0.2.6" "[method]output-stream.write" (func $begin (param i32 i32 i32 i32)))
     (import "wasi:io/streams@0.2.6" "[method]output-stream.blocking-write-and-flush"
         (func $flush (param i32 i32 i32 i32)))"#;
 
@@ -50,6 +54,11 @@ async fn report(run: &str, out: &Path) -> Report {
 }
 
 async fn report_within(run: &str, out: &Path, room: Room) -> Report {
+    let limits = limits(&[(LimitName::Disk, 100_000), (LimitName::NewFiles, 50)]);
+    report_of(run, out, room, &limits).await
+}
+
+async fn report_of(run: &str, out: &Path, room: Room, limits: &Limits) -> Report {
     let need = Need {
         kind: "write".to_owned(),
         reason: None,
@@ -72,10 +81,9 @@ async fn report_within(run: &str, out: &Path, room: Room) -> Report {
         .with(NAMES)
         .action(&sandbox())
         .await;
-    let limits = limits(&[(LimitName::Disk, 100_000), (LimitName::NewFiles, 50)]);
     let attempt = AttemptCall {
         grants: Arc::new(effective(&[need], &allowed).unwrap()),
-        ..call(&limits)
+        ..call(limits)
     };
     action.run(attempt).await
 }
@@ -208,6 +216,46 @@ async fn what_lies_in_a_directory_with_a_quota_never_gets_more_than_that() {
         assert!(reason.starts_with("full: `quota` of /out is 50000 bytes"), "{reason}");
         let length = fs::metadata(out.path().join("aa")).unwrap().len();
         assert!(length <= 40_000 && length.is_multiple_of(4096), "{length} by {run}");
+    }
+}
+
+// row E10, hostile 38
+// key dirs.quota
+#[tokio::test]
+async fn a_stream_that_was_open_before_its_file_was_cut_takes_room_for_what_it_writes() {
+    let room = Room {
+        bytes: Some(50_000),
+        files: None,
+    };
+    // A file is made long, streams are opened, it is cut, and all of it is written after all: with one file after the other.
+    let cut_and_written = "(call $size (local.get $fd) (i64.const 0) (i32.const 400))
+        (call $pour (i32.load (i32.const 344)) (i32.const 12))";
+    // The write has begun and may not be over when the file is cut.
+    let written_and_cut = "(call $check (i32.load (i32.const 344)) (i32.const 400))
+        (call $begin (i32.load (i32.const 344)) (i32.const 8192) (i32.const 4096) (i32.const 400))
+        (call $size (local.get $fd) (i64.const 0) (i32.const 400))
+        (if (i32.load8_u (i32.const 400)) (then (unreachable)))";
+    for (at, way) in [(0, cut_and_written), (45_000, written_and_cut)] {
+        let out = tempfile::tempdir().unwrap();
+        let run = format!(
+            "(local $root i32) (local $fd i32) (local $n i32) (local.set $root (call $root))
+            (loop $more
+                (local.set $fd (call $file (local.get $root)))
+                (call $size (local.get $fd) (i64.const 49152) (i32.const 400))
+                (if (i32.load8_u (i32.const 400)) (then (unreachable)))
+                (call $stream (local.get $fd) (i64.const {at}) (i32.const 340))
+                {way}
+                (call $next)
+                (br_if $more (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 20))))"
+        );
+        let generous = limits(&[(LimitName::Disk, 100_000_000), (LimitName::NewFiles, 50)]);
+        let report = report_of(&run, out.path(), room, &generous).await;
+        let lies_there: u64 = fs::read_dir(out.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().metadata().unwrap().len())
+            .sum();
+        assert!(lies_there <= 50_000, "{lies_there} bytes by {way}: {report:#?}");
+        assert!(full(&report).starts_with("full: `quota` of /out is 50000 bytes"));
     }
 }
 

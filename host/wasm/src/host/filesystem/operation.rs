@@ -1,6 +1,6 @@
 //! What is done at the place that a path leads to: the system's own calls, each on one name in one open directory.
 
-use super::place::{Astray, LastLink, Place, find, read_link};
+use super::place::{Astray, LastLink, Place, find, not_of_the_kernel, read_link};
 use crate::directory::{HiddenDirectory, Identity};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
@@ -126,6 +126,8 @@ impl Start {
         if self.hidden.iter().any(|hidden| hidden.identity == identity) {
             return Err(Astray::Hidden);
         }
+        let around = Identity::of(&rustix::fs::fstat(place.directory()).map_err(Astray::System)?);
+        not_of_the_kernel(&fd, identity, around)?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => Ok(Opened::Directory(File::from(fd))),
             FileType::RegularFile => Ok(Opened::File {
@@ -297,7 +299,7 @@ pub(super) fn metadata_hash(stat: &Stat) -> types::MetadataHashValue {
     }
 }
 
-fn kind(kind: FileType) -> types::DescriptorType {
+pub(super) fn kind(kind: FileType) -> types::DescriptorType {
     match kind {
         FileType::RegularFile => types::DescriptorType::RegularFile,
         FileType::Directory => types::DescriptorType::Directory,

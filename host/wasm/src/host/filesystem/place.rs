@@ -4,7 +4,7 @@
 //! the way is opened by itself and compared with the hidden ones by device and inode, links are read and taken apart like
 //! paths, and nothing leads above the directory that the guest started from.
 
-use crate::directory::{HiddenDirectory, Identity};
+use crate::directory::{HiddenDirectory, Identity, kernel_file_system};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::fs::File;
@@ -18,6 +18,8 @@ pub(crate) enum Astray {
     Hidden,
     /// It leads out of the directory that it starts from.
     Outside,
+    /// It leads to where the kernel tells about this machine, in a file system of that name.
+    Kernel(&'static str),
     /// The system says so.
     System(Errno),
 }
@@ -162,7 +164,10 @@ impl Walk<'_> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let next = rustix::fs::openat(self.fd(), name.as_str(), flags, Mode::empty()).map_err(Astray::System)?;
         // What was opened counts, not what was there when it was looked at.
-        self.check(&rustix::fs::fstat(&next).map_err(Astray::System)?)?;
+        let stat = rustix::fs::fstat(&next).map_err(Astray::System)?;
+        self.check(&stat)?;
+        let around = Identity::of(&rustix::fs::fstat(self.fd()).map_err(Astray::System)?);
+        not_of_the_kernel(&next, Identity::of(&stat), around)?;
         self.directory = Some(next);
         self.trail.push(name);
         Ok(())
@@ -176,6 +181,17 @@ impl Walk<'_> {
         }
         self.directory = None;
         trail.into_iter().try_for_each(|name| self.down(name))
+    }
+}
+
+/// Refuses what is opened in a directory on another device if the kernel itself answers there.
+pub(crate) fn not_of_the_kernel(opened: impl AsFd, identity: Identity, around: Identity) -> Result<(), Astray> {
+    if identity.is_beside(around) {
+        return Ok(());
+    }
+    match kernel_file_system(opened).map_err(Astray::System)? {
+        Some(name) => Err(Astray::Kernel(name)),
+        None => Ok(()),
     }
 }
 

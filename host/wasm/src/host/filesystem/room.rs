@@ -4,6 +4,7 @@
 //! to date from then on, by all attempts of this process together. Others change it too, and a rename over a file frees what
 //! is not seen here: so it is counted again before anything is refused that was added since the last time.
 
+use super::disk::write_all;
 use crate::directory::Identity;
 use crate::grants::{OpenDirectory, Room};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -11,8 +12,9 @@ use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
 use tokio::sync::Mutex as Turn;
 
 /// What is known about the directories that guests of this process write to, by what they are.
@@ -25,6 +27,9 @@ struct Tally {
     known: Mutex<Known>,
     /// Held by whoever counts: others wait for the result instead of counting as well.
     counting: Turn<()>,
+    /// Held by whoever writes, so that no file gets shorter, and no counting begins, while a write is under way whose growth
+    /// was told from the length before.
+    steady: RwLock<()>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -78,6 +83,7 @@ impl Tallies {
                 root: Arc::clone(&directory.file),
                 known: Mutex::default(),
                 counting: Turn::default(),
+                steady: RwLock::default(),
             })
         });
         known.insert(at, Arc::downgrade(&tally));
@@ -118,15 +124,21 @@ impl Quota {
         if !self.is_due() {
             return;
         }
-        let before = self.tally.lock().since;
-        let root = Arc::clone(&self.tally.root);
-        let counted = tokio::task::spawn_blocking(move || count(&root)).await;
-        let there = match counted {
-            Ok(Ok(load)) => load,
-            Ok(Err(_)) | Err(_) => Load {
-                bytes: u64::MAX,
-                files: u64::MAX,
-            },
+        let tally = Arc::clone(&self.tally);
+        let counted = tokio::task::spawn_blocking(move || {
+            // What was taken until now lies there when the last write is over; what is taken later is added below.
+            let alone = tally.alone();
+            let before = tally.lock().since;
+            drop(alone);
+            (count(&tally.root), before)
+        });
+        let everything = Load {
+            bytes: u64::MAX,
+            files: u64::MAX,
+        };
+        let (there, before) = match counted.await {
+            Ok((there, before)) => (there.unwrap_or(everything), before),
+            Err(_) => (everything, Load::default()),
         };
         let mut known = self.tally.lock();
         // What came while it was counted may or may not be in it.
@@ -144,8 +156,39 @@ impl Quota {
         };
     }
 
+    /// Writes `bytes` at `position` of `file`, or at its end, if there is room for what it grows by.
+    pub(super) fn fill(&self, file: &File, position: Option<u64>, bytes: &[u8]) -> io::Result<Result<(), Full>> {
+        let _steady = self.tally.steady.read().unwrap_or_else(PoisonError::into_inner);
+        let more = match position {
+            Some(position) => end(position, bytes).saturating_sub(file.metadata()?.len()),
+            None => bytes.len() as u64,
+        };
+        match self.grow(more) {
+            Ok(()) => write_all(file, position, bytes).map(Ok),
+            Err(full) => Ok(Err(full)),
+        }
+    }
+
+    /// Makes `file` as long as that, if there is room for it.
+    pub(super) fn resize(&self, file: &File, length: u64) -> io::Result<Result<(), Full>> {
+        let _alone = self.tally.alone();
+        let before = file.metadata()?.len();
+        if let Err(full) = self.grow(length.saturating_sub(before)) {
+            return Ok(Err(full));
+        }
+        file.set_len(length)?;
+        self.give_back(before.saturating_sub(length), 0);
+        Ok(Ok(()))
+    }
+
+    /// Does what may make a file shorter: nothing is written meanwhile.
+    pub(super) fn alone<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _alone = self.tally.alone();
+        work()
+    }
+
     /// Takes `bytes` by which a file is about to grow.
-    pub(super) fn grow(&self, bytes: u64) -> Result<(), Full> {
+    fn grow(&self, bytes: u64) -> Result<(), Full> {
         self.take(Load { bytes, files: 0 })
     }
 
@@ -197,6 +240,14 @@ impl Tally {
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn alone(&self) -> RwLockWriteGuard<'_, ()> {
+        self.steady.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn end(position: u64, bytes: &[u8]) -> u64 {
+    position.saturating_add(bytes.len() as u64)
 }
 
 impl fmt::Display for Full {
