@@ -60,8 +60,9 @@ pub(crate) use node::{attributes_of, key_of, word_of};
 pub(crate) use schema::closed_properties;
 use secrets::Destination;
 pub(crate) use signature::Signature;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Duration;
 use step_table::{Scope, StepTable};
 pub(crate) use template::is_reserved;
 use unreachable::Flow;
@@ -102,6 +103,9 @@ pub(crate) fn check(file: &File, source: &Source, catalog: &dyn Catalog, options
         destination: Destination::Seen("an attribute"),
         validators: BTreeMap::new(),
         constant_steps: constant::STEPS_OF_FILE,
+        workflow_name: &file.name.text,
+        run_timeout: None,
+        plugins_beyond_run: BTreeSet::new(),
         known_variables: BTreeMap::new(),
         read_variables: Uses::default(),
         read_inputs: Uses::default(),
@@ -138,6 +142,11 @@ struct Checker<'a> {
     source: &'a Source,
     catalog: &'a dyn Catalog,
     options: &'a Options,
+    workflow_name: &'a str,
+    /// How long the run may take, and where that is said.
+    run_timeout: Option<(Duration, Span)>,
+    /// Plugins of which it was told that an attempt may take longer than the run.
+    plugins_beyond_run: BTreeSet<String>,
     library: Option<&'a Library>,
     /// The name by which this file itself is called.
     own_name: Option<String>,

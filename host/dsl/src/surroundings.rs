@@ -1,6 +1,7 @@
 //! What a workflow can name beside actions: other files of its project, and what the configuration names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Knows the project that a workflow belongs to.
 ///
@@ -22,6 +23,12 @@ pub trait Surroundings: std::fmt::Debug + Send + Sync {
 
     /// Returns the names of the configured identities.
     fn identities(&self) -> Option<BTreeSet<String>> {
+        None
+    }
+
+    /// Returns how long an attempt of `plugin` may take in `workflow`, with the place that says so, if one does.
+    fn wall(&self, workflow: &str, plugin: &str) -> Option<(Duration, String)> {
+        let _ = (workflow, plugin);
         None
     }
 
@@ -118,6 +125,7 @@ pub struct FileList {
     secrets: Option<BTreeSet<String>>,
     identities: Option<BTreeSet<String>>,
     gate_kinds: Option<BTreeSet<String>>,
+    walls: BTreeMap<String, (Duration, String)>,
 }
 
 impl FileList {
@@ -146,6 +154,13 @@ impl FileList {
     #[must_use]
     pub fn with_identities(mut self, names: &[&str]) -> Self {
         self.identities = Some(names.iter().map(|name| (*name).to_owned()).collect());
+        self
+    }
+
+    /// Says how long an attempt of a plugin may take, and where that is said.
+    #[must_use]
+    pub fn with_wall(mut self, plugin: &str, wall: Duration, place: &str) -> Self {
+        self.walls.insert(plugin.to_owned(), (wall, place.to_owned()));
         self
     }
 
@@ -191,6 +206,10 @@ impl Surroundings for FileList {
 
     fn identities(&self) -> Option<BTreeSet<String>> {
         self.identities.clone()
+    }
+
+    fn wall(&self, _workflow: &str, plugin: &str) -> Option<(Duration, String)> {
+        self.walls.get(plugin).cloned()
     }
 
     fn gate_kinds(&self) -> Option<BTreeSet<String>> {

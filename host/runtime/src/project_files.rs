@@ -1,12 +1,14 @@
 //! Which files does a workflow name, and where are they? The project on the disk, for the checker.
 
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, Source};
 use cofferdam_dsl::{FileKind, FoundFile, FoundScript, Surroundings, is_contained};
+use cofferdam_wasm::LimitName;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A larger file is no schema, agent or snippet.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -20,6 +22,7 @@ pub struct ProjectFiles {
     snippets: Vec<PathBuf>,
     secrets: BTreeSet<String>,
     gate_kinds: BTreeSet<String>,
+    configuration: Configuration,
 }
 
 impl ProjectFiles {
@@ -32,6 +35,7 @@ impl ProjectFiles {
             snippets: configuration.snippet_directories().map(Path::to_owned).collect(),
             secrets: configuration.secrets().keys().cloned().collect(),
             gate_kinds: configuration.gate_kinds().map(str::to_owned).collect(),
+            configuration: configuration.clone(),
         }
     }
 
@@ -135,6 +139,16 @@ impl Surroundings for ProjectFiles {
             Ok(_) => FoundScript::Fine,
             Err(_) => FoundScript::Missing,
         }
+    }
+
+    fn wall(&self, workflow: &str, plugin: &str) -> Option<(Duration, String)> {
+        let source = self.configuration.limit_source(Some(workflow), plugin, LimitName::Wall);
+        // The default is nobody's word about this run.
+        if matches!(source, Source::BuiltIn) {
+            return None;
+        }
+        let wall = self.configuration.limits_in(workflow, plugin).get(LimitName::Wall);
+        Some((Duration::from_millis(wall), source.to_string()))
     }
 
     fn secrets(&self) -> Option<BTreeSet<String>> {

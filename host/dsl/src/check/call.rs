@@ -12,6 +12,7 @@ use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::resolved::{self, OnFail, Step, StepKind};
 use crate::source::Span;
 use crate::surroundings::FileKind;
+use crate::written::duration_text;
 use cofferdam_engine::Data;
 use cofferdam_engine::expr::ValueSource;
 use cofferdam_engine::plan::{ActionReference, RetryPolicy};
@@ -82,6 +83,9 @@ impl<'a> Checker<'a> {
         let timeout = self.timeout(attributes, "timeout");
         let timeout_total = self.timeout(attributes, "timeout_total");
         self.order_of_timeouts(attributes, timeout, timeout_total);
+        if !scope.in_cleanup {
+            self.longer_than_run(attributes, timeout, entry, place);
+        }
         let on_fail = self.on_fail(node, attributes, scope);
         let prompts = self.defaults(attributes, scope);
         if let Some(undo) = find_attribute(attributes, "undo").and_then(Attribute::handler) {
@@ -295,6 +299,44 @@ impl<'a> Checker<'a> {
             let diagnostic = Diagnostic::warning(Code::UselessLimit, written.span, message)
                 .also(total.span, "ends all attempts first")
                 .help("make `timeout` shorter than `timeout_total`, or remove it");
+            self.report(diagnostic);
+        }
+    }
+
+    /// Reports an attempt that may take longer than the whole run, as the call or the configuration says. Clean-up has time of its own.
+    fn longer_than_run(
+        &mut self,
+        attributes: &'a [Attribute],
+        timeout: Option<Duration>,
+        entry: Option<&ActionEntry>,
+        place: Span,
+    ) {
+        let Some((run, whole)) = self.run_timeout else { return };
+        let of_run = duration_text(run);
+        if let Some(written) = value(attributes, "timeout") {
+            if let Some(timeout) = timeout.filter(|timeout| *timeout > run) {
+                let of_attempt = duration_text(timeout);
+                let message = format!("an attempt may take {of_attempt}, and the whole run {of_run}");
+                let diagnostic = Diagnostic::warning(Code::UselessLimit, written.span, message)
+                    .also(whole, "ends the run first")
+                    .help("make `timeout` shorter than that of `meta`, or remove it");
+                self.report(diagnostic);
+            }
+            return;
+        }
+        let (Some(entry), Some(surroundings)) = (entry, self.catalog.surroundings()) else {
+            return;
+        };
+        let plugin = &entry.plugin;
+        if let Some((wall, at)) = surroundings.wall(self.workflow_name, plugin)
+            && wall > run
+            && self.plugins_beyond_run.insert(plugin.clone())
+        {
+            let of_attempt = duration_text(wall);
+            let message = format!("an attempt of `{plugin}` may take {of_attempt} ({at}), and the whole run {of_run}");
+            let diagnostic = Diagnostic::warning(Code::UselessLimit, place, message)
+                .also(whole, "ends the run first")
+                .help(format!("give this call a `timeout`, or make `wall` shorter at {at}"));
             self.report(diagnostic);
         }
     }

@@ -42,6 +42,7 @@ impl<'a> Checker<'a> {
                         meta.timeout = self
                             .duration(&entry.value, "timeout")
                             .filter(|timeout| !timeout.is_zero());
+                        self.run_timeout = meta.timeout.map(|timeout| (timeout, entry.value.span));
                     }
                     ("targets", _) => self.targets(&entry.value),
                     ("webhook", ValueKind::Map(webhook)) => {

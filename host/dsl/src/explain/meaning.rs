@@ -161,7 +161,7 @@ pub(super) fn page(code: Code) -> Option<Words> {
             "inputs { path required }  call fs.list { params { root = (inputs.path) } }",
         ),
         Code::UselessLimit => (
-            "`timeout` bounds one attempt, `timeout_total` all of them with the waits between. A longer `timeout` is never reached.",
+            "`timeout` bounds one attempt, `timeout_total` all of them with the waits between, `timeout` of `meta` the whole run. What is longer than what ends first is never reached; the same is said of a limit `wall` that the configuration sets for a plugin.",
             "call fs.list { params { root = \".\" }  timeout = 5m  timeout_total = 1m }",
             "call fs.list { params { root = \".\" }  timeout = 20s  timeout_total = 1m }",
         ),

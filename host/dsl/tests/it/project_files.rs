@@ -1,8 +1,11 @@
 //! What is found wrong with what a workflow names beside actions: schemas, agents, snippets, scripts, gates, secrets.
 
+use crate::actions::actions;
 use crate::check::{findings_in, shown};
 use crate::project::catalog;
-use cofferdam_dsl::{Code, Options, Severity, compile};
+use cofferdam_dsl::{Code, FileList, Options, Severity, compile};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Returns what is found in each text, the notes on what is carried out later left out.
 fn all(cases: &[&str]) -> String {
@@ -315,4 +318,28 @@ fn without_a_project_files_are_not_looked_for() {
     let compiled = compile(text, "w.wf", &crate::actions::actions(), &Options::default());
     let worst = compiled.diagnostics.iter().map(|found| found.severity).max();
     assert_eq!(worst, Some(Severity::Note), "{:#?}", compiled.diagnostics);
+}
+
+// row E11
+#[test]
+fn an_attempt_that_may_take_longer_than_the_run_is_told_with_both() {
+    let files = FileList::default().with_wall("test", Duration::from_secs(120), "cofferdam.toml:7");
+    let catalog = actions().with_surroundings(Arc::new(files));
+    let body = |run: &str, body: &str| format!("workflow w edition 1 {{ meta {{ timeout = {run} }} {body} }}");
+    insta::assert_snapshot!(findings_in(
+        &catalog,
+        &[
+            &body("1m", "call ⟦test.fail⟧  call test.fail"),
+            &body("1m", "call test.fail { timeout = ⟦90s⟧ }"),
+        ]
+    ));
+    for (run, calls) in [
+        ("2m", "call test.fail"),
+        ("1m", "call test.fail { timeout = 1m }"),
+        // Of a limit that nobody set nothing is said, and clean-up has time of its own.
+        ("1s", "call note.keep  always { call test.fail { timeout = 90s } }"),
+    ] {
+        let compiled = compile(&body(run, calls), "w.wf", &catalog, &Options::default());
+        assert_eq!(compiled.diagnostics, [], "{calls}");
+    }
 }
