@@ -36,6 +36,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("wasmtime-wasi-http", &["wasm"]),
     ("hyper", &["wasm"]),
     ("rustls", &["wasm"]),
+    ("ring", &["wasm"]),
     ("wasmparser", &["wasm"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),

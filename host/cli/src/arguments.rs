@@ -493,6 +493,12 @@ pub(crate) enum Plugin {
     Disable(PluginSwitch),
     /// Switch a plugin on again
     Enable(PluginSwitch),
+    /// Make a key to sign components with, and print what others need to know of it
+    Keygen(PluginKeygen),
+    /// Vouch for a component with a key: writes FILE.sig
+    Sign(PluginSign),
+    /// Say which keys vouch for a component
+    Verify(PluginVerify),
     /// Run one action, outside of any workflow
     Run(PluginRun),
 }
@@ -571,6 +577,39 @@ pub(crate) struct PluginCheck {
     /// The components
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// Arguments of `plugin keygen`.
+#[derive(Debug, Args)]
+pub(crate) struct PluginKeygen {
+    /// Where to write the key, for you alone; nothing may be there
+    pub(crate) file: PathBuf,
+}
+
+/// Arguments of `plugin sign`.
+#[derive(Debug, Args)]
+pub(crate) struct PluginSign {
+    /// The component
+    pub(crate) file: PathBuf,
+    /// The key, as `plugin keygen` wrote it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The plugin that it is; the name of the file if not given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+/// Arguments of `plugin verify`.
+#[derive(Debug, Args)]
+pub(crate) struct PluginVerify {
+    /// The component
+    pub(crate) file: PathBuf,
+    /// The public key that must have signed it, instead of the keys of the project; may be repeated
+    #[arg(long, value_name = "ed25519:..")]
+    pub(crate) key: Vec<String>,
+    /// The plugin that it is to be; the name of the file if not given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
 }
 
 /// Arguments of `plugin run`.

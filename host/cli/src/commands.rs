@@ -118,6 +118,9 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
         Verb::Plugin(Plugin::Remove(arguments)) => plugin::remove(&open()?, &arguments).await,
         Verb::Plugin(Plugin::Disable(arguments)) => plugin::switch(&open()?, &arguments, false).await,
         Verb::Plugin(Plugin::Enable(arguments)) => plugin::switch(&open()?, &arguments, true).await,
+        Verb::Plugin(Plugin::Keygen(arguments)) => plugin::keygen(&manner, &arguments),
+        Verb::Plugin(Plugin::Sign(arguments)) => plugin::sign(&open()?, &manner, &arguments).await,
+        Verb::Plugin(Plugin::Verify(arguments)) => plugin::verify(&open()?, &manner, &arguments).await,
         Verb::Plugin(Plugin::Run(arguments)) => {
             plugin::run(&open()?.choosing(&arguments.locking), &manner, &arguments, guests).await
         }

@@ -104,7 +104,22 @@ impl Equipment {
             let Some(action) = piece.component.action(&call.action.action) else {
                 continue;
             };
-            let grants = station.grants_as(Some(plan.name()), &piece.plugin, piece.origin, &action);
+            let maker = (piece.origin, &piece.signatures);
+            let provenance = station.provenance(&piece.plugin, maker, piece.component.digest());
+            if let Some(unsigned) = station.configuration.unsigned(&piece.plugin, provenance) {
+                // One component, however many of its actions are called.
+                if seen.insert((piece.plugin.clone(), unsigned.to_string())) {
+                    let message = format!("the plugin is {unsigned}");
+                    let remedy = format!(
+                        "have it signed as `{}`: cofferdam plugin sign FILE --key KEY",
+                        piece.plugin
+                    );
+                    let name = piece.plugin.clone();
+                    reasons.push((node.place.line, name, message, vec![remedy], "CF0512"));
+                }
+                continue;
+            }
+            let grants = station.grants_as(Some(plan.name()), &piece.plugin, maker, &action);
             let name = format!("{}.{}", call.action.plugin, call.action.action);
             let line = node.place.line;
             if let Some(unaccepted) = grants.unaccepted {
@@ -140,7 +155,8 @@ impl Equipment {
     /// Returns what carries out the calls of `plan`, and nothing else.
     pub(crate) fn executor(&self, station: &Station, plan: &Plan) -> Result<SandboxExecutor, Failure> {
         self.0.executor(plan, |piece, action| {
-            station.prepare_as(Some(plan.name()), &piece.plugin, piece.origin, action)
+            let maker = (piece.origin, &piece.signatures);
+            station.prepare_as(Some(plan.name()), &piece.plugin, maker, action)
         })
     }
 }

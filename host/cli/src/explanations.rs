@@ -80,6 +80,11 @@ const RUNNING: &[(&str, &str, &str)] = &[
         "A run keeps the components that it started with, by digest. It is interrupted and says what it lacks (`cofferdam why RUN`). Put the same plugin file, or its copy beside the state, back: a host at work goes on by itself, or resume.",
     ),
     (
+        "CF0512",
+        "a component that is not signed as it has to be",
+        "`[plugins.NAME] signed_by` and `[registry] require_signature` say whose signature a plugin from a file must have. A signature stands in the file `NAME.wasm.sig` beside the component; it is for one component under one name. The message says what is wrong with each. What is not signed is not looked at; where it would have taken the place of another component, that one goes on.",
+    ),
+    (
         "CF0610",
         "something that is not granted",
         "A plugin reaches what it asks for *and* what the configuration grants it. `cofferdam grants` shows both; the message names the line that would grant it.",

@@ -15,7 +15,7 @@ use cofferdam_runtime::{PreparedAction, ProjectFiles, entries, origin};
 use cofferdam_store::{Creation, Durability as Flush, HostId, LeaseTerms, RunLog, SqliteLog, SqliteOptions};
 use cofferdam_wasm::{
     Action, Builtin, CompileLimits, Compiler, Copies, Origin, Plugin, PluginSource, Problem as Unusable, Registry,
-    Resolver, Sandbox, SandboxOptions, Sources, effective,
+    Resolver, Sandbox, SandboxOptions, Signatures, Sources, effective,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,9 @@ pub(crate) enum Choice {
     /// Those that the lock file lists, as it lists them.
     Locked,
 }
+
+/// Who made a component, and who vouches for it.
+pub(crate) type Maker<'s> = (Origin, &'s Signatures);
 
 /// The plugins of a project.
 pub(crate) struct Plugins {
@@ -177,6 +180,7 @@ impl Station {
         Sources {
             builtins: builtin::plugins(),
             directories: self.configuration.plugin_directories().map(Path::to_owned).collect(),
+            signed: self.configuration.signature_rules(),
         }
     }
 
@@ -187,6 +191,9 @@ impl Station {
         others: impl IntoIterator<Item = &'n str>,
     ) -> Result<Plugins, Failure> {
         let mut names: Vec<&str> = others.into_iter().collect();
+        // Of one that is there and of no use it is said why.
+        let unusable: Vec<String> = registry.problems().iter().filter_map(Unusable::plugin).collect();
+        names.extend(unusable.iter().map(String::as_str));
         names.extend(registry.plugins().iter().map(|plugin| plugin.name.as_str()));
         let problems = self.configuration.check_plugins(names.iter().copied());
         if !problems.is_empty() {
@@ -232,7 +239,7 @@ impl Station {
 
     /// Returns what an action of a plugin may touch, and what is refused.
     pub(crate) fn grants(&self, plugin: &Plugin, action: &Action) -> ActionGrants {
-        self.grants_as(None, &plugin.name, origin(&plugin.source), action)
+        self.grants_as(None, &plugin.name, maker(plugin), action)
     }
 
     /// Returns what an action may touch as one of the plugin of this name, in a workflow or outside of any, and what is
@@ -241,18 +248,27 @@ impl Station {
         &self,
         workflow: Option<&str>,
         plugin: &str,
-        origin: Origin,
+        maker: Maker<'_>,
         action: &Action,
     ) -> ActionGrants {
-        let component = action.component().digest();
-        let provenance = match origin {
-            Origin::BuiltIn if self.is_first_party(plugin, component) => Provenance::BuiltIn,
-            Origin::BuiltIn | Origin::File => Provenance::File(component),
-        };
+        let provenance = self.provenance(plugin, maker, action.component().digest());
         let needs = &action.descriptor().needs;
         match workflow {
             Some(workflow) => self.configuration.grants_in(workflow, plugin, provenance, needs),
             None => self.configuration.grants_for(plugin, provenance, needs),
+        }
+    }
+
+    /// Returns where a component comes from that wants the grants of a plugin.
+    pub(crate) fn provenance<'d>(
+        &self,
+        plugin: &str,
+        (origin, signatures): Maker<'d>,
+        digest: &'d Digest,
+    ) -> Provenance<'d> {
+        match origin {
+            Origin::BuiltIn if self.is_first_party(plugin, digest) => Provenance::BuiltIn,
+            Origin::BuiltIn | Origin::File => Provenance::File { digest, signatures },
         }
     }
 
@@ -278,7 +294,7 @@ impl Station {
 
     /// Makes an action ready to be entered.
     pub(crate) fn prepare(&self, plugin: &Plugin, action: Action) -> Result<PreparedAction, Failure> {
-        self.prepare_as(None, &plugin.name, origin(&plugin.source), action)
+        self.prepare_as(None, &plugin.name, maker(plugin), action)
     }
 
     /// Makes an action ready to be entered as one of the plugin of this name, in a workflow or outside of any.
@@ -286,10 +302,10 @@ impl Station {
         &self,
         workflow: Option<&str>,
         plugin: &str,
-        origin: Origin,
+        maker: Maker<'_>,
         action: Action,
     ) -> Result<PreparedAction, Failure> {
-        let grants = self.grants_as(workflow, plugin, origin, &action);
+        let grants = self.grants_as(workflow, plugin, maker, &action);
         grants.prepare().map_err(|error| Failure::of(Exit::Invalid, error))?;
         let effective = effective(&action.descriptor().needs, &grants.allowed())
             .map_err(|error| Failure::of(Exit::Invalid, error).code("CF0611"))?;
@@ -391,6 +407,11 @@ impl Plugins {
         let enabled = move |plugin: &&Plugin| station.configuration.is_enabled(&plugin.name);
         self.registry.plugins().iter().filter(enabled).flat_map(entries)
     }
+}
+
+/// Returns who made a plugin that is installed or lies in a file, and who vouches for it.
+pub(crate) fn maker(plugin: &Plugin) -> Maker<'_> {
+    (origin(&plugin.source), &plugin.signatures)
 }
 
 /// Returns a value for libraries that speak serde_json.

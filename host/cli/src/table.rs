@@ -5,9 +5,11 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
 /// Returns a table with these headings.
-pub(crate) fn table<const N: usize>(headings: [&str; N]) -> Table {
+pub(crate) fn table<'h>(headings: impl IntoIterator<Item = &'h str>) -> Table {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(headings);
+    table
+        .load_style(NOTHING)
+        .set_header(headings.into_iter().collect::<Vec<_>>());
     table
 }
 

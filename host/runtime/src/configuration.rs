@@ -33,6 +33,7 @@ mod project;
 mod secrets;
 mod section;
 mod settings;
+mod signing;
 mod source;
 mod template;
 mod trust;

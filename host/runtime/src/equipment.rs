@@ -4,7 +4,9 @@ use crate::sandbox_executor::{PreparedAction, SandboxExecutor};
 use cofferdam_dsl::ActionEntry;
 use cofferdam_engine::plan::{OnLost, Plan};
 use cofferdam_engine::{Data, Digest};
-use cofferdam_wasm::{Action, Component, Copies, CopyError, Origin, Plugin, PluginSource, Registry, Sandbox};
+use cofferdam_wasm::{
+    Action, Component, Copies, CopyError, Origin, Plugin, PluginSource, Registry, Sandbox, Signatures,
+};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -23,6 +25,8 @@ pub struct Piece {
     pub origin: Origin,
     /// The component.
     pub component: Arc<Component>,
+    /// Who vouches for it as this plugin.
+    pub signatures: Signatures,
 }
 
 /// A component that a run needs and that cannot be had any more.
@@ -82,6 +86,10 @@ impl Equipment {
     /// If one cannot be written.
     pub fn keep(&self, copies: &Copies) -> Result<(), CopyError> {
         let pieces = self.pieces.iter();
+        // First, since a copy that is there means that all of it is.
+        for piece in pieces.clone().filter(|piece| piece.origin == Origin::File) {
+            copies.keep_signatures(&piece.plugin, piece.component.digest(), &piece.signatures)?;
+        }
         copies.keep(pieces.map(|piece| (piece.plugin.as_str(), piece.origin, &piece.component)))
     }
 
@@ -179,22 +187,31 @@ async fn piece(
     plugin: &str,
     digest: &Digest,
 ) -> Result<Piece, String> {
-    let piece = |origin, component| Piece {
+    let piece = |origin, component, signatures| Piece {
         plugin: plugin.to_owned(),
         origin,
         component,
+        signatures,
     };
     if let Some(installed) = registry.plugin(plugin)
         && installed.component.digest() == digest
     {
-        return Ok(piece(origin(&installed.source), Arc::clone(&installed.component)));
+        let signatures = installed.signatures.clone();
+        return Ok(piece(
+            origin(&installed.source),
+            Arc::clone(&installed.component),
+            signatures,
+        ));
     }
+    let signatures = copies
+        .map(|copies| copies.signatures(plugin, digest))
+        .unwrap_or_default();
     let absent = match copies.map(|copies| copies.read(plugin, digest)) {
         Some(Ok(kept)) => {
             let file = kept.file.display().to_string();
             let loaded = sandbox.load(kept.bytes).await;
             return match loaded {
-                Ok(component) => Ok(piece(kept.origin, component)),
+                Ok(component) => Ok(piece(kept.origin, component, signatures)),
                 Err(error) => Err(format!("its copy `{file}` {error}")),
             };
         }
@@ -203,7 +220,7 @@ async fn piece(
     };
     // A file that was given another name is still the same component; its grants stay those of the old name.
     match registry.component(digest) {
-        Some(component) => Ok(piece(Origin::File, Arc::clone(component))),
+        Some(component) => Ok(piece(Origin::File, Arc::clone(component), signatures)),
         None => Err(absent),
     }
 }

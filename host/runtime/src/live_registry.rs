@@ -74,7 +74,11 @@ impl Shared {
         let renewed = Arc::new(found.renewed(&self.sandbox, &self.sources).await);
         let changes = renewed.changes_since(&found);
         *found = Arc::clone(&renewed);
-        if changes.is_empty() && renewed.problems() == self.current.borrow().problems() {
+        let is_same = {
+            let current = self.current.borrow();
+            renewed.problems() == current.problems() && renewed.is_signed_like(&current)
+        };
+        if changes.is_empty() && is_same {
             return changes;
         }
         self.current.send_replace(renewed);

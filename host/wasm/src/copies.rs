@@ -8,6 +8,7 @@
 use crate::component::Component;
 use crate::descriptor::is_name;
 use crate::precheck::MAX_FILE;
+use crate::signature::Signatures;
 use cofferdam_engine::Digest;
 use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeSet;
@@ -79,7 +80,7 @@ pub enum CopyError {
 #[derive(Debug)]
 pub struct Copies {
     directory: PathBuf,
-    /// Names of files that this process has put there, or found there intact, for good.
+    /// What this process has put there, or found there intact, for good: names of files, with their digest where they can change.
     kept: Mutex<BTreeSet<String>>,
 }
 
@@ -131,6 +132,43 @@ impl Copies {
         Ok(())
     }
 
+    /// Keeps what vouches for a component as this plugin, as durable as the component itself. A name that can be none keeps nothing.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep_signatures(&self, plugin: &str, component: &Digest, signatures: &Signatures) -> Result<(), CopyError> {
+        let signatures = signatures.about(plugin, component);
+        if signatures == Signatures::default() || !is_name(plugin) {
+            return Ok(());
+        }
+        let name = signatures_name(plugin, component);
+        let failed = |source| CopyError::Write {
+            plugin: plugin.to_owned(),
+            file: self.directory.join(&name),
+            source,
+        };
+        let text = signatures.to_text();
+        let this = format!("{name} {}", Digest::of(text.as_bytes()));
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kept.contains(&this) {
+            make_directory(&self.directory).map_err(failed)?;
+            write(&self.directory, &name, text.as_bytes()).map_err(failed)?;
+            sync(&self.directory).map_err(failed)?;
+            kept.insert(this);
+        }
+        Ok(())
+    }
+
+    /// Returns what was kept that vouches for a component as this plugin. What cannot be read vouches for nothing.
+    pub fn signatures(&self, plugin: &str, component: &Digest) -> Signatures {
+        if !is_name(plugin) {
+            return Signatures::default();
+        }
+        let bytes = read(&self.directory.join(signatures_name(plugin, component)));
+        let text = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        text.map(|text| Signatures::parse(&text)).unwrap_or_default()
+    }
+
     /// Returns the copy of a component that a run knows as this plugin.
     ///
     /// # Errors
@@ -175,6 +213,10 @@ fn file_name(plugin: &str, digest: &Digest, origin: Origin) -> String {
         Origin::BuiltIn => format!("{plugin}.sha256-{hex}.wasm"),
         Origin::File => format!("sha256-{hex}.wasm"),
     }
+}
+
+fn signatures_name(plugin: &str, component: &Digest) -> String {
+    format!("{plugin}.sha256-{}.sig", component.to_hex())
 }
 
 /// Makes the directory, for this user alone, and makes sure that it stays.

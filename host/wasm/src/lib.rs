@@ -31,6 +31,7 @@ mod registry;
 mod report;
 mod sandbox;
 mod secret;
+mod signature;
 mod store;
 mod ticker;
 mod trace;
@@ -59,4 +60,7 @@ pub use report::{
 };
 pub use sandbox::{Occupancy, Sandbox, SandboxError, SandboxOptions};
 pub use secret::{SecretError, SecretGrant, SecretPlace, SecretSource};
+pub use signature::{
+    InvalidKey, KeyFileError, Keys, PublicKey, Signature, SignatureRules, Signatures, SigningKey, Unsigned, Worth,
+};
 pub use vault::VaultError;

@@ -11,6 +11,7 @@ use crate::component::{Component, LoadError};
 use crate::descriptor::is_name;
 use crate::log::printable;
 use crate::sandbox::Sandbox;
+use crate::signature::{SignatureRules, Signatures, Unsigned};
 use cofferdam_engine::Digest;
 use files::{Content, ReadError, Stamp};
 use std::collections::BTreeMap;
@@ -45,6 +46,8 @@ pub struct Sources {
     pub builtins: Vec<Builtin>,
     /// Directories with files `NAME.wasm`; one that does not exist holds none.
     pub directories: Vec<PathBuf>,
+    /// Which files must be signed, and by whom.
+    pub signed: SignatureRules,
 }
 
 impl Sources {
@@ -74,7 +77,12 @@ pub struct Plugin {
     pub source: PluginSource,
     /// What it is.
     pub component: Arc<Component>,
+    /// Who vouches for it.
+    pub signatures: Signatures,
 }
+
+/// The code of a component that is not signed as it has to be.
+const UNSIGNED: &str = "CF0512";
 
 /// A file that is not used, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,6 +145,7 @@ impl Registry {
                     version: Some(builtin.version.clone()),
                     source: PluginSource::BuiltIn,
                     component,
+                    signatures: Signatures::default(),
                 }),
                 Err(error) => registry.problems.push(problem(Path::new(&builtin.name), &error)),
             }
@@ -166,6 +175,17 @@ impl Registry {
     /// Returns whether the directories of the same `sources` hold what they held, as far as can be seen without reading files.
     pub fn is_current(&self, sources: &Sources) -> bool {
         !self.unsettled && sources.listing() == self.listing
+    }
+
+    /// Returns whether the same keys vouch for the same plugins as in another one.
+    pub fn is_signed_like(&self, other: &Self) -> bool {
+        let signatures = |registry: &Self| -> Vec<(String, Signatures)> {
+            let plugins = registry.plugins.iter();
+            plugins
+                .map(|plugin| (plugin.name.clone(), plugin.signatures.clone()))
+                .collect()
+        };
+        signatures(self) == signatures(other)
     }
 
     /// Returns the plugins, by name.
@@ -265,7 +285,7 @@ impl Registry {
                         .help("give the file another name");
                 }
             } else if let [file] = files.as_slice() {
-                self.consider(sandbox, &name, file, former).await;
+                self.consider((sandbox, sources), &name, file, former).await;
             } else {
                 self.disputed(&name, &files, former);
             }
@@ -287,7 +307,7 @@ impl Registry {
     }
 
     /// Decides about the only file that claims `name`.
-    async fn consider(&mut self, sandbox: &Sandbox, name: &str, file: &Path, former: &Self) {
+    async fn consider(&mut self, (sandbox, sources): (&Sandbox, &Sources), name: &str, file: &Path, former: &Self) {
         let serving = former.plugin(name);
         let known = former.known.get(file).copied();
         let path = file.to_owned();
@@ -313,17 +333,33 @@ impl Registry {
                 return self.keep_serving(serving);
             }
         };
+        let signatures = self.signatures(file).await;
         let (bytes, digest, stamp) = match content {
             Content::Same => {
                 self.known.extend(known.map(|stamp| (file.to_owned(), stamp)));
-                self.problems
-                    .extend(former.problems.iter().filter(|problem| problem.file == file).cloned());
-                self.plugins.extend(serving.cloned());
+                let mut told = former.problems.iter().filter(|problem| problem.file == file);
+                if let Some(problem) = told.find(|problem| problem.code != UNSIGNED) {
+                    self.problems.push(problem.clone());
+                    self.plugins.extend(serving.cloned());
+                } else if let Some(serving) = serving {
+                    // The component is what it was; what lies beside it need not be.
+                    match sources.signed.check(name, serving.component.digest(), &signatures) {
+                        Ok(()) => self.plugins.push(Plugin {
+                            signatures,
+                            ..serving.clone()
+                        }),
+                        Err(unsigned) => self.reject(name, file, &unsigned, Some(serving)),
+                    }
+                }
                 return;
             }
             Content::Read { bytes, digest, stamp } => (bytes, digest, stamp),
         };
         self.unsettled |= stamp.is_none();
+        if let Err(unsigned) = sources.signed.check(name, &digest, &signatures) {
+            // Nothing of it is looked at. It is not known either: what is put beside it may make it good.
+            return self.reject(name, file, &unsigned, serving);
+        }
         let loaded = match serving {
             Some(serving) if *serving.component.digest() == digest => Ok(Arc::clone(&serving.component)),
             _ => sandbox.load(bytes).await,
@@ -340,12 +376,34 @@ impl Registry {
                 version: component.version().map(str::to_owned),
                 source: PluginSource::File(file.to_owned()),
                 component,
+                signatures,
             }),
             Err(error) => {
                 self.problems.push(problem(file, &error));
                 self.keep_serving(serving);
             }
         }
+    }
+
+    /// Reads what lies beside a component to vouch for it.
+    async fn signatures(&mut self, file: &Path) -> Signatures {
+        let beside = Signatures::file_of(file);
+        // What was written just now may be written again without looking different.
+        self.unsettled |= self
+            .listing
+            .signatures
+            .get(&beside)
+            .is_some_and(|stamp| !files::is_settled(stamp));
+        let file = file.to_owned();
+        let read = tokio::task::spawn_blocking(move || Signatures::beside(&file)).await;
+        read.unwrap_or_default()
+    }
+
+    /// Reports a component that is not signed as it has to be, and lets the one before it go on.
+    fn reject(&mut self, name: &str, file: &Path, unsigned: &Unsigned, serving: Option<&Plugin>) {
+        let remedy = format!("have it signed as `{name}`: cofferdam plugin sign FILE --key KEY");
+        self.report(file, UNSIGNED, unsigned.to_string()).help(&remedy);
+        self.keep_serving(serving);
     }
 
     fn disputed(&mut self, name: &str, files: &[&Path], former: &Self) {
@@ -388,6 +446,12 @@ impl Registry {
 }
 
 impl Problem {
+    /// Returns the name of the plugin that the file wants to be, if it is a file that wants to be one.
+    pub fn plugin(&self) -> Option<String> {
+        let is_component = self.file.extension().is_some_and(|extension| extension == "wasm");
+        is_component.then(|| files::claimed_name(&self.file))
+    }
+
     fn help(&mut self, remedy: &str) {
         self.remedy = Some(remedy.to_owned());
     }

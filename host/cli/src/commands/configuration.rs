@@ -3,11 +3,10 @@
 use crate::arguments::{ConfigShow, Grants, Init, Manner, Trust};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::mouth::utter;
-use crate::station::{Station, show_problems, trust_store};
+use crate::station::{Station, maker, show_problems, trust_store};
 use crate::table::{print_table, table};
 use crate::talk::{DIM, STRONG, print, say};
 use cofferdam_runtime::configuration::{Granted, Source, Trusted, WorkflowSection, template};
-use cofferdam_runtime::origin;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 /// Writes a configuration to start from.
@@ -140,7 +139,7 @@ pub(crate) async fn grants(station: &Station, manner: &Manner, arguments: &Grant
             let workflow = arguments.workflow.as_deref();
             rows.push((
                 format!("{}.{}", plugin.name, descriptor.name),
-                station.grants_as(workflow, &plugin.name, origin(&plugin.source), &action),
+                station.grants_as(workflow, &plugin.name, maker(plugin), &action),
             ));
         }
     }
@@ -235,6 +234,7 @@ pub(crate) async fn check(station: &Station, manner: &Manner) -> Outcome {
     if !problems.is_empty() {
         return Err(show_problems(&problems, &station.look));
     }
+    station.warn_of_problems(&plugins);
     let workflows = station.workflows();
     let sections = station.configuration.workflow_sections().iter();
     for section in sections.filter(|section| !workflows.keys().any(|name| section.workflows.matches(name))) {

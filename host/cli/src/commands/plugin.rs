@@ -1,13 +1,15 @@
-//! Looking at plugins and trying them: `plugin list`, `inspect`, `check`, `accept`, `install`, `remove`, `disable`, `run`.
+//! Looking at plugins and trying them: `plugin list`, `inspect`, `check`, `accept`, `install`, `remove`, `disable`, `sign`, `run`.
 
 mod accept;
 mod inspect;
 mod life;
+mod sign;
 mod usage;
 
 pub(crate) use accept::{accept, accept_what_was_built};
 pub(crate) use inspect::inspect;
 pub(crate) use life::{install, remove, switch};
+pub(crate) use sign::{keygen, sign, verify};
 
 use super::among_guests;
 use crate::arguments::{Manner, PluginCheck, PluginRun};
@@ -20,8 +22,8 @@ use crate::talk::{GOOD, Sign, print, say, size};
 use cofferdam_engine::Data;
 use cofferdam_runtime::configuration::Standing;
 use cofferdam_wasm::{
-    Action, AttemptCall, AttemptInfo, Authority, CancelFlag, Component, LogLine, LogSource, Observer, Plugin,
-    PluginSource, Progress, Registry, Resolution, Sandbox, Verdict,
+    Action, AttemptCall, AttemptInfo, Authority, CancelFlag, Component, Keys, LogLine, LogSource, Observer, Plugin,
+    PluginSource, Progress, Registry, Resolution, Sandbox, Signatures, Verdict,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -50,7 +52,10 @@ pub(crate) async fn list(station: &Station, manner: &Manner) -> Outcome {
         print(serde_json::json!({ "plugins": shown, "problems": problems }).to_string());
         return Ok(Exit::Done);
     }
-    let mut table = table(["PLUGIN", "VERSION", "ACTIONS", "ASKS FOR", "GRANTED", "FROM"]);
+    let signed = station.configuration.keys() != Keys::default();
+    let mut titles = vec!["PLUGIN", "VERSION", "ACTIONS", "ASKS FOR", "GRANTED", "FROM"];
+    titles.extend(signed.then_some("SIGNED BY"));
+    let mut table = table(titles);
     for plugin in registry.plugins() {
         let (asks, granted) = asked(station, plugin);
         let from = match &plugin.source {
@@ -71,7 +76,9 @@ pub(crate) async fn list(station: &Station, manner: &Manner) -> Outcome {
         };
         let actions = plugin.component.actions().len().to_string();
         let version = plugin.version.clone().unwrap_or_else(|| "-".to_owned());
-        table.add_row([plugin.name.clone(), version, actions, asks, granted, from]);
+        let mut row = vec![plugin.name.clone(), version, actions, asks, granted, from];
+        row.extend(signed.then(|| sign::signers(station, plugin)));
+        table.add_row(row);
     }
     print_table(&mut table, &[]);
     if !crate::builtin::are_there() {
@@ -116,8 +123,13 @@ fn asked(station: &Station, plugin: &Plugin) -> (Vec<String>, usize) {
 
 /// Returns whether a plugin would have grants if its component were accepted.
 fn is_unaccepted(station: &Station, plugin: &Plugin) -> bool {
-    let standing = |digest| station.configuration.standing(&plugin.name, digest);
-    plugin.source != PluginSource::BuiltIn && matches!(standing(plugin.component.digest()), Standing::Unaccepted(_))
+    plugin.source != PluginSource::BuiltIn && matches!(standing(station, plugin), Standing::Unaccepted(_))
+}
+
+/// Returns whether a plugin from a file has its grants, and what for.
+fn standing(station: &Station, plugin: &Plugin) -> Standing {
+    let digest = plugin.component.digest();
+    station.configuration.standing(&plugin.name, digest, &plugin.signatures)
 }
 
 fn plugin_json(station: &Station, plugin: &Plugin) -> serde_json::Value {
@@ -148,6 +160,7 @@ fn plugin_json(station: &Station, plugin: &Plugin) -> serde_json::Value {
         "size": plugin.component.size(),
         "from": match &plugin.source { PluginSource::BuiltIn => "built in".to_owned(), PluginSource::File(file) => file.display().to_string() },
         "imports": plugin.component.imports(),
+        "signatures": sign::signatures_json(station, plugin),
         "actions": actions,
     })
 }
@@ -172,6 +185,7 @@ pub(crate) async fn from_file(station: &Station, sandbox: &Sandbox, path: &Path)
         version: component.version().map(str::to_owned),
         source: PluginSource::File(path.to_owned()),
         component,
+        signatures: Signatures::beside(path),
     })
 }
 
@@ -226,6 +240,7 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &PluginRu
     let (plugin, action) = resolve(station, &sandbox, arguments).await?;
     let from_file = (plugin.source != PluginSource::BuiltIn).then(|| (plugin.name.as_str(), plugin.component.digest()));
     require_listed(station, from_file.into_iter())?;
+    sign::require(station, &plugin)?;
     let grants = station.grants(&plugin, &action);
     if let Some(unaccepted) = &grants.unaccepted {
         let message = unaccepted.to_string();

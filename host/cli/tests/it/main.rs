@@ -24,6 +24,7 @@ mod retry;
 mod run;
 mod schemas;
 mod sharing;
+mod signing;
 mod started_before;
 mod state;
 mod workflows;

@@ -178,6 +178,7 @@ impl Project {
                     "[used]",
                 ),
                 (r"\b\d+ flush(es)?\b", "[flushes]"),
+                (r"ed25519:[A-Za-z0-9+/]{43}=", "[key]"),
                 (r"sha256:[0-9a-f]{64}", "[digest]"),
                 (r"sha256:[0-9a-f]{4}….{4}", "[digest]"),
                 (r"(\[digest\] · )\d+ KB", "$1[size]"),

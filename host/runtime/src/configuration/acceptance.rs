@@ -5,7 +5,7 @@ use super::file::{Configuration, PluginSection};
 use super::source::Source;
 use super::trust::{TrustError, TrustStore};
 use cofferdam_engine::{Data, Digest};
-use cofferdam_wasm::{Component, Need};
+use cofferdam_wasm::{Component, Need, Signatures, Unsigned};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,8 +20,13 @@ const MAX_EARLIER: usize = 31;
 pub enum Provenance<'d> {
     /// It is inside the binary.
     BuiltIn,
-    /// It is a file with this digest, or was one when a run started.
-    File(&'d Digest),
+    /// It is a file, or was one when a run started.
+    File {
+        /// What it is.
+        digest: &'d Digest,
+        /// Who vouches for it.
+        signatures: &'d Signatures,
+    },
 }
 
 /// To what the grants of plugins from files belong.
@@ -72,6 +77,9 @@ pub struct Unaccepted {
     /// Where the configuration says which component it must be, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub named_at: Option<Source>,
+    /// Why no key that has to vouch for it does, if the configuration wants that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsigned: Option<Unsigned>,
 }
 
 /// Whether a component from a file has the grants of a plugin.
@@ -83,6 +91,8 @@ pub enum Standing {
     ByName(Source),
     /// It has them: the configuration names it.
     Named(Source),
+    /// It has them: keys of these names vouch for it.
+    Signed(Vec<String>, Source),
     /// It has them: the user accepted it.
     Accepted,
     /// It does not have them.
@@ -139,6 +149,12 @@ impl Unaccepted {
     /// Returns what the user can do about it.
     pub fn remedies(&self) -> Vec<String> {
         let name = &self.plugin;
+        if self.unsigned.is_some() {
+            return vec![
+                format!("look at it: cofferdam plugin inspect {name}"),
+                format!("have it signed as `{name}`: cofferdam plugin sign FILE --key KEY"),
+            ];
+        }
         match &self.named_at {
             Some(at) => vec![
                 format!("look at it: cofferdam plugin inspect {name}"),
@@ -158,6 +174,9 @@ impl Unaccepted {
 impl fmt::Display for Unaccepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (plugin, now) = (&self.plugin, short_digest(&self.digest));
+        if let Some(unsigned) = &self.unsigned {
+            return write!(f, "`{plugin}` has no grants: {now} is {unsigned}");
+        }
         match (&self.accepted, &self.named_at) {
             (Some(named), Some(at)) => write!(
                 f,
@@ -216,24 +235,39 @@ impl Configuration {
     }
 
     /// Returns whether a component has the grants of `plugin`, and what for. This is the only place where that is decided.
-    pub fn standing(&self, plugin: &str, digest: &Digest) -> Standing {
+    pub fn standing(&self, plugin: &str, digest: &Digest, signatures: &Signatures) -> Standing {
         let Some(section) = self.plugins().get(plugin).filter(|section| section.grants_anything()) else {
             return Standing::NothingToGrant;
         };
-        let refused = |accepted: Option<Digest>, named_at: Option<Source>| {
+        let refused = |accepted: Option<Digest>, named_at: Option<Source>, unsigned: Option<Unsigned>| {
             Standing::Unaccepted(Unaccepted {
                 plugin: plugin.to_owned(),
                 digest: *digest,
                 accepted,
                 named_at,
+                unsigned,
             })
         };
+        let signed = match section.signed_by.first() {
+            Some((_, at)) => match self.keys_of(section).vouching(plugin, digest, signatures) {
+                Ok(names) => Some((names.into_iter().map(str::to_owned).collect(), at.clone())),
+                Err(unsigned) => return refused(None, None, Some(unsigned)),
+            },
+            None => None,
+        };
         match &section.digest {
-            Some((named, at)) if named == digest => Standing::Named(at.clone()),
-            Some((named, at)) => refused(Some(*named), Some(at.clone())),
-            None if self.grants_belong() == GrantsBelong::ToNames => Standing::ByName(self.trust.1.clone()),
-            None if self.acceptances.holds(plugin, digest) => Standing::Accepted,
-            None => refused(self.acceptances.newest(plugin).map(|newest| newest.digest), None),
+            Some((named, at)) if named == digest => return Standing::Named(at.clone()),
+            Some((named, at)) => return refused(Some(*named), Some(at.clone()), None),
+            None => {}
+        }
+        if let Some((names, at)) = signed {
+            Standing::Signed(names, at)
+        } else if self.grants_belong() == GrantsBelong::ToNames {
+            Standing::ByName(self.trust.1.clone())
+        } else if self.acceptances.holds(plugin, digest) {
+            Standing::Accepted
+        } else {
+            refused(self.acceptances.newest(plugin).map(|newest| newest.digest), None, None)
         }
     }
 
@@ -241,9 +275,13 @@ impl Configuration {
     pub(super) fn unaccepted(&self, plugin: &str, provenance: Provenance<'_>) -> Option<Unaccepted> {
         match provenance {
             Provenance::BuiltIn => None,
-            Provenance::File(digest) => match self.standing(plugin, digest) {
+            Provenance::File { digest, signatures } => match self.standing(plugin, digest, signatures) {
                 Standing::Unaccepted(unaccepted) => Some(unaccepted),
-                Standing::NothingToGrant | Standing::ByName(_) | Standing::Named(_) | Standing::Accepted => None,
+                Standing::NothingToGrant
+                | Standing::ByName(_)
+                | Standing::Named(_)
+                | Standing::Signed(..)
+                | Standing::Accepted => None,
             },
         }
     }

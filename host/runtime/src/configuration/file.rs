@@ -15,6 +15,7 @@ use super::problem::{Problem, ProblemCode, Problems};
 use super::project::{Overrides, Project};
 use super::secrets::{self, SecretNames, SecretSection};
 use super::section::{self, DirectoryLine, LimitValues};
+use super::signing::{self, KnownKeys};
 use super::source::Source;
 use super::unit;
 use super::variables::{is_variable, plain};
@@ -63,6 +64,8 @@ pub struct PluginSection {
     pub network: Vec<AllowedAddress>,
     /// Which component the grants are for, and where that is said.
     pub(super) digest: Option<(ComponentDigest, Source)>,
+    /// Whose signature a component must have, and has the grants with; nobody's if there are none.
+    pub(super) signed_by: Vec<(String, Source)>,
     pub(super) secrets: SecretNames,
     pub(super) reveal: SecretNames,
     /// Where the section begins.
@@ -100,6 +103,8 @@ pub struct Configuration {
     pub(super) compile: (CompileLimits, Source),
     pub(super) limit_values: LimitValues,
     pub(super) trust: (GrantsBelong, Source),
+    pub(super) keys: KnownKeys,
+    pub(super) require_signature: (bool, Source),
     pub(super) lock: Lock,
     pub(super) acceptances: Acceptances,
     pub(super) plugin_directories: Vec<(PathBuf, Source)>,
@@ -228,6 +233,8 @@ impl Configuration {
             compile: (CompileLimits::default(), Source::BuiltIn),
             limit_values: LimitValues::new(),
             trust: (GrantsBelong::default(), Source::BuiltIn),
+            keys: KnownKeys::new(),
+            require_signature: (false, Source::BuiltIn),
             lock: Lock::new(),
             acceptances: Acceptances::default(),
             plugin_directories: vec![(root.join("plugins"), Source::BuiltIn)],
@@ -363,6 +370,10 @@ impl Configuration {
         if let Some(directories) = document.texts(table, "dirs") {
             self.plugin_directories = self.paths(document, directories);
         }
+        self.keys = signing::keys(document, table);
+        if let Some(required) = signing::required(document, table, &self.keys) {
+            self.require_signature = required;
+        }
         let Some(trust) = document.text(table, "trust") else {
             return;
         };
@@ -403,6 +414,7 @@ impl Configuration {
             lines.insert(name.clone(), section::directories(document, &section, table));
             let digest = lock_file::digest(document, table).zip(get(table, "digest"));
             let digest = digest.map(|(digest, value)| (digest, document.source(&value.span())));
+            let signed_by = self.signers(document, table);
             let network = network::addresses(document, &section, self.project.root(), table);
             let secrets = secrets::names(document, table, "secrets");
             let secrets = self.known_secrets(document, secrets);
@@ -423,6 +435,7 @@ impl Configuration {
                 directories: Vec::new(),
                 network,
                 digest,
+                signed_by,
                 secrets,
                 reveal,
                 source,

@@ -2,7 +2,7 @@
 
 use super::acceptance::{GrantsBelong, Portrait};
 use super::document::{Document, get, integer, printable};
-use super::file::{self, Configuration};
+use super::file::{self, Configuration, PluginSection};
 use super::grants::quoted;
 use super::problem::{Problem, ProblemCode};
 use super::project::Project;
@@ -141,7 +141,8 @@ impl Configuration {
     pub(super) fn locked(&self) -> impl Iterator<Item = (&str, &Locked)> {
         let counts = move |name: &str| {
             let section = self.plugins().get(name);
-            section.is_some_and(|section| section.grants_anything() && section.digest.is_none())
+            let is_vouched_for = |section: &PluginSection| section.digest.is_some() || !section.signed_by.is_empty();
+            section.is_some_and(|section| section.grants_anything() && !is_vouched_for(section))
         };
         let entries = self.lock.iter().map(|(name, locked)| (name.as_str(), locked));
         entries.filter(move |(name, _)| self.grants_belong() == GrantsBelong::ToComponents && counts(name))

@@ -87,6 +87,17 @@ impl Configuration {
             GrantsBelong::ToNames => "name",
         };
         settings.push(plain("registry", "trust", quoted(trust), source.clone()));
+        for (name, (key, source)) in &self.keys {
+            let value = format!("{{ {name} = {} }}", quoted(&key.to_string()));
+            settings.push(plain("registry", "keys", value, source.clone()));
+        }
+        let (required, source) = &self.require_signature;
+        settings.push(plain(
+            "registry",
+            "require_signature",
+            required.to_string(),
+            source.clone(),
+        ));
         for (name, section) in &self.plugins {
             let title = format!("plugins.{name}");
             settings.push(plain(
@@ -97,6 +108,9 @@ impl Configuration {
             ));
             if let Some((digest, source)) = &section.digest {
                 settings.push(plain(&title, "digest", quoted(&digest.to_string()), source.clone()));
+            }
+            for (key, source) in &section.signed_by {
+                settings.push(plain(&title, "signed_by", quoted(key), source.clone()));
             }
             for directory in &section.directories {
                 let access = word(directory.access);

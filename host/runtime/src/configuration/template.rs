@@ -58,10 +58,13 @@ dirs = [{ guest = "/out", host = "out", access = "write", create = true }]
 # dirs  = ["plugins"]
 # trust = "lock"                             # grants are for the component that was accepted (cofferdam plugin accept);
 #                                            # "name": for whatever is in the file, while you are writing it
+# keys  = { release = "ed25519:AYsdX88GezNDNLuA+qTlh7ZRtPEpqjPL/Gd6pdj9+Y4=" }   # cofferdam plugin keygen; see signed_by
+# require_signature = true                   # no plugin from a file is used that none of them signed
 
 # [plugins.wordcount]
 # enabled = true
 # dirs    = [{ guest = "/src", host = "data", access = "read" }]
+# signed_by = ["release"]                    # whatever this key signs as `wordcount` has these grants
 # limits  = { wall = "2m", memory = "64 MiB" }
 # env     = ["LANG"]                         # variables of cofferdam's own environment that it sees, by name
 # context = ["ticket.*"]                     # values that the steps of a run share, by their keys

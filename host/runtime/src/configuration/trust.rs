@@ -162,6 +162,13 @@ impl Configuration {
                 ask(format!("`{name}` as {}", short_digest(digest)), source);
             }
         }
+        for (name, section) in self.plugins() {
+            for (key, source) in section.signed_by.iter().filter(|_| section.grants_anything()) {
+                if let Some((public, _)) = self.keys.get(key).filter(|_| section.digest.is_none()) {
+                    ask(format!("`{name}` as whatever the key `{key}` signs ({public})"), source);
+                }
+            }
+        }
         if self.grants_belong() == GrantsBelong::ToNames {
             ask(
                 "plugins keep their grants whatever is put in their files".to_owned(),

@@ -5,7 +5,7 @@ use cofferdam_runtime::configuration::{
     AsksChange, Configuration, EXPLANATIONS, Overrides, Problems, Project, Provenance, TrustError, TrustStore, Trusted,
     Untrusted, template,
 };
-use cofferdam_wasm::{Access, LIMITS, LimitName, Need};
+use cofferdam_wasm::{Access, LIMITS, LimitName, Need, Signatures};
 use proptest::prelude::proptest;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -444,7 +444,10 @@ fn the_frame_shows_the_project_and_lets_out_be_written() {
 
     let stranger = configuration.grants_for(
         "stranger",
-        Provenance::File(&Digest::of(b"a stranger")),
+        Provenance::File {
+            digest: &Digest::of(b"a stranger"),
+            signatures: &Signatures::default(),
+        },
         &[need("read"), need("network")],
     );
     assert!(stranger.allowed().directories.is_empty());

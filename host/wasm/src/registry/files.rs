@@ -47,6 +47,8 @@ impl Stamp {
 pub struct Listing {
     /// The files that want to be plugins, by path; those that cannot be looked at have no stamp.
     pub(super) files: BTreeMap<PathBuf, Option<Stamp>>,
+    /// What lies beside them to vouch for them, by path.
+    pub(super) signatures: BTreeMap<PathBuf, Option<Stamp>>,
     /// The directories that cannot be read, and why. One that is not there holds nothing.
     pub(super) unreadable: BTreeMap<PathBuf, String>,
 }
@@ -56,11 +58,15 @@ impl Listing {
     pub(super) fn of(directories: &[PathBuf]) -> Self {
         let mut listing = Self::default();
         for directory in directories {
+            let stamped = |file: PathBuf| {
+                let stamp = file.metadata().ok().map(|metadata| Stamp::of(&metadata));
+                (file, stamp)
+            };
             match plugin_files(directory) {
-                Ok(files) => listing.files.extend(files.into_iter().map(|file| {
-                    let stamp = file.metadata().ok().map(|metadata| Stamp::of(&metadata));
-                    (file, stamp)
-                })),
+                Ok((files, signatures)) => {
+                    listing.files.extend(files.into_iter().map(stamped));
+                    listing.signatures.extend(signatures.into_iter().map(stamped));
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
                     listing.unreadable.insert(directory.clone(), error.to_string());
@@ -84,6 +90,11 @@ impl Listing {
         }
         claims
     }
+}
+
+/// Returns whether a file looks different by now if it was written since it was looked at.
+pub(super) fn is_settled(stamp: &Option<Stamp>) -> bool {
+    stamp.as_ref().is_some_and(Stamp::is_settled)
 }
 
 /// What reading a file came to.
@@ -142,24 +153,27 @@ pub(super) fn read(path: &Path, known: Option<&Stamp>) -> Result<Content, ReadEr
     })
 }
 
-/// Returns the files of a directory that want to be plugins, by name; what begins with a dot is being written.
-fn plugin_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
+/// Returns the files of a directory that want to be plugins, and those that vouch for one; what begins with a dot is being
+/// written.
+fn plugin_files(directory: &Path) -> io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let (mut files, mut signatures) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && path.extension().is_some_and(|extension| extension == "wasm") {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        if name.starts_with(b".") {
+            continue;
+        }
+        if path.extension().is_some_and(|extension| extension == "wasm") {
             files.push(path);
+        } else if name.ends_with(b".wasm.sig") {
+            signatures.push(path);
         }
     }
-    files.sort();
-    Ok(files)
+    Ok((files, signatures))
 }
 
 /// Returns the name that a file claims: cargo writes `word_count.wasm` for `word-count`.
-fn claimed_name(file: &Path) -> String {
+pub(super) fn claimed_name(file: &Path) -> String {
     file.file_stem()
         .unwrap_or_default()
         .to_string_lossy()

@@ -2,7 +2,7 @@
 
 use crate::guests::{Guest, sandbox};
 use cofferdam_engine::Digest;
-use cofferdam_wasm::{Component, Copies, CopyError, Origin};
+use cofferdam_wasm::{Component, Copies, CopyError, Origin, Signature, Signatures, SigningKey};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,6 +39,38 @@ async fn what_is_kept_can_be_had_back_with_who_made_it() {
     assert_eq!(copies.read("tool", digest).unwrap().origin, Origin::File);
     assert_eq!(files(&directory).len(), 2, "and nothing that was written aside");
     assert!(matches!(copies.read("../fs", digest), Ok(kept) if kept.origin == Origin::File));
+}
+
+// row E02, row K11
+#[test]
+fn what_vouches_for_a_component_is_kept_as_one_plugin() {
+    let state = tempfile::tempdir().unwrap();
+    let copies = Copies::at(state.path().join("components"));
+    let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+    let key = SigningKey::generate().unwrap();
+    let sign = |plugin: &str, digest| Signature::new(&key, plugin, digest);
+    let all = Signatures::of([sign("tool", &one), sign("text", &one), sign("tool", &two)]);
+    copies.keep_signatures("tool", &one, &all).unwrap();
+    assert_eq!(copies.signatures("tool", &one), Signatures::of([sign("tool", &one)]));
+    assert_eq!(copies.signatures("text", &one), Signatures::default());
+    assert_eq!(copies.signatures("tool", &two), Signatures::default());
+    assert_eq!(copies.signatures("../tool", &one), Signatures::default());
+    // Another key later on.
+    let other = Signature::new(&SigningKey::generate().unwrap(), "tool", &one);
+    let both = Signatures::of([sign("tool", &one), other]);
+    copies.keep_signatures("tool", &one, &both).unwrap();
+    assert_eq!(
+        Copies::at(state.path().join("components")).signatures("tool", &one),
+        both
+    );
+    // What was taken away vouches for nothing, and what nobody signed leaves nothing there.
+    for file in files(&state.path().join("components")) {
+        fs::write(file, "cofferdam signatures 1\nwhatever\n").unwrap();
+    }
+    assert_eq!(copies.signatures("tool", &one).lines().count(), 0);
+    let empty = Copies::at(state.path().join("none"));
+    empty.keep_signatures("tool", &one, &Signatures::default()).unwrap();
+    assert!(!state.path().join("none").exists());
 }
 
 // row E02

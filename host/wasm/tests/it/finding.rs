@@ -36,6 +36,7 @@ async fn registry() -> (tempfile::TempDir, Registry) {
             version: "0.1.0".to_owned(),
         }],
         directories: vec![at("a"), at("b"), at("gone")],
+        ..Sources::default()
     };
     let registry = Registry::discover(&sandbox(), &sources).await;
     (root, registry)
@@ -113,6 +114,7 @@ async fn more_files_than_there_is_room_for_are_left_out_and_named() {
     let sources = Sources {
         builtins: Vec::new(),
         directories: vec![root.path().to_owned()],
+        ..Sources::default()
     };
     let registry = Registry::discover(&sandbox(), &sources).await;
     let left_out: Vec<String> = registry

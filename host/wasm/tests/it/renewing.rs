@@ -1,8 +1,8 @@
 //! How plugins come, change and go while somebody goes on using the others.
 
 use crate::guests::{Guest, call, limits, output, sandbox};
-use cofferdam_engine::Data;
-use cofferdam_wasm::{Builtin, Change, Registry, Sandbox, Sources};
+use cofferdam_engine::{Data, Digest};
+use cofferdam_wasm::{Builtin, Change, Keys, Registry, Sandbox, Signature, Signatures, SigningKey, Sources};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -34,6 +34,7 @@ impl Shelf {
                 version: "0.1.0".to_owned(),
             }],
             directories: vec![directory.path().join("plugins"), directory.path().join("more")],
+            ..Sources::default()
         };
         fs::create_dir(&sources.directories[0]).unwrap();
         let sandbox = sandbox();
@@ -169,6 +170,63 @@ async fn what_cannot_be_used_leaves_the_old_one_serving_and_is_told_once() {
         "{told:?}"
     );
     assert!(shelf.registry.plugin("fresh").is_none());
+}
+
+// row E02
+#[tokio::test]
+async fn what_is_not_signed_as_it_has_to_be_leaves_the_old_one_serving_until_it_is() {
+    let key = SigningKey::generate().unwrap();
+    let mut shelf = Shelf::with(&[("one.wasm", answering("1"))]).await;
+    let sign = |shelf: &Shelf, texts: &[&str]| {
+        let signed = texts
+            .iter()
+            .map(|text| Signature::new(&key, "one", &Digest::of(&answering(text))));
+        shelf.put("one.wasm.sig", Signatures::of(signed).to_text().as_bytes());
+    };
+    shelf.sources.signed.each = [("one".to_owned(), Keys::new([("release".to_owned(), key.public())]))].into();
+    let refused = "! plugins/one.wasm: not signed by `release`: ";
+    // It was loaded before it had to be signed, and its file is what it was.
+    let told = shelf.renew().await;
+    assert_eq!(
+        told,
+        [format!(
+            "{refused}no signature lies beside it  (CF0512), the old one stays"
+        )]
+    );
+    assert_eq!(shelf.answer("one").await, Data::Int(1));
+    sign(&shelf, &["1"]);
+    assert!(
+        !shelf.registry.is_current(&shelf.sources),
+        "what lies beside it counts as well"
+    );
+    assert_eq!(shelf.renew().await, [""; 0]);
+    assert_eq!(shelf.registry.problems(), []);
+    // Neither the component first nor the signature first is a gap.
+    shelf.put("one.wasm", &answering("11"));
+    let told = shelf.renew().await;
+    assert!(
+        told[0].starts_with(&format!("{refused}line 2: `release` signed another component, sha256:")),
+        "{told:?}"
+    );
+    assert!(told[0].ends_with("the old one stays"), "{told:?}");
+    assert_eq!(shelf.answer("one").await, Data::Int(1));
+    sign(&shelf, &["11"]);
+    assert_eq!(shelf.renew().await, ["* one"]);
+    assert_eq!(shelf.answer("one").await, Data::Int(11));
+    sign(&shelf, &["11", "111"]);
+    assert_eq!(shelf.renew().await, [""; 0]);
+    shelf.put("one.wasm", &answering("111"));
+    assert_eq!(shelf.renew().await, ["* one"]);
+    assert_eq!(shelf.registry.problems(), []);
+    // One that nobody had before is not there before it is signed.
+    shelf.sources.signed.others = Some(Keys::new([("release".to_owned(), key.public())]));
+    shelf.put("two.wasm", &answering("2"));
+    assert_eq!(shelf.renew().await.len(), 1);
+    assert!(shelf.registry.plugin("two").is_none());
+    let other = Signature::new(&key, "one", &Digest::of(&answering("2")));
+    shelf.put("two.wasm.sig", Signatures::of([other]).to_text().as_bytes());
+    let told = shelf.renew().await;
+    assert!(told[0].contains("line 2: `release` signed it as `one`"), "{told:?}");
 }
 
 // row E02

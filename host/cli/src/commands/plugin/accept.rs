@@ -1,7 +1,7 @@
 //! Which component may have the grants of a plugin, and what is different about it: `plugin accept`.
 
-use super::from_file;
 use super::inspect::unknown_plugin;
+use super::{from_file, standing};
 use crate::arguments::{Manner, PluginAccept};
 use crate::commands::configuration::agreed;
 use crate::failure::{Exit, Failure, Outcome};
@@ -30,15 +30,22 @@ pub(crate) async fn accept(station: &Station, manner: &Manner, arguments: &Plugi
         ));
         return Ok(Exit::Done);
     }
-    let unneeded = match station.configuration.standing(name, plugin.component.digest()) {
+    let unneeded = match standing(station, &plugin) {
         Standing::NothingToGrant => {
             let section = station.configuration.section_of(name);
             format!("`{name}` needs no acceptance: {section} grants it nothing")
         }
         Standing::ByName(at) => format!("`{name}` needs no acceptance: grants belong to names here ({at})"),
         Standing::Named(at) => format!("`{name}` needs no acceptance: {at} names this component"),
+        Standing::Signed(keys, at) => {
+            let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+            format!(
+                "`{name}` needs no acceptance: it is signed by {} ({at})",
+                keys.join(" and ")
+            )
+        }
         Standing::Accepted => return locked(station, &plugin, installed),
-        Standing::Unaccepted(unaccepted) if unaccepted.named_at.is_some() => {
+        Standing::Unaccepted(unaccepted) if unaccepted.named_at.is_some() || unaccepted.unsigned.is_some() => {
             let failure = Failure::new(Exit::Refused, unaccepted.to_string()).code("CF0621");
             return Err(unaccepted.remedies().into_iter().fold(failure, Failure::hint));
         }
@@ -76,11 +83,10 @@ fn unwritable(station: &Station, error: &std::io::Error) -> Failure {
 /// Accepts what its author has just built: whoever builds a plugin runs its code anyway. `installed` is whether it is put
 /// where workflows find it.
 pub(crate) fn accept_what_was_built(station: &Station, plugin: &Plugin, installed: bool) -> Result<(), Failure> {
-    let Standing::Unaccepted(unaccepted) = station.configuration.standing(&plugin.name, plugin.component.digest())
-    else {
+    let Standing::Unaccepted(unaccepted) = standing(station, plugin) else {
         return Ok(());
     };
-    if unaccepted.named_at.is_some() {
+    if unaccepted.named_at.is_some() || unaccepted.unsigned.is_some() {
         say(format!("note: {unaccepted}"));
         return Ok(());
     }

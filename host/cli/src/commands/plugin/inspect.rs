@@ -1,7 +1,7 @@
 //! What is a plugin, an action or a file, what may it touch, and who uses it: `plugin inspect`.
 
 use super::usage::Usage;
-use super::{from_file, plugin_json};
+use super::{from_file, plugin_json, sign};
 use crate::arguments::{Manner, PluginInspect};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::{Plugins, Station};
@@ -193,6 +193,9 @@ pub(super) fn show_plugin(station: &Station, plugin: &Plugin, usage: Option<&Usa
         .iter()
         .map(|import| import.split('/').next().unwrap_or(import))
         .collect();
+    for line in sign::shown(station, plugin) {
+        print(line);
+    }
     print(format!(
         "imports     {}   (an import is not a permission)",
         packages.into_iter().collect::<Vec<_>>().join(", ")

@@ -1,9 +1,10 @@
 //! How plugins from files come and go: `plugin install`, `remove`, `disable` and `enable`.
 
 use super::accept::lock;
-use super::from_file;
 use super::inspect::unknown_plugin;
+use super::sign::require;
 use super::usage::Usage;
+use super::{from_file, standing};
 use crate::arguments::{PluginInstall, PluginRemove, PluginSwitch};
 use crate::commands::configuration::agreed;
 use crate::commands::drive::shortest;
@@ -16,7 +17,7 @@ use cofferdam_engine::{Digest, RunStatus};
 use cofferdam_runtime::configuration::Standing;
 use cofferdam_runtime::{origin, used};
 use cofferdam_store::RunFilter;
-use cofferdam_wasm::{Plugin, PluginSource};
+use cofferdam_wasm::{Plugin, PluginSource, Signatures};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,7 @@ pub(crate) async fn install(station: &Station, arguments: &PluginInstall) -> Out
             .code("CF0507")
             .hint("give it another: --name NAME"));
     }
+    require(station, &plugin)?;
     let plugins = station.plugins(&sandbox).await?;
     let target = match plugins.registry.plugin(&name) {
         Some(present) if present.component.digest() == plugin.component.digest() => {
@@ -59,7 +61,7 @@ pub(crate) async fn install(station: &Station, arguments: &PluginInstall) -> Out
         Some(present) => file_of(present).to_owned(),
         None => directory(station)?.join(format!("{name}.wasm")),
     };
-    copy(&arguments.file, &target).map_err(|error| {
+    put(&plugin, &target).map_err(|error| {
         let shown = station.short(&target);
         Failure::new(Exit::Usage, format!("cannot write `{shown}`: {error}"))
     })?;
@@ -67,7 +69,7 @@ pub(crate) async fn install(station: &Station, arguments: &PluginInstall) -> Out
     let bytes = size(plugin.component.size());
     say(format!("installed {}: {actions}, {bytes}", station.short(&target)));
     let asks = plugin.component.actions().iter().any(|action| !action.needs.is_empty());
-    match station.configuration.standing(&name, plugin.component.digest()) {
+    match standing(station, &plugin) {
         Standing::Unaccepted(unaccepted) => {
             say(unaccepted.to_string());
             unaccepted.remedies().into_iter().for_each(say);
@@ -80,7 +82,7 @@ pub(crate) async fn install(station: &Station, arguments: &PluginInstall) -> Out
                 ));
             }
         }
-        Standing::ByName(_) | Standing::Named(_) | Standing::Accepted => lock(station, &plugin)?,
+        Standing::ByName(_) | Standing::Named(_) | Standing::Signed(..) | Standing::Accepted => lock(station, &plugin)?,
     }
     Ok(Exit::Done)
 }
@@ -123,6 +125,8 @@ pub(crate) async fn remove(station: &Station, arguments: &PluginRemove) -> Outco
         return Err(Failure::new(Exit::Refused, "not removed").hint(hint));
     }
     std::fs::remove_file(file).map_err(|error| Failure::of(Exit::Usage, error))?;
+    // Without a component it vouches for nothing, and need not be there.
+    let _ = std::fs::remove_file(Signatures::file_of(file));
     station.configuration.unlock(name).map_err(|error| {
         let file = station.short(&station.configuration.lock_file());
         Failure::new(
@@ -270,12 +274,31 @@ fn directory(station: &Station) -> Result<PathBuf, Failure> {
     Ok(directory.to_owned())
 }
 
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    replace(to, &std::fs::read(from)?)
+/// Puts a component, as it was looked at, where workflows find it, with what vouches for it. At any time there is a component
+/// with what vouches for it, the one before or this one.
+fn put(plugin: &Plugin, target: &Path) -> std::io::Result<()> {
+    let beside = Signatures::file_of(target);
+    let own = plugin.signatures.lines().map(|(_, signature)| signature.clone());
+    let own = Signatures::of(own);
+    if own == Signatures::default() {
+        replace(target, plugin.component.bytes())?;
+        return match std::fs::remove_file(&beside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+    }
+    let before = Signatures::beside(target);
+    let both = own
+        .lines()
+        .chain(before.lines())
+        .map(|(_, signature)| signature.clone());
+    replace(&beside, Signatures::of(both).to_text().as_bytes())?;
+    replace(target, plugin.component.bytes())?;
+    replace(&beside, own.to_text().as_bytes())
 }
 
 /// Written aside, synced and renamed: whoever reads the file meanwhile reads a whole one.
-fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
+pub(super) fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let aside = file.with_file_name(format!(".{name}.{}", std::process::id()));
     let written = std::fs::File::create(&aside)
