@@ -98,7 +98,7 @@ pub(crate) async fn verify(station: &Station, manner: &Manner, arguments: &Plugi
     let (name, digest) = (&plugin.name, plugin.component.digest());
     let verdict = keys.vouching(name, digest, &plugin.signatures);
     if manner.json {
-        let by = verdict.as_ref().map(|names| names.clone()).unwrap_or_default();
+        let by = verdict.clone().unwrap_or_default();
         let reason = verdict.as_ref().err().map(ToString::to_string);
         let signatures = signatures_json(station, &plugin);
         print(
