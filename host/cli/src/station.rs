@@ -25,6 +25,7 @@ use std::sync::Arc;
 pub(crate) const COMPILE: &str = "compile-component";
 
 /// The project and what its configuration says.
+#[derive(Clone)]
 pub(crate) struct Station {
     pub(crate) configuration: Configuration,
     pub(crate) look: Look,
@@ -49,9 +50,47 @@ pub(crate) struct Plugins {
     pub(crate) registry: Arc<Registry>,
 }
 
+/// Why a configuration cannot be used.
+pub(crate) enum Unreadable {
+    /// Everything that is wrong with its text.
+    Problems(Problems),
+    /// Something else.
+    Failure(Failure),
+}
+
+impl From<Failure> for Unreadable {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl Unreadable {
+    /// Says everything that is wrong, and returns what is left to be said.
+    pub(crate) fn show(self, look: &Look) -> Failure {
+        match self {
+            Self::Problems(problems) => show_problems(&problems, look),
+            Self::Failure(failure) => failure,
+        }
+    }
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Problems(problems) => problems.fmt(formatter),
+            Self::Failure(failure) => write!(formatter, "{:#}", failure.error),
+        }
+    }
+}
+
 impl Station {
     /// Finds the project and reads its configuration.
     pub(crate) fn open(place: &Place, look: Look) -> Result<Self, Failure> {
+        Self::read(place, look).map_err(|unreadable| unreadable.show(&look))
+    }
+
+    /// Finds the project and reads its configuration, without a word about what is wrong with it.
+    fn read(place: &Place, look: Look) -> Result<Self, Unreadable> {
         let overrides = overrides(place);
         let here = std::env::current_dir().map_err(|error| Failure::of(Exit::Usage, error))?;
         place
@@ -64,7 +103,7 @@ impl Station {
         let project = Project::discover(&here, &overrides).map_err(|error| Failure::of(Exit::Invalid, error))?;
         let configuration = match Configuration::load(&project, &overrides) {
             Ok(configuration) => configuration,
-            Err(problems) => return Err(show_problems(&problems, &look)),
+            Err(problems) => return Err(Unreadable::Problems(problems)),
         };
         // Who has no place for a record has accepted nothing.
         let accepted = user_state_directory().map(TrustStore::at);
@@ -80,12 +119,14 @@ impl Station {
     }
 
     /// Reads the configuration, and what the user has accepted, once more: a process that goes on for long does as they say by now.
-    pub(crate) fn again(&self) -> Result<Self, Failure> {
-        let station = Self::open(&self.place, self.look)?;
+    pub(crate) fn again(&self) -> Result<Self, Unreadable> {
+        let station = Self::read(&self.place, self.look)?;
         if station.configuration.state_path() != self.configuration.state_path() {
             let state = station.short(station.configuration.state_path());
             let message = format!("the configuration names another state now: `{state}`");
-            return Err(Failure::new(Exit::Invalid, message).hint("start this command again"));
+            return Err(Failure::new(Exit::Invalid, message)
+                .hint("start this command again")
+                .into());
         }
         Ok(Self {
             choice: self.choice,

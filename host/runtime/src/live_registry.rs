@@ -6,7 +6,7 @@
 mod watch;
 
 use cofferdam_wasm::{Change, Registry, Sandbox, Sources};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch as latest};
@@ -28,7 +28,7 @@ pub struct LiveRegistry(Arc<Shared>);
 
 struct Shared {
     sandbox: Sandbox,
-    sources: Sources,
+    sources: RwLock<Arc<Sources>>,
     /// What was found last, which differs from what is current only in what it remembers of files.
     found: Mutex<Arc<Registry>>,
     current: latest::Sender<Arc<Registry>>,
@@ -40,7 +40,7 @@ impl LiveRegistry {
         let found = Arc::new(Registry::discover(&sandbox, &sources).await);
         Self(Arc::new(Shared {
             sandbox,
-            sources,
+            sources: RwLock::new(Arc::new(sources)),
             current: latest::Sender::new(Arc::clone(&found)),
             found: Mutex::new(found),
         }))
@@ -61,6 +61,16 @@ impl LiveRegistry {
         self.0.renew().await
     }
 
+    /// Looks for plugins as `sources` say from now on, and returns what is different. Those that are part of the host stay.
+    pub async fn look_in(&self, sources: Sources) -> Vec<Change> {
+        let present = self.0.sources();
+        if present.directories == sources.directories && present.signed == sources.signed {
+            return Vec::new();
+        }
+        *self.0.sources.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sources);
+        self.0.renew().await
+    }
+
     /// Follows the directories from now on, and tells `news` of each difference, once. Ends some time after the last holder of
     /// this registry has let go of it. Guests say on `guests` what they offer.
     pub fn follow(&self, guests: &Handle, news: impl Fn(&Change) + Send + 'static) {
@@ -69,9 +79,13 @@ impl LiveRegistry {
 }
 
 impl Shared {
+    fn sources(&self) -> Arc<Sources> {
+        Arc::clone(&self.sources.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     async fn renew(&self) -> Vec<Change> {
         let mut found = self.found.lock().await;
-        let renewed = Arc::new(found.renewed(&self.sandbox, &self.sources).await);
+        let renewed = Arc::new(found.renewed(&self.sandbox, &self.sources()).await);
         let changes = renewed.changes_since(&found);
         *found = Arc::clone(&renewed);
         let is_same = {
@@ -89,9 +103,10 @@ impl Shared {
     async fn settled(&self) {
         let since = Instant::now();
         loop {
-            let before = self.sources.listing();
+            let sources = self.sources();
+            let before = sources.listing();
             tokio::time::sleep(SETTLE).await;
-            if before == self.sources.listing() || since.elapsed() > PATIENCE {
+            if before == sources.listing() || since.elapsed() > PATIENCE {
                 return;
             }
         }
@@ -99,15 +114,19 @@ impl Shared {
 }
 
 async fn follow(shared: Weak<Shared>, news: impl Fn(&Change) + Send) {
-    let Some(mut watched) = shared.upgrade().map(|shared| Watched::new(&shared.sources.directories)) else {
+    let Some(mut watched) = shared
+        .upgrade()
+        .map(|shared| Watched::new(&shared.sources().directories))
+    else {
         return;
     };
     loop {
         // Whichever comes first: what the system reports, or the time to look.
         let _ = tokio::time::timeout(LOOK, watched.changed()).await;
         let Some(shared) = shared.upgrade() else { return };
-        watched.watch();
-        if shared.found.lock().await.is_current(&shared.sources) {
+        let sources = shared.sources();
+        watched.watch(&sources.directories);
+        if shared.found.lock().await.is_current(&sources) {
             continue;
         }
         shared.settled().await;

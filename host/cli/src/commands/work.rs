@@ -43,7 +43,8 @@ pub(crate) async fn work(station: &Station, manner: &Manner, arguments: &Work, g
     let json = manner.json;
     registry.follow(&guests, move |change| tell(change, json));
     let mut shift = Shift {
-        station,
+        station: station.clone(),
+        unreadable: None,
         manner,
         log,
         host,
@@ -69,7 +70,10 @@ type Ended = (RunId, String, Result<Driven, DriveError>);
 
 /// A host at work.
 struct Shift<'a> {
-    station: &'a Station,
+    /// The project, as its configuration says by now.
+    station: Station,
+    /// What was said of a configuration that cannot be used.
+    unreadable: Option<String>,
     manner: &'a Manner,
     log: Arc<dyn RunLog>,
     host: Host,
@@ -159,7 +163,11 @@ impl Shift<'_> {
             let run = &runnable.run;
             !self.driving.contains_key(run) && !self.resting.contains_key(run)
         };
-        let free = claimable.into_iter().filter(is_free).map(async |runnable: Runnable| {
+        let free: Vec<Runnable> = claimable.into_iter().filter(is_free).collect();
+        if !free.is_empty() {
+            self.read_again().await;
+        }
+        let free = free.into_iter().map(async |runnable: Runnable| {
             let begun = self.carry_on(runnable.run).await;
             (runnable, begun)
         });
@@ -195,6 +203,32 @@ impl Shift<'_> {
         Ok(())
     }
 
+    /// Reads the configuration again, and what was accepted: what it says by now counts for runs that are taken up from here on.
+    /// One that cannot be used leaves the one before, and is told once.
+    async fn read_again(&mut self) {
+        match self.station.again() {
+            Ok(station) => {
+                for change in self.registry.look_in(station.sources()).await {
+                    tell(&change, self.manner.json);
+                }
+                if self.unreadable.take().is_some() {
+                    say("the configuration can be used again");
+                }
+                self.station = station;
+            }
+            Err(unreadable) => {
+                let reason = unreadable.to_string();
+                if self.unreadable.as_ref() == Some(&reason) {
+                    return;
+                }
+                let failure = unreadable.show(&self.station.look);
+                say(format!("warning: {:#}; what it said before goes on", failure.error));
+                failure.hints.iter().for_each(|hint| say(format!("  = help: {hint}")));
+                self.unreadable = Some(reason);
+            }
+        }
+    }
+
     /// Records what a run lacks, unless that is what its history says already and nothing is asked of it.
     async fn set_aside(&self, runnable: Runnable, lacks: String) -> Result<(), Failure> {
         let Some(summary) = self.log.run(runnable.run).await.map_err(internal)? else {
@@ -215,9 +249,8 @@ impl Shift<'_> {
     /// Takes a run up, and returns what it is called and who drives it; none if another host was faster.
     async fn carry_on(&self, run: RunId) -> Result<Option<(String, Driving)>, Unequipped> {
         let short = shortest(&self.log, run).await;
-        let station = self.station.again()?;
         let plugins = (&self.sandbox, self.registry.current());
-        let ready = ready_with(&station, plugins, &self.log, run, &short).await?;
+        let ready = ready_with(&self.station, plugins, &self.log, run, &short).await?;
         let claim = match self.log.claim(run).await {
             Ok(claim) => claim,
             // Another host was faster.

@@ -311,3 +311,121 @@ fn two_plugins_that_are_one_component_keep_their_own_grants() {
         "{said}"
     );
 }
+
+/// Joins words, before and after somebody says that it may go on.
+const JOINS: &str = r#"workflow joins edition 1 {
+  call one { use = text.join  params { items = ["a", "b"]  separator = " " } }
+  wait go { event = "go" }
+  call two { use = text.join  params { items = ["c", "d"]  separator = " " } }
+}
+"#;
+
+/// Reads the lines that a host at work says, until one holds a text.
+struct Listener(std::io::Lines<BufReader<std::process::ChildStderr>>);
+
+impl Listener {
+    fn at_work(project: &Project) -> (Child, Self) {
+        let mut child = project.start(&["work", "--progress", "none"]);
+        let mut said = Self(BufReader::new(child.stderr.take().expect("it is piped")).lines());
+        said.wait_for("at work on the runs");
+        (child, said)
+    }
+
+    /// Returns everything that was said until then.
+    fn wait_for(&mut self, text: &str) -> String {
+        let mut said = String::new();
+        loop {
+            let line = self
+                .0
+                .next()
+                .unwrap_or_else(|| panic!("it ended without `{text}`:\n{said}"));
+            said += &format!("{}\n", line.expect("a line"));
+            if said.ends_with('\n') && said.lines().next_back().is_some_and(|line| line.contains(text)) {
+                return said;
+            }
+        }
+    }
+}
+
+fn interrupted(mut child: Child) {
+    let pid = Pid::from_raw(child.id().try_into().expect("a process id")).expect("a process id");
+    kill_process(pid, Signal::INT).expect("the process is there");
+    child.wait().expect("it ends");
+}
+
+// row E02, row E14
+#[test]
+fn a_host_at_work_notices_what_is_accepted_meanwhile() {
+    const GRANTED: &str =
+        "config = 1\n[plugins.tool]\ndirs = [{ guest = \"/\", host = \"data\", access = \"read\" }]\n";
+    const WAITS: &str = r#"workflow waits edition 1 {
+  call one { use = tool.list  params { root = "/" } }
+  wait go { event = "go" }
+  call two { use = tool.list  params { root = "/" } }
+}
+"#;
+    let project = Project::with(&[("waits.wf", WAITS), ("cofferdam.toml", GRANTED), ("data/a", "a")]);
+    project.write("plugins/tool.wasm", built("fs"));
+    let ended = |arguments: &[&str], code: i32| {
+        let said = project.say(arguments);
+        assert_eq!(said.code, Some(code), "{said}");
+    };
+    ended(&["plugin", "accept", "tool", "--yes"], 0);
+    ended(&["run", "waits.wf"], 6);
+    ended(&["trust", "--forget"], 0);
+    project.write("cofferdam.lock", "lock = 1\n");
+    let (child, mut said) = Listener::at_work(&project);
+    ended(&["signal", "last", "go", "--detach"], 0);
+    said.wait_for("nobody has accepted it yet");
+    ended(&["plugin", "accept", "tool", "--yes"], 0);
+    wait_for_status(&project, "completed", false);
+    interrupted(child);
+}
+
+// row E02
+// key registry.dirs
+#[test]
+fn a_host_at_work_reads_its_configuration_again_and_keeps_the_one_before_a_broken_one() {
+    let project = Project::with(&[
+        ("joins.wf", JOINS),
+        ("cofferdam.toml", "config = 1\n"),
+        ("spare.toml", "config = 1\n"),
+    ]);
+    // While the file of the project is broken, requests come by another one.
+    let by_spare = |arguments: &[&str]| project.say(&[&["--config", "spare.toml"], arguments].concat());
+    let start = || {
+        let said = by_spare(&["run", "joins.wf", "--detach"]);
+        assert_eq!(said.code, Some(0), "{said}");
+    };
+    let goes_on = || {
+        let since = Instant::now();
+        while !by_spare(&["runs", "--json", "--limit", "1"])
+            .stdout
+            .contains(r#""status":"completed""#)
+        {
+            assert!(since.elapsed() < PATIENCE, "{}", by_spare(&["runs"]));
+        }
+    };
+    let (child, mut said) = Listener::at_work(&project);
+    start();
+    said.wait_for("waits for somebody");
+    project.write("cofferdam.toml", "config = 1\nfoo = 1\n");
+    let signal = by_spare(&["signal", "last", "go", "--detach"]);
+    assert_eq!(signal.code, Some(0), "{signal}");
+    let told = said.wait_for("what it said before goes on");
+    assert!(told.contains("error[CF0631]"), "{told}");
+    goes_on();
+    // What is withdrawn counts for what is taken up from then on.
+    project.write("cofferdam.toml", "config = 1\n[plugins.text]\nenabled = false\n");
+    start();
+    let told = said.wait_for("which the configuration switches off");
+    assert_eq!(told.matches("the configuration can be used again").count(), 1, "{told}");
+    // Another directory of plugins.
+    project.write("more/tool.wasm", built("json"));
+    project.write(
+        "cofferdam.toml",
+        "config = 1\n[registry]\ndirs = [\"plugins\", \"more\"]\n",
+    );
+    said.wait_for("plugin `tool` is there (sha256:");
+    interrupted(child);
+}

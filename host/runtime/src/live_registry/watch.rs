@@ -18,7 +18,6 @@ mod linux {
 
     /// Directories that are watched, as far as the system can.
     pub(in super::super) struct Watched {
-        directories: Vec<PathBuf>,
         /// None where the system watches nothing more.
         events: Option<AsyncFd<OwnedFd>>,
         /// Which directory is watched under its path: another one may have taken its place.
@@ -36,13 +35,12 @@ mod linux {
         /// Watches those of `directories` that are there.
         pub(in super::super) fn new(directories: &[PathBuf]) -> Self {
             let mut watched = Self {
-                directories: directories.to_vec(),
                 events: events()
                     .inspect_err(|error| tracing::debug!(%error, "plugin directories are not watched, only looked at"))
                     .ok(),
                 watching: BTreeMap::new(),
             };
-            watched.watch();
+            watched.watch(directories);
             watched
         }
 
@@ -61,10 +59,17 @@ mod linux {
             }
         }
 
-        /// Watches directories that came, or took the place of others.
-        pub(in super::super) fn watch(&mut self) {
+        /// Watches those of `directories` that came, or took the place of others, and no other ones.
+        pub(in super::super) fn watch(&mut self, directories: &[PathBuf]) {
             let Some(events) = &self.events else { return };
-            for directory in &self.directories {
+            self.watching.retain(|directory, watch| {
+                let stays = directories.contains(directory);
+                if !stays {
+                    let _ = inotify::remove_watch(events, watch.number);
+                }
+                stays
+            });
+            for directory in directories {
                 let present = identity(directory);
                 let watched = self.watching.get(directory).copied();
                 if present == watched.map(|watch| (watch.device, watch.inode)) {
@@ -146,5 +151,5 @@ impl Watched {
         std::future::pending().await
     }
 
-    pub(super) fn watch(&mut self) {}
+    pub(super) fn watch(&mut self, _: &[std::path::PathBuf]) {}
 }
