@@ -137,6 +137,11 @@ pub(crate) enum Verb {
     /// Check and show the configuration
     #[command(subcommand)]
     Config(Config),
+    /// Check the secrets
+    #[command(subcommand)]
+    Secrets(Secrets),
+    /// Say what is allowed here and worth a second look
+    Doctor,
     /// Print the completions for a shell
     Completions(Completions),
 }
@@ -655,6 +660,21 @@ pub(crate) enum Config {
     Check,
     /// Print the configuration that applies
     Show(ConfigShow),
+}
+
+/// What to do with the secrets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secrets {
+    /// Read each secret, and say where it comes from and how long it is; never what it is
+    Check(SecretsCheck),
+}
+
+/// Arguments of `secrets check`.
+#[derive(Debug, Args)]
+pub(crate) struct SecretsCheck {
+    /// Only these; all of them if none is given
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
 }
 
 /// Arguments of `config show`.

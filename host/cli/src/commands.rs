@@ -6,6 +6,7 @@ mod broadcast;
 mod configuration;
 mod control;
 mod definition;
+mod doctor;
 mod drive;
 mod follow;
 mod graph;
@@ -15,6 +16,7 @@ mod plugin_author;
 mod resume;
 mod retry;
 mod run;
+mod secrets;
 mod started_before;
 mod take_up;
 mod waiting;
@@ -23,7 +25,7 @@ mod work;
 
 pub(crate) use run::contents;
 
-use crate::arguments::{Arguments, Config, Plugin, Verb};
+use crate::arguments::{Arguments, Config, Plugin, Secrets, Verb};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::station::Station;
 use crate::talk::{Look, print};
@@ -129,6 +131,8 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
         Verb::Init(arguments) => configuration::init(&arguments),
         Verb::Trust(arguments) => configuration::trust(&open()?, &manner, &arguments),
         Verb::Grants(arguments) => configuration::grants(&open()?, &manner, &arguments).await,
+        Verb::Doctor => doctor::doctor(&open()?, &manner).await,
+        Verb::Secrets(Secrets::Check(arguments)) => secrets::check(&open()?, &manner, &arguments).await,
         Verb::Config(Config::Check) => configuration::check(&open()?, &manner).await,
         Verb::Config(Config::Show(arguments)) => configuration::show(&open()?, &manner, &arguments),
         Verb::Completions(arguments) => {

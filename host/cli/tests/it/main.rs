@@ -6,6 +6,7 @@ mod components;
 mod configuration;
 mod control;
 mod definition;
+mod doctor;
 mod everyone;
 mod gates;
 mod grants;
