@@ -3,14 +3,16 @@
 //! The host is the binary of this profile, started as a process of its own (`cofferdam work`); runs are made and asked by this
 //! process, through the same log. Times are differences of the times in the log, in milliseconds, which both processes take from the
 //! same clock. Nothing here is a ratio: beside other work the numbers are those of the machine.
-//! Names after `--` leave out the other parts: parked, timers, answering, crash.
+//! Names after `--` leave out the other parts: parked, timers, overrun, starting, answering, crash.
 
 #![expect(clippy::print_stdout, reason = "printing is what this program is for")]
 
 mod answering;
 mod crash;
+mod overrun;
 mod parked;
 mod place;
+mod starting;
 #[path = "../../../engine/benches/shared/table.rs"]
 mod table;
 mod timers;
@@ -41,6 +43,12 @@ fn main() -> Outcome {
         }
         if is_wanted("timers") {
             timers::measure(&mut table).await?;
+        }
+        if is_wanted("overrun") {
+            overrun::measure(&mut table).await?;
+        }
+        if is_wanted("starting") {
+            starting::measure(&mut table).await?;
         }
         if is_wanted("answering") {
             answering::measure(&mut table).await?;

@@ -49,7 +49,7 @@ pub(crate) async fn measure(table: &mut Table) -> Outcome {
 }
 
 /// Returns a workflow whose steps all compute without end at the same time.
-fn spins(count: usize) -> String {
+pub(crate) fn spins(count: usize) -> String {
     let calls: String = (0..count)
         .map(|number| format!("    call s{number} {{ use = ledger.spin }}\n"))
         .collect();
