@@ -347,6 +347,10 @@ impl View<'_> {
                     ErrorCode::NotPermitted,
                     "it leads out of the granted directory".to_owned(),
                 ),
+                Astray::Repository => (
+                    ErrorCode::NotPermitted,
+                    "no guest makes or changes a repository (`.git`)".to_owned(),
+                ),
                 Astray::Kernel(name) => (
                     ErrorCode::Access,
                     format!("file systems of the kernel (`{name}`) are never shown"),

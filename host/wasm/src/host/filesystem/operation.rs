@@ -59,6 +59,11 @@ impl HowToOpen {
         mode
     }
 
+    /// Returns whether what is opened will be changed, or made.
+    fn changes(self) -> bool {
+        self.mode().contains(OpenMode::WRITE)
+    }
+
     fn flags(self) -> Result<OFlags, Errno> {
         let synchronous = types::DescriptorFlags::FILE_INTEGRITY_SYNC
             | types::DescriptorFlags::DATA_INTEGRITY_SYNC
@@ -104,8 +109,16 @@ impl Start {
         }
     }
 
+    /// Returns such a place for whoever changes what is there.
+    fn changed(&self, path: &str) -> Result<Place, Astray> {
+        self.named(path)?.outside_of_repositories()
+    }
+
     pub(super) fn open(&self, path: &str, how: HowToOpen) -> Result<Opened, Astray> {
-        let place = self.place(path, how.last_link)?;
+        let mut place = self.place(path, how.last_link)?;
+        if how.changes() {
+            place = place.outside_of_repositories()?;
+        }
         let mut flags = how.flags().map_err(Astray::System)?;
         if let Some(stat) = &place.found {
             let kind = FileType::from_raw_mode(stat.st_mode);
@@ -148,7 +161,7 @@ impl Start {
     }
 
     pub(super) fn create_directory(&self, path: &str) -> Result<(), Astray> {
-        let place = self.place(path, LastLink::Keep)?;
+        let place = self.place(path, LastLink::Keep)?.outside_of_repositories()?;
         if place.found.is_some() {
             return Err(Astray::System(Errno::EXIST));
         }
@@ -156,25 +169,25 @@ impl Start {
     }
 
     pub(super) fn remove_directory(&self, path: &str) -> Result<(), Astray> {
-        let place = self.named(path)?;
+        let place = self.changed(path)?;
         rustix::fs::unlinkat(place.directory(), place.name(), AtFlags::REMOVEDIR).map_err(Astray::System)
     }
 
     /// Removes a file or a link, and returns how many bytes are no longer there.
     pub(super) fn remove_file(&self, path: &str) -> Result<u64, Astray> {
-        let place = self.named(path)?;
+        let place = self.changed(path)?;
         rustix::fs::unlinkat(place.directory(), place.name(), AtFlags::empty()).map_err(Astray::System)?;
         // Another link keeps what is in it.
         Ok(place.found.as_ref().filter(|stat| stat.st_nlink == 1).map_or(0, length))
     }
 
     pub(super) fn rename(&self, path: &str, to: &Self, new_path: &str) -> Result<(), Astray> {
-        let (old, new) = (self.named(path)?, to.named(new_path)?);
+        let (old, new) = (self.changed(path)?, to.changed(new_path)?);
         rustix::fs::renameat(old.directory(), old.name(), new.directory(), new.name()).map_err(Astray::System)
     }
 
     pub(super) fn hard_link(&self, path: &str, to: &Self, new_path: &str) -> Result<(), Astray> {
-        let (old, new) = (self.named(path)?, to.named(new_path)?);
+        let (old, new) = (self.changed(path)?, to.changed(new_path)?);
         rustix::fs::linkat(
             old.directory(),
             old.name(),
@@ -190,7 +203,7 @@ impl Start {
         if target.starts_with('/') {
             return Err(Astray::Outside);
         }
-        let place = self.named(path)?;
+        let place = self.changed(path)?;
         let from_base = place
             .trail
             .iter()
@@ -212,7 +225,7 @@ impl Start {
     }
 
     pub(super) fn set_times(&self, path: &str, last_link: LastLink, times: &Timestamps) -> Result<(), Astray> {
-        let place = self.place(path, last_link)?;
+        let place = self.place(path, last_link)?.outside_of_repositories()?;
         rustix::fs::utimensat(place.directory(), place.name(), times, AtFlags::SYMLINK_NOFOLLOW).map_err(Astray::System)
     }
 }
@@ -343,5 +356,65 @@ pub(super) fn error_code(error: Errno) -> types::ErrorCode {
         Errno::TXTBSY => ErrorCode::TextFileBusy,
         Errno::XDEV => ErrorCode::CrossDevice,
         _ => ErrorCode::Io,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Astray, HowToOpen, LastLink, Start};
+    use std::fs::{self, File};
+    use std::sync::Arc;
+    use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorFlags, OpenFlags};
+
+    fn how(open: OpenFlags, descriptor: DescriptorFlags) -> HowToOpen {
+        HowToOpen {
+            last_link: LastLink::Follow,
+            open,
+            descriptor,
+        }
+    }
+
+    // Beyond WASM-NOTES section 4: a repository in a directory of results says which programs run there.
+    #[test]
+    fn no_repository_is_made_or_changed_and_no_state_is_seen() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("sub/.git")).unwrap();
+        fs::write(root.path().join("sub/.git/config"), "").unwrap();
+        fs::create_dir_all(root.path().join("other/.cofferdam")).unwrap();
+        fs::write(root.path().join("other/.cofferdam/state.db"), "").unwrap();
+        fs::write(root.path().join("file"), "").unwrap();
+        fs::create_dir(root.path().join("directory")).unwrap();
+        let start = Start {
+            base: Arc::new(File::open(root.path()).unwrap()),
+            hidden: Arc::new([]),
+        };
+        let write = how(OpenFlags::CREATE, DescriptorFlags::WRITE);
+        let read = how(OpenFlags::empty(), DescriptorFlags::READ);
+        for path in [".git", ".GIT", "sub/.git/config", "sub/.git/hooks", "directory/../.git"] {
+            assert_eq!(start.open(path, write).map(drop), Err(Astray::Repository), "{path}");
+            assert_eq!(start.rename("file", &start, path), Err(Astray::Repository), "{path}");
+            assert_eq!(start.hard_link("file", &start, path), Err(Astray::Repository), "{path}");
+            assert_eq!(start.symbolic_link("file", path), Err(Astray::Repository), "{path}");
+        }
+        for path in [".git", "directory/.git", ".Git"] {
+            assert_eq!(start.create_directory(path), Err(Astray::Repository), "{path}");
+            assert_eq!(
+                start.rename("directory", &start, path),
+                Err(Astray::Repository),
+                "{path}"
+            );
+        }
+        assert_eq!(start.rename("sub/.git", &start, "moved"), Err(Astray::Repository));
+        assert_eq!(start.remove_file("sub/.git/config"), Err(Astray::Repository));
+        assert!(start.open("sub/.git/config", read).is_ok(), "it may be looked at");
+        for path in [
+            "other/.cofferdam",
+            "other/.cofferdam/state.db",
+            "other/.COFFERDAM/state.db",
+        ] {
+            assert_eq!(start.open(path, read).map(drop), Err(Astray::Hidden), "{path}");
+        }
+        assert_eq!(start.create_directory(".cofferdam"), Err(Astray::Hidden));
+        assert!(start.open("gitignore", write).is_ok());
     }
 }

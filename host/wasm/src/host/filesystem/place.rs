@@ -20,6 +20,8 @@ pub(crate) enum Astray {
     Outside,
     /// It leads to where the kernel tells about this machine, in a file system of that name.
     Kernel(&'static str),
+    /// It would make or change a repository, whose files say what programs run.
+    Repository,
     /// The system says so.
     System(Errno),
 }
@@ -50,6 +52,9 @@ const MAX_PATH: usize = 4096;
 const MAX_LINKS: u32 = 40;
 /// Going up means walking down again from the base; a path that does it all the time is nobody's need.
 const MAX_STEPS: u32 = 4096;
+const REPOSITORY: &str = ".git";
+/// What Cofferdam keeps beside a project: of any project, not only of the one whose directory is granted.
+const STATE: &str = ".cofferdam";
 
 impl Place {
     /// Returns the directory of the last step.
@@ -57,6 +62,15 @@ impl Place {
         self.directory
             .as_ref()
             .map_or_else(|| self.base.as_fd(), |directory| directory.as_fd())
+    }
+
+    /// Refuses what lies in a repository, or would be one, to whoever changes something.
+    pub(crate) fn outside_of_repositories(self) -> Result<Self, Astray> {
+        let mut names = self.trail.iter().chain(&self.name);
+        if names.any(|name| name.eq_ignore_ascii_case(REPOSITORY)) {
+            return Err(Astray::Repository);
+        }
+        Ok(self)
     }
 
     /// Returns the name in the directory, with which the system can be asked.
@@ -95,6 +109,9 @@ pub(crate) fn find(
         if name == ".." {
             walk.up()?;
             continue;
+        }
+        if name.eq_ignore_ascii_case(STATE) {
+            return Err(Astray::Hidden);
         }
         let last = pending.is_empty();
         let stat = match rustix::fs::statat(walk.fd(), name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
