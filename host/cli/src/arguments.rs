@@ -443,6 +443,9 @@ pub(crate) struct Show {
     /// Show everything that applies to the steps of a workflow: what its file says, and every default
     #[arg(long)]
     pub(crate) effective: bool,
+    /// Show what each attempt used, beside what it was allowed
+    #[arg(long, conflicts_with = "effective")]
+    pub(crate) attempts: bool,
 }
 
 /// Arguments of `events`.

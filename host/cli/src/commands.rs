@@ -1,6 +1,7 @@
 //! The verbs of the command line.
 
 mod ask;
+mod attempts;
 mod author;
 mod broadcast;
 mod configuration;
@@ -38,66 +39,30 @@ use tokio::runtime::Handle;
 pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
     let Arguments { place, manner, verb } = arguments;
     let look = Look::of(manner.color, manner.plain);
-    let open = || Station::open(&place, look);
+    let open = || Station::open(&place, look, &guests);
     match verb {
-        Verb::Run(arguments) => run::run(&open()?.choosing(&arguments.locking), &manner, &arguments, guests).await,
-        Verb::Resume(arguments) => {
-            resume::resume(&open()?.choosing(&arguments.locking), &manner, &arguments, guests).await
-        }
-        Verb::Retry(arguments) => {
-            retry::retry(
-                &open()?.choosing(&arguments.asking.locking),
-                &manner,
-                &arguments,
-                guests,
-            )
-            .await
-        }
+        Verb::Run(arguments) => run::run(&open()?.choosing(&arguments.locking), &manner, &arguments).await,
+        Verb::Resume(arguments) => resume::resume(&open()?.choosing(&arguments.locking), &manner, &arguments).await,
+        Verb::Retry(arguments) => retry::retry(&open()?.choosing(&arguments.asking.locking), &manner, &arguments).await,
         Verb::Cancel(arguments) => {
-            control::cancel(
-                &open()?.choosing(&arguments.asking.locking),
-                &manner,
-                &arguments,
-                guests,
-            )
-            .await
+            control::cancel(&open()?.choosing(&arguments.asking.locking), &manner, &arguments).await
         }
-        Verb::Kill(arguments) => control::kill(&open()?, &manner, &arguments, guests).await,
-        Verb::Pause(arguments) => control::pause(&open()?, &manner, &arguments, guests).await,
+        Verb::Kill(arguments) => control::kill(&open()?, &manner, &arguments).await,
+        Verb::Pause(arguments) => control::pause(&open()?, &manner, &arguments).await,
         Verb::Approve(arguments) => {
-            control::decide(
-                &open()?.choosing(&arguments.asking.locking),
-                &manner,
-                &arguments,
-                true,
-                guests,
-            )
-            .await
+            control::decide(&open()?.choosing(&arguments.asking.locking), &manner, &arguments, true).await
         }
         Verb::Reject(arguments) => {
-            control::decide(
-                &open()?.choosing(&arguments.asking.locking),
-                &manner,
-                &arguments,
-                false,
-                guests,
-            )
-            .await
+            control::decide(&open()?.choosing(&arguments.asking.locking), &manner, &arguments, false).await
         }
         Verb::Signal(arguments) if arguments.to_all.is_some() => {
             let topic = arguments.to_all.as_deref().unwrap_or_default();
             broadcast::signal(&open()?, &manner, &arguments, topic).await
         }
         Verb::Signal(arguments) => {
-            control::signal(
-                &open()?.choosing(&arguments.asking.locking),
-                &manner,
-                &arguments,
-                guests,
-            )
-            .await
+            control::signal(&open()?.choosing(&arguments.asking.locking), &manner, &arguments).await
         }
-        Verb::Work(arguments) => work::work(&open()?.choosing(&arguments.locking), &manner, &arguments, guests).await,
+        Verb::Work(arguments) => work::work(&open()?.choosing(&arguments.locking), &manner, &arguments).await,
         Verb::Check(arguments) => author::check(&open()?.choosing(&arguments.locking), &manner, &arguments).await,
         Verb::Fmt(arguments) => author::fmt(&look, &manner, &arguments),
         Verb::Explain(arguments) => author::explain(&look, &manner, &arguments),
@@ -124,12 +89,12 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
         Verb::Plugin(Plugin::Sign(arguments)) => plugin::sign(&open()?, &manner, &arguments).await,
         Verb::Plugin(Plugin::Verify(arguments)) => plugin::verify(&open()?, &manner, &arguments).await,
         Verb::Plugin(Plugin::Run(arguments)) => {
-            plugin::run(&open()?.choosing(&arguments.locking), &manner, &arguments, guests).await
+            plugin::run(&open()?.choosing(&arguments.locking), &manner, &arguments).await
         }
         Verb::Plugin(Plugin::New(arguments)) => plugin_author::new(&arguments),
         Verb::Plugin(Plugin::Build(arguments)) => plugin_author::build(&open()?, &arguments).await,
         Verb::Init(arguments) => configuration::init(&arguments),
-        Verb::Trust(arguments) => configuration::trust(&open()?, &manner, &arguments),
+        Verb::Trust(arguments) => configuration::trust(&open()?, &manner, &arguments).await,
         Verb::Grants(arguments) => configuration::grants(&open()?, &manner, &arguments).await,
         Verb::Doctor => doctor::doctor(&open()?, &manner).await,
         Verb::Secrets(Secrets::Check(arguments)) => secrets::check(&open()?, &manner, &arguments).await,
@@ -144,17 +109,6 @@ pub(crate) async fn carry_out(arguments: Arguments, guests: Handle) -> Outcome {
             Ok(Exit::Done)
         }
     }
-}
-
-/// Runs a task on the runtime of the guests and waits for it here: whatever enters a guest belongs there.
-async fn among_guests<T: Send + 'static>(
-    guests: &Handle,
-    task: impl Future<Output = T> + Send + 'static,
-) -> Result<T, Failure> {
-    guests
-        .spawn(task)
-        .await
-        .map_err(|error| Failure::of(Exit::Internal, error))
 }
 
 /// Returns the run that a user means.

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         return cofferdam_wasm::compile_for_parent(limits);
     }
     raise_open_files();
+    keep_memory_to_itself();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -72,6 +73,20 @@ fn main() -> ExitCode {
     };
     mouth::finish();
     exit.into()
+}
+
+/// Lets no dump of a crash hold what is in memory: secrets and what guests were given among it.
+fn keep_memory_to_itself() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        ..getrlimit(Resource::Core)
+    };
+    // Who cannot be refused a dump has one; nothing else depends on it.
+    let _ = setrlimit(Resource::Core, none);
+    // A program that the system hands dumps to has no such limit, and gets one without memory.
+    #[cfg(target_os = "linux")]
+    let _ = std::fs::write("/proc/self/coredump_filter", "0");
 }
 
 /// Takes as many open files as this user may have: what a login shell leaves is meant for one program, and all guests of a

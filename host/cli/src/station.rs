@@ -20,6 +20,7 @@ use cofferdam_wasm::{
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// The argument with which this program compiles one component and does nothing else.
 pub(crate) const COMPILE: &str = "compile-component";
@@ -30,6 +31,8 @@ pub(crate) struct Station {
     pub(crate) configuration: Configuration,
     pub(crate) look: Look,
     pub(crate) choice: Choice,
+    /// Where guests compute.
+    pub(crate) guests: Handle,
     place: Place,
 }
 
@@ -85,12 +88,12 @@ impl std::fmt::Display for Unreadable {
 
 impl Station {
     /// Finds the project and reads its configuration.
-    pub(crate) fn open(place: &Place, look: Look) -> Result<Self, Failure> {
-        Self::read(place, look).map_err(|unreadable| unreadable.show(&look))
+    pub(crate) fn open(place: &Place, look: Look, guests: &Handle) -> Result<Self, Failure> {
+        Self::read(place, look, guests).map_err(|unreadable| unreadable.show(&look))
     }
 
     /// Finds the project and reads its configuration, without a word about what is wrong with it.
-    fn read(place: &Place, look: Look) -> Result<Self, Unreadable> {
+    fn read(place: &Place, look: Look, guests: &Handle) -> Result<Self, Unreadable> {
         let overrides = overrides(place);
         let here = std::env::current_dir().map_err(|error| Failure::of(Exit::Usage, error))?;
         place
@@ -114,13 +117,14 @@ impl Station {
             configuration,
             look,
             choice: Choice::Installed,
+            guests: guests.clone(),
             place: place.clone(),
         })
     }
 
     /// Reads the configuration, and what the user has accepted, once more: a process that goes on for long does as they say by now.
     pub(crate) fn again(&self) -> Result<Self, Unreadable> {
-        let station = Self::read(&self.place, self.look)?;
+        let station = Self::read(&self.place, self.look, &self.guests)?;
         if station.configuration.state_path() != self.configuration.state_path() {
             let state = station.short(station.configuration.state_path());
             let message = format!("the configuration names another state now: `{state}`");
@@ -184,6 +188,8 @@ impl Station {
             vault: code_directory(),
             compiler: compiler(self.configuration.compile_limits()),
             resolver: Resolver::system(),
+            threads: Some(self.guests.clone()),
+            ..SandboxOptions::default()
         };
         Sandbox::new(&options).map_err(|error| Failure::of(Exit::Internal, error))
     }

@@ -2,6 +2,7 @@
 
 use crate::mouth::{pause, utter};
 use anstyle::{AnsiColor, Style};
+use cofferdam_wasm::steers;
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 
@@ -180,12 +181,6 @@ pub(crate) fn harmless(text: &str) -> String {
         })
         .filter(|character| !steers(*character))
         .collect()
-}
-
-/// Control characters, and those that reorder or hide the text around them.
-fn steers(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Returns `text` with its lines and colours, and without anything else that could steer a terminal: whatever is said

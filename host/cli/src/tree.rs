@@ -3,7 +3,7 @@
 use crate::progress::{RunProgress, StepProgress, StepState, detail, name};
 use crate::talk::{BAD, DIM, Look, STRONG, Sign, duration, harmless};
 use cofferdam_engine::plan::{Block, NodeIndex, NodeKind, OnFail};
-use cofferdam_engine::{Data, Timestamp};
+use cofferdam_engine::{Data, Occurrence, Timestamp};
 use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
 
@@ -298,23 +298,20 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     shown
 }
 
+/// Returns which time round its loops a step is, such as `[2.1]`; nothing outside of loops.
+pub(crate) fn round(occurrence: &Occurrence) -> String {
+    if occurrence.is_empty() {
+        return String::new();
+    }
+    let rounds = occurrence.iterations().iter().map(|round| (round + 1).to_string());
+    format!("[{}]", rounds.collect::<Vec<_>>().join("."))
+}
+
 /// Returns the line for one event, where there is no terminal.
 pub(crate) fn event_line(progress: &RunProgress, node: NodeIndex, step: &StepProgress, look: &Look) -> Option<String> {
     let node = progress.plan.node(node);
     let path = node.path.as_str();
-    let round = if step.occurrence.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "[{}]",
-            step.occurrence
-                .iterations()
-                .iter()
-                .map(|round| (round + 1).to_string())
-                .collect::<Vec<_>>()
-                .join(".")
-        )
-    };
+    let round = round(&step.occurrence);
     let note = cut(&harmless(&step.note), 80);
     let note = if note.is_empty() { note } else { format!(" {note}") };
     let text = match &step.state {

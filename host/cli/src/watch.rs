@@ -252,9 +252,9 @@ impl Observer for Watcher {
                 let text = format!("{amount} {}", progress.message);
                 state.watched.progressed.insert(node, text.trim_end().to_owned());
             }
-            Notice::Ended { at, usage, denied, .. } => {
+            Notice::Ended { at, used, denied, .. } => {
                 let mut state = self.lock();
-                state.memory = state.memory.max(usage.memory);
+                state.memory = state.memory.max(used.map_or(0, |used| used.memory.0));
                 for call in denied {
                     state
                         .denied

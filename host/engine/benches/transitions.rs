@@ -248,6 +248,7 @@ fn answer(attempt: Attempt) -> Report {
         metrics: Metrics::new(),
         saved: None,
         shared: Vec::new(),
+        used: None,
     }
 }
 

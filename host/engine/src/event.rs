@@ -17,6 +17,23 @@ pub const EVENT_ENCODING: u32 = 3;
 /// Amounts by name that a plugin reported: cost, tokens, rows.
 pub type Metrics = BTreeMap<String, f64>;
 
+/// What an attempt used, beside what it was allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// Time from entering the guest to its end, in milliseconds.
+    pub wall: Share,
+    /// Time in which it computed, in milliseconds.
+    pub cpu: Share,
+    /// The most memory that it had at once, in bytes.
+    pub memory: Share,
+    /// Length of its output, in bytes.
+    pub output: Share,
+}
+
+/// An amount, and how much was allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share(pub u64, pub u64);
+
 /// An event with its place in the run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
@@ -198,6 +215,9 @@ pub enum Event {
         /// What it kept for the next attempt; none if it kept nothing new.
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         saved: Option<Data>,
+        /// What it used; none if nobody measured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        used: Option<Used>,
     },
     /// An attempt under way kept something for the delivery or attempt after it.
     #[serde(rename = "progress.saved")]
@@ -234,6 +254,9 @@ pub enum Event {
         /// What it changed of the values that the steps of the run share.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         shared: Vec<SharedChange>,
+        /// What the attempt used; none if nobody measured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        used: Option<Used>,
     },
     /// A step failed for good.
     #[serde(rename = "step.failed")]

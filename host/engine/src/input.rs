@@ -1,7 +1,7 @@
 //! What a run can be told: reports of attempts and requests of people.
 
 use crate::data::Data;
-use crate::event::Metrics;
+use crate::event::{Metrics, Used};
 use crate::failure::Failure;
 use crate::id::{Fence, Generation};
 use crate::inbox::Message;
@@ -64,6 +64,8 @@ pub struct Report {
     pub saved: Option<Data>,
     /// What the guest changes of the shared values; of no use without a result.
     pub shared: Vec<SharedChange>,
+    /// What it used, if that was measured.
+    pub used: Option<Used>,
 }
 
 /// The two ways in which an attempt ends.

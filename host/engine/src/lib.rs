@@ -26,7 +26,9 @@ pub mod value;
 pub use append::{Append, RunRow, RunStatus, Writer};
 pub use data::{Data, InvalidData};
 pub use effect::{Attempt, EffectChange};
-pub use event::{AttemptClass, Cause, EVENT_ENCODING, Ending, Event, GateOption, Metrics, Recorded, StepReference};
+pub use event::{
+    AttemptClass, Cause, EVENT_ENCODING, Ending, Event, GateOption, Metrics, Recorded, Share, StepReference, Used,
+};
 pub use expr::{
     Budget, EvaluationError, Expression, Members, Names, Root, SyntaxError, Template, TemplatePart, ValueSource,
 };

@@ -589,11 +589,8 @@ impl Plan {
 
     /// Returns whether at most one attempt of a run of this plan is ever under way.
     pub fn is_sequential(&self) -> bool {
-        !self
-            .parts
-            .nodes
-            .iter()
-            .any(|node| matches!(node.kind, NodeKind::Parallel(_)))
+        // Asked at every decision. Each block of parallel branches has an entry.
+        self.index.dependents.is_empty()
     }
 
     /// Returns the components that a run of this plan needs, by plugin name.

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, oneshot};
 
 /// Which append of which run is to be committed, and whom to tell.
@@ -31,7 +31,6 @@ pub(crate) fn drive(
     action: &PreparedAction,
     attempts: usize,
     control: &Runtime,
-    guests: &Handle,
 ) -> Result<Duration, Box<dyn Error>> {
     let db = floor::bare(&directory.join("components.db"))?;
     let rows: Vec<Vec<Vec<Row<'_>>>> = runs
@@ -44,9 +43,8 @@ pub(crate) fn drive(
     let permits = Arc::new(Semaphore::new(attempts));
     let tasks: Vec<_> = (0..rows.len())
         .map(|run| {
-            let (orders, action, guests, permits) =
-                (orders.clone(), action.clone(), guests.clone(), Arc::clone(&permits));
-            control.spawn(advance(run, steps, orders, action, guests, permits))
+            let (orders, action, permits) = (orders.clone(), action.clone(), Arc::clone(&permits));
+            control.spawn(advance(run, steps, orders, action, permits))
         })
         .collect();
     drop(orders);
@@ -70,7 +68,6 @@ async fn advance(
     steps: usize,
     orders: Sender<Order>,
     action: PreparedAction,
-    guests: Handle,
     permits: Arc<Semaphore>,
 ) -> Result<(), String> {
     for append in 0..steps {
@@ -85,12 +82,7 @@ async fn advance(
             .map_err(|error| error.to_string())?;
         told.await.map_err(|error| error.to_string())?;
         if permit.is_some() {
-            let entered = action.action.clone();
-            let call = call(&action);
-            let report = guests
-                .spawn(async move { entered.run(call).await })
-                .await
-                .map_err(|error| error.to_string())?;
+            let report = action.action.run(call(&action)).await;
             if !matches!(report.verdict, Verdict::Completed(_)) {
                 return Err(format!("the guest did not return: {:?}", report.verdict));
             }

@@ -7,7 +7,8 @@
 //! A step is the end of one attempt and the start of the next, two events and the row of the run. The host has the threads of the command line. Numbers are
 //! medians of the rounds after one that does not count, ratios are taken within a round. `idle` leaves the processor
 //! alone while the disk works, `busy` keeps one core busy meanwhile. Quiet steps are the same steps with actions that nothing
-//! outside can notice; both are driven in turn within a round.
+//! outside can notice; both are driven in turn within a round. Names after `--` leave out the other parts: sequence, quiet,
+//! past, many.
 
 #![expect(clippy::print_stdout, reason = "printing is what this program is for")]
 
@@ -27,10 +28,11 @@ use cofferdam_engine::plan::ActionReference;
 use cofferdam_engine::{Append, AttemptOutcome, Data, Metrics, Plan, RunId, RunStatus};
 use cofferdam_runtime::{
     Driven, Entry, Executed, Execution, Executor, Host, PreparedAction, Request, SandboxExecutor, Unobserved,
+    guest_threads,
 };
 use cofferdam_store::{RunLog, Statistics};
 use cofferdam_testkit::plan_builder::{Step, call, workflow};
-use cofferdam_wasm::{EffectClass, Effective, Limits, Sandbox, SandboxOptions, Usage};
+use cofferdam_wasm::{EffectClass, Effective, Limits, Sandbox, SandboxOptions};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -53,41 +55,99 @@ struct Work {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let named: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let is_wanted = |name: &str| named.is_empty() || named.iter().any(|named| named == name);
     let control = runtime("control", 2)?;
-    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let guests = runtime("guests", cores)?;
+    let guests = guest_threads()?;
     let mut table = Table::begin("durable: driver, core and log on this disk, full durability");
+    if is_wanted("sequence") {
+        sequence(&mut table, &control)?;
+    }
+    if is_wanted("quiet") {
+        quiet(&mut table, &control)?;
+    }
+    if is_wanted("past") {
+        past::measure(&mut table, &Work::new(20, 256, 64), &control)?;
+    }
+    if is_wanted("many") {
+        many(&mut table, &control, guests.handle())?;
+    }
+    table.end();
+    guests.shutdown_background();
+    control.shutdown_background();
+    Ok(())
+}
+
+/// One effectful step after the other.
+fn sequence(table: &mut Table, control: &Runtime) -> Result<(), Box<dyn Error>> {
+    const STEPS: u32 = 40;
     for regime in ["idle", "busy"] {
         let busy = (regime == "busy").then(Busy::begin);
-        table.section(&format!("1 run of 40 steps one after the other, {regime}"));
-        let work = Work::new(40, 1, 64);
-        let rounds = work.measure(5, &control, guests.handle())?;
-        let flushes = rounds.iter().map(|round| round.done.flushes).max().unwrap_or_default();
+        table.section(&format!("1 run of {STEPS} steps one after the other, {regime}"));
+        let work = Work::new(STEPS, 1, 64);
+        let rounds = work.measure(5, control)?;
+        let most = |of: fn(&Statistics) -> u64| rounds.iter().map(|round| of(&round.done)).max().unwrap_or_default();
+        let flushes = most(|done| done.flushes);
         table.bar(
             "flushes, the most of all rounds",
             &flushes.to_string(),
             "<= 42",
             flushes <= 42,
         );
-        work.show(&table, &rounds);
-        let share = share(&rounds);
-        table.row("share of the floor", &format!("{share:.2}"));
+        let bytes = most(|done| done.bytes) / u64::from(STEPS);
+        table.bar(
+            "bytes written per step, the most of all rounds",
+            &bytes.to_string(),
+            "<= 24576",
+            bytes <= 24 * 1024,
+        );
+        work.show(table, &rounds);
+        let beyond = |round: &Round| (round.host.as_secs_f64() - round.floor.as_secs_f64()) * 1e6 / f64::from(STEPS);
+        let beyond = median(rounds.iter().map(beyond));
+        table.bar(
+            "a step, beyond the floor",
+            &format!("{beyond:.1} us"),
+            "<= 200 us",
+            beyond <= 200.0,
+        );
         drop(busy);
     }
+    Ok(())
+}
+
+/// Quiet steps against effectful ones.
+fn quiet(table: &mut Table, control: &Runtime) -> Result<(), Box<dyn Error>> {
+    let mut rates = Vec::new();
     for (regime, steps, least) in [("idle", 1_000, 1.0), ("busy", 1_000, 4.0), ("busy", 10_000, 4.0)] {
         let busy = (regime == "busy").then(Busy::begin);
         table.section(&format!(
             "1 run of {steps} steps one after the other, quiet against effectful, {regime}"
         ));
-        let pairs = Work::new(steps, 1, 64).compare(&Work::new(steps, 1, 64).quiet(), 3, &control, guests.handle())?;
-        show_pairs(&mut table, f64::from(steps), &pairs, least);
+        let pairs = Work::new(steps, 1, 64).compare(&Work::new(steps, 1, 64).quiet(), 3, control)?;
+        rates.push(show_pairs(table, (1, steps), &pairs, least));
         drop(busy);
     }
+    if let [_, thousand, ten_thousand] = rates[..] {
+        let ratio = ten_thousand / thousand;
+        table.bar(
+            "quiet steps/s, by those of 1000 steps",
+            &format!("{ratio:.2}"),
+            ">= 0.9",
+            ratio >= 0.9,
+        );
+    }
     table.section("256 runs of 20 steps at the same time, quiet against effectful");
-    let pairs = Work::new(20, 256, 64).compare(&Work::new(20, 256, 64).quiet(), 5, &control, guests.handle())?;
-    show_pairs(&mut table, 256.0 * 20.0, &pairs, 1.0);
-    past::measure(&mut table, &Work::new(20, 256, 64), &control, guests.handle())?;
-    let component = control.block_on(component())?;
+    let pairs = Work::new(20, 256, 64).compare(&Work::new(20, 256, 64).quiet(), 5, control)?;
+    show_pairs(table, (256, 20), &pairs, 1.0);
+    Ok(())
+}
+
+/// Many runs at the same time.
+fn many(table: &mut Table, control: &Runtime, guests: &Handle) -> Result<(), Box<dyn Error>> {
+    let component = control.block_on(component(guests))?;
     // 64 attempts at a time is what a host is configured with; with 256 no run waits for another one's attempt. The floor
     // enters and commits by so many as well.
     for (component, attempts) in [(&component, 64), (&component, 256), (&None, 64), (&None, 256)] {
@@ -96,24 +156,21 @@ fn main() -> Result<(), Box<dyn Error>> {
             "256 runs of 20 steps at the same time, {actions}, {attempts} attempts at a time"
         ));
         let work = Work::of(component.clone(), 20, 256, attempts);
-        let rounds = work.measure(5, &control, guests.handle())?;
-        work.show(&table, &rounds);
+        let rounds = work.measure(5, control)?;
+        work.show(table, &rounds);
         let share = share(&rounds);
         let shown = format!("{share:.2}");
         match component {
             Some(_) => table.bar("share of the floor", &shown, ">= 0.5", share >= 0.5),
             None => table.row("share of the floor, rows alone", &shown),
         }
-        let alone = Work::of(component.clone(), 20, 1, attempts).measure(1, &control, guests.handle())?;
+        let alone = Work::of(component.clone(), 20, 1, attempts).measure(1, control)?;
         let (many, one) = (fewest(&rounds), fewest(&alone));
         table.bar("threads", &many.to_string(), &format!("= {one} with 1"), many == one);
     }
     if component.is_none() {
         table.section("no components: `cargo xtask plugins` builds them, and the bar needs them");
     }
-    table.end();
-    guests.shutdown_background();
-    control.shutdown_background();
     Ok(())
 }
 
@@ -133,9 +190,10 @@ struct Pair {
     quiet: (Duration, Statistics),
 }
 
-/// Shows how much faster quiet steps are, and how often they wait for the disk.
-fn show_pairs(table: &mut Table, steps: f64, pairs: &[Pair], least: f64) {
-    let each = |time: Duration| time.as_secs_f64() * 1e6 / steps;
+/// Shows how much faster quiet steps are, and how often they wait for the disk. Returns how many are made in a second.
+fn show_pairs(table: &mut Table, (runs, steps): (u32, u32), pairs: &[Pair], least: f64) -> f64 {
+    let all = f64::from(runs) * f64::from(steps);
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / all;
     let effectful = median(pairs.iter().map(|pair| each(pair.effectful.0)));
     let quiet = median(pairs.iter().map(|pair| each(pair.quiet.0)));
     table.row(
@@ -158,12 +216,14 @@ fn show_pairs(table: &mut Table, steps: f64, pairs: &[Pair], least: f64) {
         .iter()
         .map(|pair| pair.quiet.1.flushes as f64 - pair.quiet.0.as_secs_f64() / 0.2)
         .fold(0.0, f64::max);
-    table.bar(
-        "flushes of quiet steps, beyond one in 200 ms",
-        &format!("{worst:.1}"),
-        "<= 2",
-        worst <= 2.0,
-    );
+    let (label, shown) = ("flushes of quiet steps, beyond one in 200 ms", format!("{worst:.1}"));
+    match (runs, steps) {
+        (1, 1_000) => table.bar(label, &shown, "<= 2", worst <= 2.0),
+        // Each of many runs begins and ends with one that it shares with those that do so at the same time. What 10 000 steps leave
+        // within 200 ms is more than the log may take with its lock held (rule C11).
+        _ => table.row(label, &shown),
+    }
+    1e6 / quiet
 }
 
 struct Round {
@@ -204,18 +264,12 @@ impl Work {
     }
 
     /// Drives quiet and effectful runs in turn, and returns the rounds of each.
-    fn compare(
-        &self,
-        quiet: &Self,
-        rounds: usize,
-        control: &Runtime,
-        guests: &Handle,
-    ) -> Result<Vec<Pair>, Box<dyn Error>> {
+    fn compare(&self, quiet: &Self, rounds: usize, control: &Runtime) -> Result<Vec<Pair>, Box<dyn Error>> {
         (0..=rounds)
             .map(|_| {
                 let drive = |work: &Self| -> Result<_, Box<dyn Error>> {
                     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-                    let (took, done, _) = control.block_on(work.drive(directory.path(), guests.clone()))?;
+                    let (took, done, _) = control.block_on(work.drive(directory.path()))?;
                     Ok((took, done))
                 };
                 Ok(Pair {
@@ -227,17 +281,15 @@ impl Work {
             .collect()
     }
 
-    fn measure(&self, rounds: usize, control: &Runtime, guests: &Handle) -> Result<Vec<Round>, Box<dyn Error>> {
+    fn measure(&self, rounds: usize, control: &Runtime) -> Result<Vec<Round>, Box<dyn Error>> {
         (0..=rounds)
             .map(|_| {
                 let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-                let (host, done, threads) = control.block_on(self.drive(directory.path(), guests.clone()))?;
+                let (host, done, threads) = control.block_on(self.drive(directory.path()))?;
                 let attempts = self.attempts as usize;
                 let floor = match &self.component {
                     None => floor::write(directory.path(), &self.script, attempts),
-                    Some(action) => {
-                        components::drive(directory.path(), &self.script, action, attempts, control, guests)
-                    }
+                    Some(action) => components::drive(directory.path(), &self.script, action, attempts, control),
                 }?;
                 Ok(Round {
                     host,
@@ -251,19 +303,14 @@ impl Work {
     }
 
     /// Drives all runs to their ends on a new log.
-    async fn drive(&self, directory: &Path, guests: Handle) -> Result<(Duration, Statistics, u64), Box<dyn Error>> {
-        self.drive_after(0, directory, guests).await
+    async fn drive(&self, directory: &Path) -> Result<(Duration, Statistics, u64), Box<dyn Error>> {
+        self.drive_after(0, directory).await
     }
 
     /// Drives all runs to their ends, with numbers after those of others that the log has already.
-    async fn drive_after(
-        &self,
-        before: u128,
-        directory: &Path,
-        guests: Handle,
-    ) -> Result<(Duration, Statistics, u64), Box<dyn Error>> {
+    async fn drive_after(&self, before: u128, directory: &Path) -> Result<(Duration, Statistics, u64), Box<dyn Error>> {
         let log: Arc<dyn RunLog> = Arc::new(floor::open(&directory.join("state.db"))?);
-        let host = Host::new(Arc::clone(&log), self.executor(), self.attempts, guests);
+        let host = Host::new(Arc::clone(&log), self.executor(), self.attempts);
         let began = Instant::now();
         let driving: Vec<_> = (1..=self.runs)
             .map(|number| {
@@ -365,7 +412,7 @@ fn joined(params: Data) -> Data {
 }
 
 /// Loads the component that the steps enter, if it was built.
-async fn component() -> Result<Option<PreparedAction>, Box<dyn Error>> {
+async fn component(guests: &Handle) -> Result<Option<PreparedAction>, Box<dyn Error>> {
     let directory = std::env::var_os("COFFERDAM_PLUGINS").map_or_else(
         || Path::new(env!("CARGO_TARGET_TMPDIR")).join("../plugins"),
         PathBuf::from,
@@ -374,7 +421,10 @@ async fn component() -> Result<Option<PreparedAction>, Box<dyn Error>> {
     if !path.is_file() {
         return Ok(None);
     }
-    let sandbox = Sandbox::new(&SandboxOptions::default())?;
+    let sandbox = Sandbox::new(&SandboxOptions {
+        threads: Some(guests.clone()),
+        ..SandboxOptions::default()
+    })?;
     let component = sandbox.load(std::fs::read(path)?.into()).await?;
     let action = component
         .action("join")
@@ -419,7 +469,7 @@ impl Executor for Scripted {
                 metrics: Metrics::new(),
                 saved: None,
                 shared: Vec::new(),
-                usage: Usage::default(),
+                used: None,
                 denied: Vec::new(),
             }
         })

@@ -9,7 +9,7 @@ use cofferdam_store::{Definition, NewRun, RunLog, Ticket};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Runtime;
 
 const FINISHED: u128 = 1_000_000;
 /// How many runs are handed over before the first of them is waited for.
@@ -19,21 +19,18 @@ const ROUNDS: u32 = 5;
 const FIRST: u128 = 1 << 64;
 
 /// Drives the same work in turn in an empty state and in one that is full of finished runs.
-pub(crate) fn measure(
-    table: &mut Table,
-    work: &Work,
-    control: &Runtime,
-    guests: &Handle,
-) -> Result<(), Box<dyn Error>> {
+pub(crate) fn measure(table: &mut Table, work: &Work, control: &Runtime) -> Result<(), Box<dyn Error>> {
     table.section(&format!(
         "{} runs of {} steps at the same time, beside {FINISHED} finished runs and beside none",
         work.runs, work.steps
     ));
     let full = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     fill(&crate::floor::open(&full.path().join("state.db"))?)?;
+    // Or the disk would still be busy with them.
+    rustix::fs::sync();
     let drive = |directory: &Path, round: u32| -> Result<f64, Box<dyn Error>> {
         let before = u128::from(round) * u128::from(work.runs);
-        let (took, ..) = control.block_on(work.drive_after(before, directory, guests.clone()))?;
+        let (took, ..) = control.block_on(work.drive_after(before, directory))?;
         Ok(took.as_secs_f64() * 1e6 / f64::from(work.steps * work.runs))
     };
     let mut rounds = Vec::new();

@@ -29,7 +29,6 @@ use pace::{Pace, shows_progress};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -42,7 +41,6 @@ pub(crate) struct Surroundings {
     pub(crate) log: Arc<dyn RunLog>,
     pub(crate) executor: Arc<dyn Executor>,
     pub(crate) permits: Permits,
-    pub(crate) guests: Handle,
     /// How long a guest that is to stop may go on, if it can be noticed outside.
     pub(crate) grace: Duration,
     /// Who tells the observers of all runs.
@@ -112,6 +110,7 @@ impl Answered {
             metrics: self.executed.metrics.clone(),
             saved: self.executed.saved.clone(),
             shared: self.executed.shared.clone(),
+            used: self.executed.used,
         })
     }
 }
@@ -141,6 +140,8 @@ pub(crate) struct Driver {
     relay: Option<Arc<Relay>>,
     control: mpsc::Receiver<Control>,
     pending: VecDeque<Pending>,
+    /// How many events these are together.
+    ahead: usize,
     guests: Guests,
     /// Whether quiet attempts wait for the disk too: until this process has seen something of the run become durable.
     cautious: bool,
@@ -191,6 +192,7 @@ impl Driver {
             relay,
             control,
             pending: VecDeque::new(),
+            ahead: 0,
             guests,
             cautious: true,
             draining: None,
@@ -381,7 +383,7 @@ impl Driver {
             .map(|at| if self.guests.none_at_work() { Instant::now() } else { at });
         // Nothing is decided on top of the end of a drain, and the end waits for what was handed over.
         let drain = drain.filter(|_| self.pending.is_empty());
-        let wants_permits = run.wants_permits() && self.may_enter();
+        let wants_permits = run.wants_permits(&self.plan) && self.may_enter();
         let far = Instant::now() + Duration::from_secs(86_400);
         let ticket = self.pending.front_mut().map(|pending| &mut pending.ticket);
         let lease = self.lease.clone();
@@ -491,10 +493,11 @@ impl Driver {
                 self.guests.reserve(*fence, permit);
             }
         }
-        let decided = self.pending.iter().flat_map(|pending| &pending.changes);
-        if may_run_ahead && !self.guests.is_stopping(decided.chain(&changes)) {
+        self.guests.will_end(&changes);
+        if may_run_ahead && !self.guests.is_stopping() {
             changes.retain(|change| !self.guests.enter_ahead(&run, change));
         }
+        self.ahead += events.len();
         self.pending.push_back(Pending {
             ticket,
             events,
@@ -509,7 +512,7 @@ impl Driver {
             surroundings: &self.surroundings,
             plan: &self.plan,
             cautious: self.cautious,
-            ahead: self.pending.iter().map(|pending| pending.events.len()).sum(),
+            ahead: self.ahead,
         }
     }
 
@@ -518,6 +521,7 @@ impl Driver {
         let Some(pending) = self.pending.pop_front() else {
             return;
         };
+        self.ahead -= pending.events.len();
         if self.lease.is_none() {
             self.drive_under(self.surroundings.log.lease());
         }
@@ -577,6 +581,7 @@ impl Driver {
     /// Claims the run anew, and goes on from what is recorded of it.
     async fn take_again(&mut self, run: Run) -> Result<Run, DriveError> {
         let answered: Vec<Answered> = self.pending.drain(..).flat_map(|pending| pending.answered).collect();
+        self.ahead = 0;
         self.guests.forget_undecided();
         let id = run.id();
         drop(run);

@@ -3,9 +3,9 @@
 use crate::driver::Keeper;
 use crate::observer::Observer;
 use cofferdam_engine::plan::ActionReference;
-use cofferdam_engine::{Attempt, AttemptOutcome, Data, Failure, FailureClass, Metrics, RunId, SharedChange};
+use cofferdam_engine::{Attempt, AttemptOutcome, Data, Failure, FailureClass, Metrics, RunId, SharedChange, Used};
 use cofferdam_store::Position;
-use cofferdam_wasm::{Authority, CancelFlag, DeniedCall, EffectClass, Usage};
+use cofferdam_wasm::{Authority, CancelFlag, DeniedCall, EffectClass};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -57,8 +57,8 @@ pub struct Executed {
     pub saved: Option<Data>,
     /// What it changes of the values that the steps of the run share, if it completed.
     pub shared: Vec<SharedChange>,
-    /// What it used.
-    pub usage: Usage,
+    /// What it used, if that was measured.
+    pub used: Option<Used>,
     /// What it was denied.
     pub denied: Vec<DeniedCall>,
 }
@@ -75,7 +75,7 @@ impl Executed {
             metrics: Metrics::new(),
             saved: None,
             shared: Vec::new(),
-            usage: Usage::default(),
+            used: None,
             denied: Vec::new(),
         }
     }
@@ -93,7 +93,7 @@ pub trait Executor: Send + Sync {
         EffectClass::Effectful
     }
 
-    /// Carries out one delivery. Polled on the runtime of the guests; dropped to stop it.
+    /// Carries out one delivery. Polled on the threads of the host, dropped to stop it; who computes for long brings threads of its own.
     ///
     /// Must not enter anything effectful without [`Entry::proof`].
     fn enter(&self, entry: Entry) -> Execution;

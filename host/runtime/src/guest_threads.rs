@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 const NICENESS: i32 = 10;
 
 /// After how many turns a thread looks at its clock. A turn of a guest that computes lasts as long as a tick of the epoch: with the 61 turns
-/// of tokio, an attempt beside others that never let go would exceed its time by half a second.
+/// of tokio, a guest that sleeps beside others that never let go would wake half a second late. Deadlines are kept elsewhere.
 const TURNS: u32 = 1;
 
 /// Returns the threads on which guests compute: one for each core, of a lower priority than the thread that asks for them.

@@ -13,7 +13,6 @@ use cofferdam_store::{Beginning, Claim, ClaimError, Definition, NewRun, Reopenin
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -112,15 +111,14 @@ pub enum ResumeError {
 }
 
 impl Host {
-    /// Returns a host that carries out at most `attempts` attempts at a time on the runtime `guests`.
-    pub fn new(log: Arc<dyn RunLog>, executor: Arc<dyn Executor>, attempts: u32, guests: Handle) -> Self {
+    /// Returns a host that carries out at most `attempts` attempts at a time.
+    pub fn new(log: Arc<dyn RunLog>, executor: Arc<dyn Executor>, attempts: u32) -> Self {
         let permits = Permits::new(attempts);
         Self {
             surroundings: Arc::new(Surroundings {
                 log,
                 executor,
                 permits,
-                guests,
                 grace: DEFAULT_GRACE,
                 desk: Arc::default(),
             }),
@@ -130,8 +128,8 @@ impl Host {
 
     /// Returns a host that carries nothing out by itself: runs only decide there, and [`Host::with_executor`] makes hosts
     /// that share everything else.
-    pub fn deciding(log: Arc<dyn RunLog>, attempts: u32, guests: Handle) -> Self {
-        Self::new(log, Arc::new(Nobody), attempts, guests)
+    pub fn deciding(log: Arc<dyn RunLog>, attempts: u32) -> Self {
+        Self::new(log, Arc::new(Nobody), attempts)
     }
 
     /// Returns the host with another grace for guests that are to stop and can be noticed outside; others are stopped at

@@ -1,7 +1,7 @@
 //! What somebody who watches a run is told: durable events, and what guests say while they work.
 
-use cofferdam_engine::{Fence, Recorded, StepReference};
-use cofferdam_wasm::{DeniedCall, LogLine, Progress, Usage};
+use cofferdam_engine::{Fence, Recorded, StepReference, Used};
+use cofferdam_wasm::{DeniedCall, LogLine, Progress};
 
 /// Something that a watcher may want to show.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub enum Notice<'a> {
         /// Which delivery.
         fence: Fence,
         /// What it used.
-        usage: &'a Usage,
+        used: Option<Used>,
         /// What it was denied.
         denied: &'a [DeniedCall],
     },

@@ -4,8 +4,8 @@
 //! queue has no room for is left out and counted; events that are left out can still be read from the log.
 
 use crate::observer::{Notice, Observer};
-use cofferdam_engine::{Fence, Recorded, StepReference};
-use cofferdam_wasm::{DeniedCall, LogLine, Progress, Usage};
+use cofferdam_engine::{Fence, Recorded, StepReference, Used};
+use cofferdam_wasm::{DeniedCall, LogLine, Progress};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,7 +85,7 @@ enum Kept {
     Durable(Vec<Recorded>),
     Said(StepReference, LogLine),
     Progressed(StepReference, Progress),
-    Ended(StepReference, Fence, Usage, Vec<DeniedCall>),
+    Ended(StepReference, Fence, Option<Used>, Vec<DeniedCall>),
 }
 
 impl Kept {
@@ -97,9 +97,9 @@ impl Kept {
             Notice::Ended {
                 at,
                 fence,
-                usage,
+                used,
                 denied,
-            } => Self::Ended((*at).clone(), *fence, **usage, denied.to_vec()),
+            } => Self::Ended((*at).clone(), *fence, *used, denied.to_vec()),
         }
     }
 
@@ -108,10 +108,10 @@ impl Kept {
             Self::Durable(events) => Notice::Durable(events),
             Self::Said(at, line) => Notice::Said { at, line },
             Self::Progressed(at, progress) => Notice::Progressed { at, progress },
-            Self::Ended(at, fence, usage, denied) => Notice::Ended {
+            Self::Ended(at, fence, used, denied) => Notice::Ended {
                 at,
                 fence: *fence,
-                usage,
+                used: *used,
                 denied,
             },
         }

@@ -5,13 +5,14 @@ use crate::driver::Keeper;
 use crate::executor::{Entry, Executed, Execution, Executor};
 use crate::observer::{Notice, Observer};
 use cofferdam_engine::plan::ActionReference;
-use cofferdam_engine::{AttemptOutcome, Data, Digest, Failure, FailureClass, Metrics, StepReference};
+use cofferdam_engine::{AttemptOutcome, Data, Digest, Failure, FailureClass, Metrics, Share, StepReference, Used};
 use cofferdam_wasm::{
-    Action, AttemptCall, AttemptInfo, EffectClass, Effective, Limits, LogLine, Observer as GuestObserver, Progress,
-    Report, Verdict,
+    Action, AttemptCall, AttemptInfo, EffectClass, Effective, LimitName, Limits, LogLine, Observer as GuestObserver,
+    Progress, Report, Usage, Verdict,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An action that is ready to be entered: what it may touch and use is settled.
 #[derive(Clone)]
@@ -152,7 +153,8 @@ impl Executor for SandboxExecutor {
                 cancel,
                 authority,
             };
-            executed(prepared.action.run(call).await)
+            let limits = call.limits.clone();
+            executed(prepared.action.run(call).await, &limits)
         })
     }
 }
@@ -187,7 +189,8 @@ fn would_run(entry: &Entry) -> Executed {
 }
 
 /// Returns what a report of the sandbox means to the run.
-fn executed(report: Report) -> Executed {
+fn executed(report: Report, limits: &Limits) -> Executed {
+    let used = used(&report.usage, limits);
     let outcome = match report.verdict {
         Verdict::Completed(outcome) => AttemptOutcome::Completed {
             output: outcome.output,
@@ -230,8 +233,19 @@ fn executed(report: Report) -> Executed {
         metrics,
         saved: report.saved,
         shared: report.shared,
-        usage: report.usage,
+        used: Some(used),
         denied: report.denied,
+    }
+}
+
+/// Returns what is recorded of what an attempt used.
+fn used(usage: &Usage, limits: &Limits) -> Used {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    Used {
+        wall: Share(milliseconds(usage.wall), milliseconds(usage.wall_allowed)),
+        cpu: Share(milliseconds(usage.cpu), limits.get(LimitName::Cpu)),
+        memory: Share(usage.memory, limits.get(LimitName::Memory)),
+        output: Share(usage.output, limits.get(LimitName::Output)),
     }
 }
 

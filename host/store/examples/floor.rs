@@ -98,6 +98,7 @@ fn step(run: RunId, version: u64) -> Append {
         context: None,
         metrics: BTreeMap::new(),
         shared: Vec::new(),
+        used: None,
     };
     let started = Event::AttemptStarted {
         at,

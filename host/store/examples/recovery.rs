@@ -82,6 +82,7 @@ fn play(log: &SqliteLog, plan: &Plan) {
             metrics: Metrics::new(),
             saved: None,
             shared: Vec::new(),
+            used: None,
         };
         let decided = run.decide(plan, Input::Reported(report), situation());
         run = hand_over(decided.expect("the report is waited for"), &(log as &dyn RunLog));

@@ -192,6 +192,7 @@ pub fn completed(step: &str, output: Data) -> Event {
         context: None,
         metrics: BTreeMap::new(),
         shared: Vec::new(),
+        used: None,
     }
 }
 

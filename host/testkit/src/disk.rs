@@ -12,7 +12,8 @@ use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What a disk writes whole or not at all.
 const SECTOR: usize = 512;
@@ -78,13 +79,20 @@ fn record(path: &Path, op: impl FnOnce() -> Op) {
 /// Files whose next syncs fail, and how many of them.
 static FAILING: Mutex<BTreeMap<PathBuf, usize>> = Mutex::new(BTreeMap::new());
 
+/// Rings when one of them failed.
+static FAILED: Condvar = Condvar::new();
+
 /// Returns whether this sync of `path` is one that fails, and counts it.
 fn fails(path: &Path) -> bool {
-    lock(&FAILING).get_mut(path).is_some_and(|left| {
+    let fails = lock(&FAILING).get_mut(path).is_some_and(|left| {
         let fails = *left > 0;
         *left = left.saturating_sub(1);
         fails
-    })
+    });
+    if fails {
+        FAILED.notify_all();
+    }
+    fails
 }
 
 /// Everything that SQLite does to the files of a directory from now on, until this is dropped.
@@ -125,6 +133,14 @@ impl Recording {
             .get(&self.directory.join(file))
             .copied()
             .unwrap_or_default()
+    }
+
+    /// Waits until only `left` of them have not been asked for, `at_most` so long, and returns whether that is so.
+    pub fn wait_for_failures(&self, file: &str, left: usize, at_most: Duration) -> bool {
+        let file = self.directory.join(file);
+        let is_more = |failing: &mut BTreeMap<PathBuf, usize>| failing.get(&file).is_some_and(|found| *found > left);
+        let waited = FAILED.wait_timeout_while(lock(&FAILING), at_most, is_more);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// Returns how many operations there were. What is known now must be on a disk that loses its power later.

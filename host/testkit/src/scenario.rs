@@ -288,6 +288,7 @@ impl Scenario {
             metrics: Metrics::new(),
             saved: None,
             shared: Vec::new(),
+            used: None,
         }
     }
 
@@ -425,6 +426,7 @@ impl Scenario {
                         metrics: Metrics::new(),
                         saved: None,
                         shared: Vec::new(),
+                        used: None,
                     };
                     under_way.insert((self.now.saturating_add(duration), *fence), report);
                 }

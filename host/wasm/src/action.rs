@@ -4,7 +4,7 @@ use crate::authority::Authority;
 use crate::component::Component;
 use crate::contract::types;
 use crate::descriptor::ActionDescriptor;
-use crate::entry::{Answer, Ending, Errand, Remains, enter};
+use crate::entry::{Answer, Ending, Errand, Remains, Visit, enter};
 use crate::fault::Wreck;
 use crate::grants::Effective;
 use crate::host::attempt::AttemptFacts;
@@ -140,11 +140,16 @@ impl CancelFlag {
         self.0.state.load(Ordering::Acquire) >= ASKED
     }
 
+    /// Returns whether the guest is to be gone.
+    pub fn is_stopped(&self) -> bool {
+        self.0.state.load(Ordering::Acquire) >= STOPPED
+    }
+
     async fn stopped(&self) {
         let mut notified = std::pin::pin!(self.0.stopped.notified());
         // Enabled before the state is read, so that a stop in between is not missed.
         notified.as_mut().enable();
-        if self.0.state.load(Ordering::Acquire) < STOPPED {
+        if !self.is_stopped() {
             notified.await;
         }
     }
@@ -193,7 +198,7 @@ impl Action {
         let Some(guest) = self.component.guest() else {
             return Report::of(Verdict::HostFault("the component has no actions".to_owned()));
         };
-        let Ok(_slot) = sandbox.slots().acquire_owned().await else {
+        let Ok(slot) = sandbox.slots().acquire_owned().await else {
             return Report::of(Verdict::HostFault("the sandbox is closed".to_owned()));
         };
         let (wall, timeout) = deadline(&call.limits, call.attempt.remaining);
@@ -228,11 +233,23 @@ impl Action {
             denials,
             log,
         };
-        let errand = Errand::Run {
+        let reading = Reading {
             action: name.clone(),
-            params,
+            limits: call.limits.clone(),
+            log: parts.log.clone(),
         };
-        let remains = enter(sandbox, guest, errand, &call.limits, wall, call.cancel.stopped(), parts).await;
+        let visit = Visit {
+            errand: Errand::Run {
+                action: name.clone(),
+                params,
+            },
+            limits: call.limits.clone(),
+            wall,
+            parts,
+            slot,
+        };
+        let read = move |answer| reading.read(answer);
+        let remains = enter(sandbox, guest, visit, call.cancel.stopped(), read).await;
         report(&name, &call.limits, timeout, remains).without(&released)
     }
 }
@@ -315,15 +332,47 @@ fn deadline(limits: &Limits, remaining: Option<Duration>) -> (Duration, Timeout)
     }
 }
 
-fn report(action: &str, limits: &Limits, timeout: Timeout, remains: Remains) -> Report {
-    let mut usage = remains.usage;
-    let verdict = match remains.ending {
-        Ending::Answered(Answer::Result(Ok(outcome))) => {
-            usage.output = outcome.output.len() as u64;
-            completed(action, limits, outcome, remains.stderr)
+/// What is needed to read an answer.
+struct Reading {
+    action: String,
+    limits: Limits,
+    log: LogBook,
+}
+
+/// What an answer comes to, and how long its output is in bytes.
+struct Read {
+    verdict: Verdict,
+    output: u64,
+}
+
+impl Reading {
+    fn read(&self, answer: Answer) -> Read {
+        let Self { action, limits, log } = self;
+        match answer {
+            Answer::Result(Ok(outcome)) => Read {
+                output: outcome.output.len() as u64,
+                verdict: completed(action, limits, outcome, log.stderr_tail()),
+            },
+            Answer::Result(Err(failure)) => Read {
+                output: 0,
+                verdict: failed(action, limits, failure, log.stderr_tail()),
+            },
+            Answer::Descriptors(_) => Read {
+                output: 0,
+                verdict: Verdict::HostFault("asked to run, it described itself".to_owned()),
+            },
         }
-        Ending::Answered(Answer::Result(Err(failure))) => failed(action, limits, failure, remains.stderr),
-        Ending::Answered(Answer::Descriptors(_)) => Verdict::HostFault("asked to run, it described itself".to_owned()),
+    }
+}
+
+fn report(action: &str, limits: &Limits, timeout: Timeout, remains: Remains<Read>) -> Report {
+    let mut usage = remains.usage;
+    let left = remains.left;
+    let verdict = match remains.ending {
+        Ending::Answered(Read { verdict, output }) => {
+            usage.output = output;
+            verdict
+        }
         Ending::TimedOut => Verdict::TimedOut(timeout),
         Ending::Cancelled => Verdict::Cancelled,
         Ending::Broke { error, entered } => Wreck {
@@ -331,7 +380,7 @@ fn report(action: &str, limits: &Limits, timeout: Timeout, remains: Remains) -> 
             error: &error,
             entered,
             limits,
-            refused_growth: remains.refused_growth,
+            refused_growth: left.refused_growth,
             stderr: remains.stderr,
         }
         .judge(),
@@ -340,13 +389,13 @@ fn report(action: &str, limits: &Limits, timeout: Timeout, remains: Remains) -> 
         verdict,
         usage,
         log: remains.log,
-        progress: remains.progress,
-        saved: remains.saved,
-        shared: remains.shared,
-        metrics: remains.metrics,
+        progress: left.progress,
+        saved: left.saved,
+        shared: left.shared,
+        metrics: left.metrics,
         denied: remains.denied,
         denied_total: remains.denied_total,
-        lingering: remains.lingering,
+        lingering: left.lingering,
     }
 }
 

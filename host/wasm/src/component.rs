@@ -5,7 +5,7 @@ use crate::authority::Authority;
 use crate::compile::{CompileError, compile};
 use crate::contract::actions;
 use crate::descriptor::{self, ActionDescriptor, Kind, RawDescriptor};
-use crate::entry::{Answer, Ending, Errand, Guest, enter};
+use crate::entry::{Answer, Ending, Errand, Guest, Visit, enter};
 use crate::fault::Wreck;
 use crate::host::attempt::AttemptFacts;
 use crate::host::denials::Denials;
@@ -218,7 +218,7 @@ async fn described(sandbox: &Sandbox, guest: &Guest, digest: &Digest) -> Result<
 
 async fn describe(sandbox: &Sandbox, guest: &Guest) -> Result<Vec<RawDescriptor>, LoadError> {
     let limits = describe_limits();
-    let Ok(_slot) = sandbox.slots().acquire_owned().await else {
+    let Ok(slot) = sandbox.slots().acquire_owned().await else {
         return Err(LoadError::Host("the sandbox is closed".to_owned()));
     };
     let parts = Parts {
@@ -235,21 +235,21 @@ async fn describe(sandbox: &Sandbox, guest: &Guest) -> Result<Vec<RawDescriptor>
         denials: Denials::default(),
     };
     let wall = limits.duration(LimitName::Wall);
-    let remains = enter(
-        sandbox,
-        guest,
-        Errand::Describe,
-        &limits,
+    let visit = Visit {
+        errand: Errand::Describe,
+        limits: limits.clone(),
         wall,
-        std::future::pending(),
         parts,
-    )
-    .await;
+        slot,
+    };
+    let read = |answer| match answer {
+        Answer::Descriptors(descriptors) => Some(descriptors.into_iter().map(RawDescriptor::from).collect()),
+        Answer::Result(_) => None,
+    };
+    let remains = enter(sandbox, guest, visit, std::future::pending(), read).await;
     match remains.ending {
-        Ending::Answered(Answer::Descriptors(descriptors)) => {
-            Ok(descriptors.into_iter().map(RawDescriptor::from).collect())
-        }
-        Ending::Answered(Answer::Result(_)) => Err(LoadError::Host("asked to describe itself, it ran".to_owned())),
+        Ending::Answered(Some(descriptors)) => Ok(descriptors),
+        Ending::Answered(None) => Err(LoadError::Host("asked to describe itself, it ran".to_owned())),
         Ending::TimedOut | Ending::Cancelled => Err(LoadError::Describe(format!(
             "`describe` did not return within {wall:?}"
         ))),
@@ -259,7 +259,7 @@ async fn describe(sandbox: &Sandbox, guest: &Guest) -> Result<Vec<RawDescriptor>
                 error: &error,
                 entered,
                 limits: &limits,
-                refused_growth: remains.refused_growth,
+                refused_growth: remains.left.refused_growth,
                 stderr: remains.stderr,
             };
             Err(match wreck.judge() {

@@ -27,6 +27,7 @@ mod narrowing;
 mod network;
 mod pattern;
 mod precheck;
+mod private_file;
 mod registry;
 mod report;
 mod sandbox;
@@ -35,6 +36,7 @@ mod signature;
 mod store;
 mod ticker;
 mod trace;
+mod turns;
 mod vault;
 
 pub use action::{Action, AttemptCall, AttemptInfo, CancelFlag, Observer, Silent};
@@ -49,7 +51,7 @@ pub use grants::{
     Access, Allowed, Decision, DirectoryGrant, EffectClass, Effective, GrantError, OpenDirectory, Room, effective,
 };
 pub use limits::{InvalidLimit, LIMITS, LimitName, LimitRow, LimitUnit, Limits};
-pub use log::{LogLevel, LogLine, LogSource, Progress};
+pub use log::{LogLevel, LogLine, LogSource, Progress, steers};
 pub use narrowing::{DirectoryCap, Narrowing, access_left, network_left};
 pub use network::{InvalidRule, NetworkRule};
 pub use pattern::Pattern;

@@ -142,7 +142,7 @@ impl LogBook {
         } else {
             &text
         };
-        text.chars().filter(|c| *c == '\n' || !is_control(*c)).collect()
+        text.chars().filter(|c| *c == '\n' || !steers(*c)).collect()
     }
 
     pub(crate) fn totals(&self) -> LogTotals {
@@ -160,7 +160,7 @@ pub(crate) fn printable(text: &str, limit: usize) -> String {
     for character in text.chars() {
         let shown = match character {
             '\n' | '\t' => ' ',
-            other if is_control(other) => continue,
+            other if steers(other) => continue,
             other => other,
         };
         if line.len() + shown.len_utf8() > limit {
@@ -171,8 +171,8 @@ pub(crate) fn printable(text: &str, limit: usize) -> String {
     line
 }
 
-/// Control characters, and those that reorder or hide text around them.
-fn is_control(character: char) -> bool {
+/// Returns whether a character could steer a terminal: control characters, and those that reorder or hide the text around them.
+pub fn steers(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

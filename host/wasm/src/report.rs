@@ -146,6 +146,8 @@ pub enum Timeout {
 pub struct Usage {
     /// Time from entering the guest to the verdict.
     pub wall: Duration,
+    /// How much of it there was.
+    pub wall_allowed: Duration,
     /// Time in which it computed.
     pub cpu: Duration,
     /// The most memory that it had at once, in bytes.

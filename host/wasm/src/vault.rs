@@ -1,8 +1,9 @@
 //! Where compiled code and descriptions are kept between runs of the host, and why they can be trusted there.
 //!
 //! Compiled code runs as part of the host: whoever can write it owns the host. So the directory must belong to this user
-//! and nobody else may enter it, names are keyed with a secret that lies beside them, and each file begins with a keyed
-//! hash of its name and content. What does not fit is not used; it is made anew and replaced.
+//! and nobody else may enter it, names are keyed with a secret that lies beside them, and each file ends with a keyed
+//! hash of its name and content. What does not fit is not used; it is made anew and replaced. What was not used for longest goes
+//! when there is too much; any number of processes may share the directory.
 
 use cofferdam_engine::Digest;
 use hmac::{Hmac, KeyInit, Mac};
@@ -13,6 +14,7 @@ use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Why a directory is not used.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,8 @@ pub(crate) struct Vault {
     path: PathBuf,
     key: [u8; 32],
     engine: [u8; 32],
+    /// How many bytes its files may have together.
+    room: u64,
 }
 
 /// What a file of the vault holds.
@@ -52,11 +56,15 @@ pub(crate) enum Kept {
 const KEY_FILE: &str = "key";
 const MAC_LENGTH: usize = 32;
 /// Changes when what is kept about a component changes its form.
-const FORMAT: &[u8] = b"cofferdam vault 1";
+const FORMAT: &[u8] = b"cofferdam vault 2";
+/// How exactly it is known when a file was used last: what is used all the time is not written to all the time.
+const USED_TO_THE: Duration = Duration::from_hours(1);
+/// How a file is named that is not complete yet.
+const ASIDE: &str = ".new";
 
 impl Vault {
     /// Opens the directory, which is made if it is not there; `engine` is what the code of this host depends on.
-    pub(crate) fn open(path: &Path, engine: impl Hash) -> Result<Self, VaultError> {
+    pub(crate) fn open(path: &Path, engine: impl Hash, room: u64) -> Result<Self, VaultError> {
         let io = |source| VaultError::Io {
             path: path.to_owned(),
             source,
@@ -90,6 +98,7 @@ impl Vault {
             path: path.to_owned(),
             key: key(path).map_err(io)?,
             engine: sha2::Digest::finalize(hasher.0).into(),
+            room,
         })
     }
 
@@ -99,9 +108,15 @@ impl Vault {
         let mut file = open_own(&self.path.join(&name)).ok()?;
         let mut content = Vec::new();
         file.read_to_end(&mut content).ok()?;
-        let (mac, body) = content.split_at_checked(MAC_LENGTH)?;
+        let length = content.len().checked_sub(MAC_LENGTH)?;
+        let (body, mac) = content.split_at(length);
         self.seal(&name, body).verify_slice(mac).ok()?;
-        content.drain(..MAC_LENGTH);
+        content.truncate(length);
+        let last_used = file.metadata().and_then(|found| found.modified());
+        if last_used.is_ok_and(|at| at.elapsed().is_ok_and(|since| since > USED_TO_THE)) {
+            // Who cannot be told that it was used takes it for older than it is; it can be made again.
+            let _ = file.set_modified(SystemTime::now());
+        }
         Some(content)
     }
 
@@ -109,9 +124,46 @@ impl Vault {
     pub(crate) fn write(&self, component: &Digest, kept: Kept, content: &[u8]) {
         let name = self.name(component, kept);
         let mac = self.seal(&name, content).finalize().into_bytes();
-        if let Err(error) = replace(&self.path, &name, &[&mac, content]) {
+        if let Err(error) = replace(&self.path, &name, &[content, &mac]) {
             tracing::warn!(path = %self.path.display(), %error, "compiled code is not kept");
         }
+        if let Err(error) = self.make_room(&name) {
+            tracing::warn!(path = %self.path.display(), %error, "it is not known how much compiled code is kept");
+        }
+    }
+
+    /// Removes what was not used for longest until three quarters of the room are taken, if there is too much; never `newest`.
+    fn make_room(&self, newest: &str) -> std::io::Result<()> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&self.path)? {
+            let entry = entry?;
+            // Another process may have removed it meanwhile.
+            let Ok(found) = entry.metadata() else { continue };
+            let name = entry.file_name();
+            let used = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            if name.as_encoded_bytes().ends_with(ASIDE.as_bytes()) {
+                // Nobody writes for so long: whoever began it was killed.
+                if used.elapsed().is_ok_and(|since| since > USED_TO_THE) {
+                    let _ = std::fs::remove_file(entry.path());
+                }
+            } else if name != KEY_FILE && found.is_file() {
+                files.push((used, found.len(), entry.path(), name == newest));
+            }
+        }
+        let mut taken: u64 = files.iter().map(|(_, size, ..)| size).sum();
+        if taken <= self.room {
+            return Ok(());
+        }
+        files.sort();
+        for (_, size, path, is_newest) in files {
+            if taken <= self.room / 4 * 3 {
+                break;
+            }
+            if !is_newest && std::fs::remove_file(path).is_ok() {
+                taken -= size;
+            }
+        }
+        Ok(())
     }
 
     fn name(&self, component: &Digest, kept: Kept) -> String {
@@ -175,7 +227,7 @@ fn open_own(path: &Path) -> std::io::Result<File> {
 /// Writes aside and renames, so that a reader sees all of a file or none of it.
 fn replace(directory: &Path, name: &str, parts: &[&[u8]]) -> std::io::Result<()> {
     let aside = directory.join(format!(
-        "{name}.{}.{:?}.new",
+        "{name}.{}.{:?}{ASIDE}",
         std::process::id(),
         std::thread::current().id()
     ));
@@ -211,24 +263,36 @@ impl Hasher for EngineHasher {
 #[cfg(test)]
 mod tests {
     use super::{Digest, Kept, Vault, VaultError};
+    use std::fs::File;
     use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
+
+    const ROOM: u64 = 1_000;
+
+    /// Makes a file as old as if it had been used last so many hours ago.
+    fn age(path: &Path, hours: u64) {
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_hours(hours))
+            .unwrap();
+    }
 
     #[test]
     fn only_untouched_files_are_read_back() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("code");
-        let vault = Vault::open(&path, 1).unwrap();
+        let vault = Vault::open(&path, 1, ROOM).unwrap();
         let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
         vault.write(&one, Kept::Code, b"machine code");
         assert_eq!(vault.read(&one, Kept::Code).as_deref(), Some(&b"machine code"[..]));
         assert_eq!(vault.read(&one, Kept::Description), None);
         assert_eq!(vault.read(&other, Kept::Code), None);
         assert_eq!(
-            Vault::open(&path, 1).unwrap().read(&one, Kept::Code).as_deref(),
+            Vault::open(&path, 1, ROOM).unwrap().read(&one, Kept::Code).as_deref(),
             Some(&b"machine code"[..])
         );
         assert_eq!(
-            Vault::open(&path, 2).unwrap().read(&one, Kept::Code),
+            Vault::open(&path, 2, ROOM).unwrap().read(&one, Kept::Code),
             None,
             "code of another engine"
         );
@@ -237,7 +301,7 @@ mod tests {
         std::fs::copy(&file, path.join(vault.name(&other, Kept::Code))).unwrap();
         assert_eq!(vault.read(&other, Kept::Code), None, "a file under another name");
         let mut content = std::fs::read(&file).unwrap();
-        *content.last_mut().unwrap() ^= 1;
+        *content.first_mut().unwrap() ^= 1;
         std::fs::write(&file, content).unwrap();
         assert_eq!(vault.read(&one, Kept::Code), None, "a flipped bit");
         std::fs::write(&file, b"x").unwrap();
@@ -250,7 +314,7 @@ mod tests {
         let path = root.path().join("code");
         std::fs::create_dir(&path).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let refused = Vault::open(&path, 1).err().unwrap();
+        let refused = Vault::open(&path, 1, ROOM).err().unwrap();
         assert!(
             matches!(&refused, VaultError::Unsafe { reason, .. } if reason == "its mode is 755"),
             "{refused}"
@@ -258,6 +322,35 @@ mod tests {
 
         let link = root.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert!(matches!(Vault::open(&link, 1), Err(VaultError::Unsafe { .. })));
+        assert!(matches!(Vault::open(&link, 1, ROOM), Err(VaultError::Unsafe { .. })));
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_goes_when_there_is_too_much() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("code");
+        let vault = Vault::open(&path, 1, ROOM).unwrap();
+        let digests = [b"a", b"b", b"c", b"d"].map(|name| Digest::of(name));
+        // With its hash each has 300 bytes, so that there is room for three.
+        let content = [7; 268];
+        for (digest, hours) in digests[..3].iter().zip([5, 4, 3]) {
+            vault.write(digest, Kept::Code, &content);
+            age(&path.join(vault.name(digest, Kept::Code)), hours);
+        }
+        for (name, hours) in [("killed.new", 2), ("at-work.new", 0)] {
+            std::fs::write(path.join(name), b"half").unwrap();
+            age(&path.join(name), hours);
+        }
+        // The oldest is used again.
+        assert!(vault.read(&digests[0], Kept::Code).is_some());
+        vault.write(&digests[3], Kept::Code, &content);
+        let kept = digests.map(|digest| vault.read(&digest, Kept::Code).is_some());
+        assert_eq!(kept, [true, false, false, true], "three quarters of the room are taken");
+        assert!(path.join("key").exists() && path.join("at-work.new").exists());
+        assert!(!path.join("killed.new").exists());
+        // What alone is too large is kept all the same: it was wanted last.
+        vault.write(&digests[1], Kept::Code, &[7; 2_000]);
+        let kept = digests.map(|digest| vault.read(&digest, Kept::Code).is_some());
+        assert_eq!(kept, [false, true, false, false]);
     }
 }

@@ -19,6 +19,7 @@ const ASKS: &str = r#"workflow asks edition 1 {
 }
 "#;
 
+// row G09
 pub(crate) async fn measure(table: &mut Table) -> Outcome {
     let place = Place::make()?;
     let host = place.embedded().await?;

@@ -67,12 +67,7 @@ pub(crate) async fn measure(table: &mut Table) -> Outcome {
     let began = Instant::now();
     let log = open(directory.path(), "survivor")?;
     let executor = Arc::new(Endless::default());
-    let host = Host::new(
-        Arc::clone(&log),
-        Arc::clone(&executor) as Arc<dyn Executor>,
-        RUNS,
-        tokio::runtime::Handle::current(),
-    );
+    let host = Host::new(Arc::clone(&log), Arc::clone(&executor) as Arc<dyn Executor>, RUNS);
     let mut resuming = JoinSet::new();
     let found = log.claimable(now(), RUNS as usize).await?;
     let looked = began.elapsed();
@@ -106,12 +101,7 @@ pub(crate) async fn measure(table: &mut Table) -> Outcome {
 pub(crate) async fn suffer(directory: &Path) -> Outcome {
     let log = open(directory, "victim")?;
     let executor = Arc::new(Endless::default());
-    let host = Host::new(
-        log,
-        Arc::clone(&executor) as Arc<dyn Executor>,
-        RUNS,
-        tokio::runtime::Handle::current(),
-    );
+    let host = Host::new(log, Arc::clone(&executor) as Arc<dyn Executor>, RUNS);
     let plan = plan(directory).await?;
     let _driving: Vec<_> = (1..=RUNS)
         .map(|number| {

@@ -24,6 +24,7 @@ const WAITS: &str = r#"workflow waits edition 1 {
 }
 "#;
 
+// row L07, row Q04, row Q06
 pub(crate) async fn measure(table: &mut Table) -> Outcome {
     table.section(&format!("{RUNS} parked runs"));
     let empty = Place::make()?;

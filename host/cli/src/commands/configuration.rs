@@ -6,7 +6,9 @@ use crate::mouth::utter;
 use crate::station::{Station, maker, show_problems, trust_store};
 use crate::table::{print_table, table};
 use crate::talk::{DIM, STRONG, print, say};
+use cofferdam_engine::RunStatus;
 use cofferdam_runtime::configuration::{Granted, Source, Trusted, WorkflowSection, template};
+use cofferdam_store::{RunFilter, RunLog as _};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 /// Writes a configuration to start from.
@@ -49,7 +51,7 @@ pub(crate) fn init(arguments: &Init) -> Outcome {
 }
 
 /// Lets the project's configuration grant what it asks for.
-pub(crate) fn trust(station: &Station, manner: &Manner, arguments: &Trust) -> Outcome {
+pub(crate) async fn trust(station: &Station, manner: &Manner, arguments: &Trust) -> Outcome {
     let store = trust_store()?;
     let failed = |error| Failure::of(Exit::Invalid, error);
     if arguments.forget {
@@ -77,6 +79,7 @@ pub(crate) fn trust(station: &Station, manner: &Manner, arguments: &Trust) -> Ou
     for ask in &asks {
         say(format!("  {}   {}", ask.what, station.look.paint(DIM, &ask.at)));
     }
+    warn_of_runs(station).await;
     if !arguments.yes && !agreed("Grant all of it?")? {
         return Err(Failure::new(Exit::Refused, "not trusted").hint("without a terminal: cofferdam trust --yes"));
     }
@@ -87,6 +90,28 @@ pub(crate) fn trust(station: &Station, manner: &Manner, arguments: &Trust) -> Ou
         say("trusted: this very file; a changed one is asked about again");
     }
     Ok(Exit::Done)
+}
+
+/// Says what else would have what is granted: runs that may have come with the project, as its files did.
+async fn warn_of_runs(station: &Station) {
+    const COUNTED: usize = 1_000;
+    let Ok(log) = station.existing_log() else { return };
+    let open = RunStatus::ALL.into_iter().filter(|status| !status.is_final());
+    let filter = RunFilter {
+        statuses: open.collect(),
+        limit: COUNTED,
+        ..RunFilter::default()
+    };
+    let Ok(runs) = log.runs(filter).await else { return };
+    let state = station.short(station.configuration.state_path());
+    let count = match runs.len() {
+        0 => return,
+        1 => "1 run that has not ended: it goes".to_owned(),
+        COUNTED => format!("{COUNTED} runs or more that have not ended: they go"),
+        count => format!("{count} runs that have not ended: they go"),
+    };
+    say(format!("its state, {state}, has {count} on with all of this"));
+    say("  cofferdam runs              lists them; whoever gave you the project may have begun them");
 }
 
 /// Asks whoever sits at the terminal; nobody is a no.

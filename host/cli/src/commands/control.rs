@@ -15,7 +15,6 @@ use cofferdam_store::{Claim, ClaimError, NewMessage, PostError, RunLog, RunSumma
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 /// How often an answer is looked for.
@@ -30,14 +29,14 @@ const SETTLING: Duration = Duration::from_secs(2);
 const MAX_DATA: usize = 1 << 20;
 
 /// Gives a run up.
-pub(crate) async fn cancel(station: &Station, manner: &Manner, arguments: &Cancel, guests: Handle) -> Outcome {
+pub(crate) async fn cancel(station: &Station, manner: &Manner, arguments: &Cancel) -> Outcome {
     let reason = arguments.reason.clone();
     let asked = Asked::new(&arguments.run, Request::Cancel { reason }, &arguments.asking);
-    asked.ask(station, manner, guests).await
+    asked.ask(station, manner).await
 }
 
 /// Ends a run at once.
-pub(crate) async fn kill(station: &Station, manner: &Manner, arguments: &Kill, guests: Handle) -> Outcome {
+pub(crate) async fn kill(station: &Station, manner: &Manner, arguments: &Kill) -> Outcome {
     let reason = arguments.reason.clone();
     let asking = Asking {
         by: arguments.by.clone(),
@@ -45,17 +44,17 @@ pub(crate) async fn kill(station: &Station, manner: &Manner, arguments: &Kill, g
         ..Asking::default()
     };
     let asked = Asked::new(&arguments.run, Request::Kill { reason }, &asking);
-    asked.ask(station, manner, guests).await
+    asked.ask(station, manner).await
 }
 
 /// Lets a paused run go on.
-pub(crate) async fn resume(station: &Station, manner: &Manner, run: &str, guests: Handle) -> Outcome {
+pub(crate) async fn resume(station: &Station, manner: &Manner, run: &str) -> Outcome {
     let asked = Asked::new(run, Request::Resume, &Asking::default());
-    asked.ask(station, manner, guests).await
+    asked.ask(station, manner).await
 }
 
 /// Lets a run start nothing new.
-pub(crate) async fn pause(station: &Station, manner: &Manner, arguments: &Pause, guests: Handle) -> Outcome {
+pub(crate) async fn pause(station: &Station, manner: &Manner, arguments: &Pause) -> Outcome {
     let reason = arguments.reason.clone();
     let asking = Asking {
         by: arguments.by.clone(),
@@ -63,17 +62,11 @@ pub(crate) async fn pause(station: &Station, manner: &Manner, arguments: &Pause,
         ..Asking::default()
     };
     let asked = Asked::new(&arguments.run, Request::Pause { reason }, &asking);
-    asked.ask(station, manner, guests).await
+    asked.ask(station, manner).await
 }
 
 /// Decides a gate.
-pub(crate) async fn decide(
-    station: &Station,
-    manner: &Manner,
-    arguments: &Decide,
-    approved: bool,
-    guests: Handle,
-) -> Outcome {
+pub(crate) async fn decide(station: &Station, manner: &Manner, arguments: &Decide, approved: bool) -> Outcome {
     let request = Request::Decide {
         gate: arguments.gate.clone(),
         approved,
@@ -82,11 +75,11 @@ pub(crate) async fn decide(
         form: Data::Null,
     };
     let asked = Asked::new(&arguments.run, request, &arguments.asking);
-    asked.ask(station, manner, guests).await
+    asked.ask(station, manner).await
 }
 
 /// Tells a run that something happened.
-pub(crate) async fn signal(station: &Station, manner: &Manner, arguments: &Signal, guests: Handle) -> Outcome {
+pub(crate) async fn signal(station: &Station, manner: &Manner, arguments: &Signal) -> Outcome {
     let data = data(arguments)?;
     let request = Request::Signal {
         topic: arguments.topic.clone().unwrap_or_default(),
@@ -96,7 +89,7 @@ pub(crate) async fn signal(station: &Station, manner: &Manner, arguments: &Signa
     };
     let run = arguments.run.as_deref().unwrap_or_default();
     let asked = Asked::new(run, request, &arguments.asking);
-    asked.ask(station, manner, guests).await
+    asked.ask(station, manner).await
 }
 
 /// Returns what a signal tells.
@@ -127,7 +120,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    async fn ask(self, station: &Station, manner: &Manner, guests: Handle) -> Outcome {
+    async fn ask(self, station: &Station, manner: &Manner) -> Outcome {
         let log = station.existing_log()?;
         let id = find_run(&log, self.run).await?;
         let short = shortest(&log, id).await;
@@ -139,7 +132,7 @@ impl<'a> Asked<'a> {
             short: &short,
             asked: &self,
         };
-        asker.ask(guests).await
+        asker.ask().await
     }
 }
 
@@ -154,7 +147,7 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    async fn ask(&self, guests: Handle) -> Outcome {
+    async fn ask(&self) -> Outcome {
         let summary = self.summary().await?;
         let is_driven = |summary: &RunSummary| summary.owner.as_ref().is_some_and(|owner| owner.alive);
         // What changes nothing is said without touching the run.
@@ -183,7 +176,7 @@ impl Asker<'_> {
             if let Some(verdict) = self.answer(number).await? {
                 self.say(&verdict)?;
                 return match verdict {
-                    Verdict::Accepted => self.afterwards(ready, &guests).await,
+                    Verdict::Accepted => self.afterwards(ready).await,
                     _ => Ok(Exit::Done),
                 };
             }
@@ -192,11 +185,11 @@ impl Asker<'_> {
             if !is_driven(&summary) && (is_left || self.asked.detach) {
                 match &ready {
                     Some(ready) => {
-                        if let Some(exit) = self.carry_on(ready, number, &guests).await? {
+                        if let Some(exit) = self.carry_on(ready, number).await? {
                             return Ok(exit);
                         }
                     }
-                    None => self.decide_here(&guests).await?,
+                    None => self.decide_here().await?,
                 }
             } else if asked_at.elapsed() > PATIENCE {
                 return Ok(self.unanswered(summary.owner.map_or(0, |owner| owner.pid)));
@@ -240,9 +233,9 @@ impl Asker<'_> {
     }
 
     /// Claims a run that nobody works on only to let it answer, and leaves it.
-    async fn decide_here(&self, guests: &Handle) -> Result<(), Failure> {
+    async fn decide_here(&self) -> Result<(), Failure> {
         match self.claim().await? {
-            Some(claim) => decided_here(self.log, claim, guests).await,
+            Some(claim) => decided_here(self.log, claim).await,
             // Somebody else was faster: the answer is there or on its way.
             None => Ok(()),
         }
@@ -250,11 +243,11 @@ impl Asker<'_> {
 
     /// Claims a run that nobody works on, lets it answer, and carries it on if it takes what it was asked: until then
     /// nothing of it is entered. Returns nothing if somebody else has it.
-    async fn carry_on(&self, ready: &Ready, number: MessageId, guests: &Handle) -> Result<Option<Exit>, Failure> {
+    async fn carry_on(&self, ready: &Ready, number: MessageId) -> Result<Option<Exit>, Failure> {
         let Some(claim) = self.claim().await? else {
             return Ok(None);
         };
-        let (driving, scene) = ready.drive_when_told(self.station, self.manner, claim, guests).await?;
+        let (driving, scene) = ready.drive_when_told(self.station, self.manner, claim).await?;
         let verdict = loop {
             // Looked at first, so that the answer is looked for once more after the last that happened.
             let is_over = driving.is_over();
@@ -292,7 +285,7 @@ impl Asker<'_> {
     }
 
     /// Sees to it that the run goes on, which has taken what it was asked: somebody else let it answer.
-    async fn afterwards(&self, ready: Option<Ready>, guests: &Handle) -> Outcome {
+    async fn afterwards(&self, ready: Option<Ready>) -> Outcome {
         if self.ends_here() {
             return Ok(Exit::Done);
         }
@@ -309,7 +302,7 @@ impl Asker<'_> {
             }
             if let Some(claim) = self.claim().await? {
                 say("no host is working on this run; carrying it on here (--detach: leave it)");
-                let (driving, scene) = ready.drive(self.station, self.manner, claim, "", guests).await?;
+                let (driving, scene) = ready.drive(self.station, self.manner, claim, "").await?;
                 return scene.to_the_end(driving).await;
             }
             // Somebody who only lets the run answer has it for a moment; whoever has it longer carries it on.

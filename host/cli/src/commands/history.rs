@@ -1,5 +1,6 @@
 //! What happened: `runs`, `show`, `events`, `logs`.
 
+use super::attempts::Attempts;
 use super::drive::shortest;
 use super::take_up::lack;
 use super::{find_run, waiting};
@@ -199,12 +200,22 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
     } = look_up(&log, &arguments.run).await?;
     let mut metrics = cofferdam_engine::Metrics::new();
     let mut shared = SharedValues::default();
+    let mut attempts = arguments.attempts.then(Attempts::default);
+    let mut memory = 0;
     let dropped = dropped(&log, &summary).await?;
     each_event(&log, run, 0, |recorded| {
         progress.apply_unless(&dropped, recorded);
-        if let cofferdam_engine::Event::StepCompleted { metrics: counted, .. }
-        | cofferdam_engine::Event::AttemptFailed { metrics: counted, .. } = &recorded.event
+        if let Some(attempts) = &mut attempts {
+            attempts.add(&recorded.event);
+        }
+        if let cofferdam_engine::Event::StepCompleted {
+            metrics: counted, used, ..
+        }
+        | cofferdam_engine::Event::AttemptFailed {
+            metrics: counted, used, ..
+        } = &recorded.event
         {
+            memory = memory.max(used.map_or(0, |used| used.memory.0));
             for (name, amount) in counted {
                 *metrics.entry(name.clone()).or_insert(0.0) += amount;
             }
@@ -228,6 +239,9 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
         if let Some(lacks) = lack(&log, &summary).await? {
             object["lacks"] = lacks.into();
         }
+        if let Some(attempts) = attempts {
+            object["attempts"] = attempts.json();
+        }
         print(object.to_string());
         return Ok(Exit::Done);
     }
@@ -250,6 +264,10 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
     for line in draw(&progress, None, now, &station.look) {
         print(line);
     }
+    if let Some(attempts) = attempts {
+        print("");
+        attempts.print();
+    }
     if !shared.is_empty() {
         print("shared by its steps:");
         for (key, shared) in shared.iter() {
@@ -262,7 +280,7 @@ pub(crate) async fn show(station: &Station, manner: &Manner, arguments: &Show) -
             station,
             short: &short,
             definition: &definition,
-            memory: 0,
+            memory,
             flushes: 0,
         };
         report::say_missing(&progress, &facts, &station.look);
@@ -353,6 +371,8 @@ pub(super) fn event_line(recorded: &Recorded) -> String {
     let mut step = String::new();
     if let Some(object) = data.as_object_mut() {
         object.remove("type");
+        // `show --attempts` has a table of it.
+        object.remove("used");
         if let Some(path) = object.remove("step") {
             step = path.as_str().unwrap_or_default().to_owned();
         }

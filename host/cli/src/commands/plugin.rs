@@ -11,7 +11,6 @@ pub(crate) use inspect::inspect;
 pub(crate) use life::{install, remove, switch};
 pub(crate) use sign::{keygen, sign, verify};
 
-use super::among_guests;
 use crate::arguments::{Manner, PluginCheck, PluginRun};
 use crate::equipment::require_listed;
 use crate::failure::{Exit, Failure, Outcome};
@@ -28,7 +27,6 @@ use cofferdam_wasm::{
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::runtime::Handle;
 
 /// The longest parameters, in bytes.
 const MAX_PARAMS: usize = 8 << 20;
@@ -233,7 +231,7 @@ pub(crate) async fn check(station: &Station, manner: &Manner, arguments: &Plugin
 }
 
 /// Runs one action.
-pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &PluginRun, guests: Handle) -> Outcome {
+pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &PluginRun) -> Outcome {
     station.require_trust()?;
     let sandbox = station.sandbox()?;
     let params = params(&arguments.params)?;
@@ -278,8 +276,7 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &PluginRu
         cancel: CancelFlag::default(),
         authority: Authority::unlimited(),
     };
-    let action = prepared.action;
-    let report = among_guests(&guests, async move { action.run(call).await }).await?;
+    let report = prepared.action.run(call).await;
     listener.finish(matches!(report.verdict, Verdict::Trapped(_)));
     if report.log.dropped > 0 {
         say(format!("{} dropped", crate::talk::counted(report.log.dropped, "line")));

@@ -10,10 +10,9 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::station::Station;
 use cofferdam_engine::RunStatus;
 use cofferdam_store::ClaimError;
-use tokio::runtime::Handle;
 
 /// Goes on with a run.
-pub(crate) async fn resume(station: &Station, manner: &Manner, arguments: &Resume, guests: Handle) -> Outcome {
+pub(crate) async fn resume(station: &Station, manner: &Manner, arguments: &Resume) -> Outcome {
     let log = station.existing_log()?;
     let id = find_run(&log, &arguments.run).await?;
     let short = shortest(&log, id).await;
@@ -22,13 +21,13 @@ pub(crate) async fn resume(station: &Station, manner: &Manner, arguments: &Resum
         .as_ref()
         .is_some_and(|summary| summary.status == RunStatus::Paused)
     {
-        return control::resume(station, manner, &arguments.run, guests).await;
+        return control::resume(station, manner, &arguments.run).await;
     }
     let ready = match ready(station, &log, id, &short).await {
         Err(Unequipped { failure, lacks }) => {
             if let Some(lacks) = lacks {
                 let claim = log.claim(id).await.map_err(|error| refused(&short, error))?;
-                set_aside(&log, claim, lacks, &guests).await?;
+                set_aside(&log, claim, lacks).await?;
             }
             return Err(failure);
         }
@@ -36,7 +35,7 @@ pub(crate) async fn resume(station: &Station, manner: &Manner, arguments: &Resum
     };
     let claim = log.claim(id).await.map_err(|error| refused(&short, error))?;
     let note = note(station, summary.as_ref());
-    let (driving, scene) = ready.drive(station, manner, claim, &note, &guests).await?;
+    let (driving, scene) = ready.drive(station, manner, claim, &note).await?;
     scene.to_the_end(driving).await
 }
 

@@ -17,10 +17,9 @@ use cofferdam_runtime::{Afterwards, DriveError, RetryRequest, Unobserved, now};
 use cofferdam_store::{Definition, NewMessage, RunLog, RunSummary};
 use serde_json::json;
 use std::sync::Arc;
-use tokio::runtime::Handle;
 
 /// Goes on with a run that has ended.
-pub(crate) async fn retry(station: &Station, manner: &Manner, arguments: &Arguments, guests: Handle) -> Outcome {
+pub(crate) async fn retry(station: &Station, manner: &Manner, arguments: &Arguments) -> Outcome {
     let internal = |error| Failure::of(Exit::Internal, error);
     let log = station.existing_log()?;
     let id = find_run(&log, &arguments.run).await?;
@@ -69,13 +68,13 @@ pub(crate) async fn retry(station: &Station, manner: &Manner, arguments: &Argume
     }
     drop(retrial);
     if arguments.asking.detach {
-        return detach(station, manner, &log, &request, &short, &from, &guests).await;
+        return detach(station, manner, &log, &request, &short, &from).await;
     }
     let note = match state_note(station) {
         note if note.is_empty() => format!("retried from {from}"),
         note => format!("retried from {from}, {note}"),
     };
-    let scene = ready.scene(station, manner, id, progress, &note, &guests);
+    let scene = ready.scene(station, manner, id, progress, &note);
     let driving = scene
         .host
         .retry(&request, Afterwards::Drive, Arc::clone(&scene.watcher) as Arc<_>);
@@ -91,9 +90,8 @@ async fn detach(
     request: &RetryRequest,
     short: &str,
     from: &str,
-    guests: &Handle,
 ) -> Outcome {
-    let host = host_of(station, log, guests);
+    let host = host_of(station, log);
     let driving = host.retry(request, Afterwards::LetGo, Arc::new(Unobserved));
     let driving = driving.map_err(|refused| refusal(short, refused))?;
     match driving.wait().await {

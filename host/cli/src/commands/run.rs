@@ -20,10 +20,9 @@ use cofferdam_runtime::{DriveError, Driven, Host, Request, Unobserved};
 use cofferdam_store::{Definition, RunLog, StoreError};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use tokio::runtime::Handle;
 
 /// Runs a workflow.
-pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Arguments, guests: Handle) -> Outcome {
+pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Arguments) -> Outcome {
     let file = station.find_workflow(&arguments.workflow)?;
     let shown = station.short(&file);
     let text = read(&file, &shown)?;
@@ -49,8 +48,7 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
     let log = station.log()?;
     equipment.keep(station)?;
     let attempts = u32::try_from(station.configuration.attempts()).unwrap_or(u32::MAX);
-    let guests_again = guests.clone();
-    let host = Host::new(Arc::clone(&log), Arc::new(executor), attempts, guests);
+    let host = Host::new(Arc::clone(&log), Arc::new(executor), attempts);
     let host = host.with_grace(station.configuration.cancel_grace());
     let short = shortest(&log, id).await;
     let heading = heading(plan.name(), &short, &state_note(station), &station.look);
@@ -97,9 +95,7 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
     };
     let outcome = scene.to_the_end(driving).await;
     match (scene.earlier.get(), &arguments.id) {
-        (Some(earlier), Some(called)) => {
-            started_before::join(station, manner, &log, *earlier, called, &asked, guests_again).await
-        }
+        (Some(earlier), Some(called)) => started_before::join(station, manner, &log, *earlier, called, &asked).await,
         _ => outcome,
     }
 }

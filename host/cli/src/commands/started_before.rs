@@ -12,7 +12,6 @@ use cofferdam_store::RunLog;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
 
 /// How often a run that another process drives is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -114,7 +113,6 @@ pub(super) async fn join(
     run: RunId,
     called: &str,
     asked: &Started,
-    guests: Handle,
 ) -> Outcome {
     let short = recognised(log, run, called, asked).await?;
     loop {
@@ -143,7 +141,7 @@ pub(super) async fn join(
             run: run.to_string(),
             locking: Locking::default(),
         };
-        match resume::resume(station, manner, &arguments, guests.clone()).await {
+        match resume::resume(station, manner, &arguments).await {
             // Somebody else was faster.
             Err(failure) if matches!(failure.exit, Exit::Refused) => tokio::time::sleep(LOOK).await,
             outcome => return outcome,
@@ -155,6 +153,7 @@ async fn show(station: &Station, manner: &Manner, run: RunId) -> Outcome {
     let arguments = Show {
         run: run.to_string(),
         effective: false,
+        attempts: false,
     };
     history::show(station, manner, &arguments).await
 }

@@ -16,7 +16,6 @@ use cofferdam_store::{Claim, Definition, RunLog, RunSummary};
 use cofferdam_wasm::{Registry, Sandbox};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
-use tokio::runtime::Handle;
 
 /// A run that can be carried on here: its components are loaded and may touch what they need.
 pub(super) struct Ready {
@@ -105,10 +104,9 @@ impl Ready {
         manner: &'a Manner,
         claim: Claim,
         note: &str,
-        guests: &Handle,
     ) -> Result<(Driving, Scene<'a>), Failure> {
         let progress = RunProgress::of(Arc::clone(&self.plan), &history(&self.log, &claim).await?);
-        let scene = self.scene(station, manner, claim.run, progress, note, guests);
+        let scene = self.scene(station, manner, claim.run, progress, note);
         let driving = scene.host.take_up(claim, Arc::clone(&scene.watcher) as Arc<_>).await;
         let driving = driving.map_err(|error| Failure::of(Exit::Invalid, error))?;
         Ok((driving, scene))
@@ -120,10 +118,9 @@ impl Ready {
         station: &'a Station,
         manner: &'a Manner,
         claim: Claim,
-        guests: &Handle,
     ) -> Result<(Driving, Scene<'a>), Failure> {
         let progress = RunProgress::of(Arc::clone(&self.plan), &history(&self.log, &claim).await?);
-        let scene = self.scene(station, manner, claim.run, progress, "", guests);
+        let scene = self.scene(station, manner, claim.run, progress, "");
         let observer = Arc::clone(&scene.watcher) as Arc<_>;
         let driving = scene.host.take_up_when_told(claim, observer).await;
         let driving = driving.map_err(|error| Failure::of(Exit::Invalid, error))?;
@@ -138,11 +135,10 @@ impl Ready {
         run: RunId,
         mut progress: RunProgress,
         note: &str,
-        guests: &Handle,
     ) -> Scene<'a> {
         progress.keep();
         let heading = heading(self.plan.name(), &self.short, note, &station.look);
-        let host = host_of(station, &self.log, guests).with_executor(self.executor());
+        let host = host_of(station, &self.log).with_executor(self.executor());
         let watcher = Arc::new(Watcher::new(
             run,
             self.short.clone(),
@@ -164,9 +160,9 @@ impl Ready {
 }
 
 /// Returns a host on `log` as the configuration wants it, which carries nothing out by itself.
-pub(super) fn host_of(station: &Station, log: &Arc<dyn RunLog>, guests: &Handle) -> Host {
+pub(super) fn host_of(station: &Station, log: &Arc<dyn RunLog>) -> Host {
     let attempts = u32::try_from(station.configuration.attempts()).unwrap_or(u32::MAX);
-    let host = Host::deciding(Arc::clone(log), attempts, guests.clone());
+    let host = Host::deciding(Arc::clone(log), attempts);
     host.with_grace(station.configuration.cancel_grace())
 }
 
@@ -195,13 +191,8 @@ pub(super) fn note(station: &Station, summary: Option<&RunSummary>) -> String {
 }
 
 /// Records with a claimed run what it `lacks` to go on: it answers its messages and is let go of.
-pub(super) async fn set_aside(
-    log: &Arc<dyn RunLog>,
-    claim: Claim,
-    lacks: String,
-    guests: &Handle,
-) -> Result<(), Failure> {
-    let host = Host::deciding(Arc::clone(log), 1, guests.clone());
+pub(super) async fn set_aside(log: &Arc<dyn RunLog>, claim: Claim, lacks: String) -> Result<(), Failure> {
+    let host = Host::deciding(Arc::clone(log), 1);
     let leaving = host.set_aside(claim, lacks, Arc::new(Unobserved)).await;
     let leaving = leaving.map_err(|error| Failure::of(Exit::Invalid, error))?;
     match leaving.wait().await {
@@ -224,8 +215,8 @@ pub(super) async fn lack(log: &Arc<dyn RunLog>, summary: &RunSummary) -> Result<
 }
 
 /// Lets a run answer its messages and leaves it: nothing of it is entered.
-pub(super) async fn decided_here(log: &Arc<dyn RunLog>, claim: Claim, guests: &Handle) -> Result<(), Failure> {
-    let host = Host::deciding(Arc::clone(log), 1, guests.clone());
+pub(super) async fn decided_here(log: &Arc<dyn RunLog>, claim: Claim) -> Result<(), Failure> {
+    let host = Host::deciding(Arc::clone(log), 1);
     let deciding = host.decide_only(claim, Arc::new(Unobserved)).await;
     let deciding = deciding.map_err(|error| Failure::of(Exit::Invalid, error))?;
     match deciding.wait().await {

@@ -19,7 +19,6 @@ use futures_util::{StreamExt as _, stream};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 /// The most runs that are driven at the same time.
@@ -34,14 +33,14 @@ const REST: Duration = Duration::from_secs(10);
 const REST_OF_LACKING: Duration = Duration::from_secs(5);
 
 /// Carries on runs until it is stopped.
-pub(crate) async fn work(station: &Station, manner: &Manner, arguments: &Work, guests: Handle) -> Outcome {
+pub(crate) async fn work(station: &Station, manner: &Manner, arguments: &Work) -> Outcome {
     let log = station.log()?;
-    let host = host_of(station, &log, &guests);
+    let host = host_of(station, &log);
     let sandbox = station.sandbox()?;
     let registry = LiveRegistry::open(sandbox.clone(), station.sources()).await;
     registry.current().problems().iter().for_each(warn_of);
     let json = manner.json;
-    registry.follow(&guests, move |change| tell(change, json));
+    registry.follow(&station.guests, move |change| tell(change, json));
     let mut shift = Shift {
         station: station.clone(),
         unreadable: None,
@@ -50,7 +49,6 @@ pub(crate) async fn work(station: &Station, manner: &Manner, arguments: &Work, g
         host,
         sandbox,
         registry,
-        guests,
         told: BTreeMap::new(),
         driving: BTreeMap::new(),
         ends: JoinSet::new(),
@@ -79,7 +77,6 @@ struct Shift<'a> {
     host: Host,
     sandbox: Sandbox,
     registry: LiveRegistry,
-    guests: Handle,
     driving: BTreeMap<RunId, Controller>,
     ends: JoinSet<Ended>,
     /// Runs that could not be carried on, with the time until which they are left alone.
@@ -239,7 +236,7 @@ impl Shift<'_> {
             return Ok(());
         }
         match self.log.claim(runnable.run).await {
-            Ok(claim) => set_aside(&self.log, claim, lacks, &self.guests).await,
+            Ok(claim) => set_aside(&self.log, claim, lacks).await,
             // Another host was faster, and may have what this one has not.
             Err(ClaimError::Owned { .. } | ClaimError::Final { .. } | ClaimError::NotFound(_)) => Ok(()),
             Err(error) => Err(Failure::of(Exit::Invalid, error)),

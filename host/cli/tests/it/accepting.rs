@@ -1,6 +1,6 @@
 //! A component from a file has the grants of its name when somebody accepted it, and what is put in its place has not.
 
-use crate::project::{Project, Said};
+use crate::project::{Project, Said, another};
 use insta::assert_snapshot;
 use std::path::Path;
 
@@ -23,12 +23,7 @@ const WAITS: &str = r#"workflow waits edition 1 {
 
 /// Returns the plugin `fs` as somebody else's: each name of a section makes another component of it.
 fn tool(section: &str) -> Vec<u8> {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../plugins/fs.wasm");
-    let mut bytes = std::fs::read(file).expect("a plugin from `cargo xtask plugins`");
-    let length = u8::try_from(section.len()).expect("a short name");
-    bytes.extend([0, length + 1, length]);
-    bytes.extend_from_slice(section.as_bytes());
-    bytes
+    another("fs", section)
 }
 
 fn project(configuration: &str) -> Project {

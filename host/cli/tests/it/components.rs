@@ -1,9 +1,8 @@
 //! A plugin file is replaced, taken away, or its copy damaged, while a run is under way.
 
-use crate::project::{Project, Said};
+use crate::project::{Listener, Project, Said, another};
 use rustix::process::{Pid, Signal, kill_process};
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -39,11 +38,7 @@ const CONFIGURED: &str = "config = 1\n[plugins.tool]\nlimits = { wall = \"9s\" }
 /// Returns a component that `cargo xtask plugins` has built, as one of its own: with another digest than the plugin in
 /// the binary.
 fn built(name: &str) -> Vec<u8> {
-    const CUSTOM_SECTION: &[u8] = b"\0\x05\x04tool";
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../plugins");
-    let mut bytes = std::fs::read(directory.join(format!("{name}.wasm"))).expect("a plugin from `cargo xtask plugins`");
-    bytes.extend_from_slice(CUSTOM_SECTION);
-    bytes
+    another(name, "tool")
 }
 
 /// Starts a run and takes its process away in the middle of it.
@@ -233,30 +228,14 @@ fn a_host_at_work_says_once_which_file_it_cannot_use() {
     project.write("plugins/tool.wasm", built("text"));
     project.write("plugins/.broken", "no component");
     project.write("plugins/.good", built("json"));
-    let mut child = project.start(&["work"]);
-    let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-    let mut said = Vec::new();
-    let mut wait_for = |text: &str| loop {
-        let line = lines.next().expect("it goes on").expect("a line");
-        let is_it = line.contains(text);
-        said.push(line);
-        if is_it {
-            break;
-        }
-    };
-    wait_for("at work on the runs");
+    let (child, mut host) = Listener::at_work(&project);
     let put = |name: &str| std::fs::rename(project.path(name), project.path("plugins/tool.wasm")).expect("it is ours");
     put("plugins/.broken");
-    wait_for("goes on in its place (sha256:");
+    let mut text = host.wait_for("goes on in its place (sha256:");
     put("plugins/.good");
-    wait_for("plugin `tool` is another component from now on (sha256:");
-    let pid = Pid::from_raw(child.id().try_into().expect("a process id")).expect("a process id");
-    kill_process(pid, Signal::INT).expect("the process is there");
-    said.extend(lines.map(|line| line.expect("a line")));
-    child.wait().expect("it ends");
-    let refused = said.iter().filter(|line| line.contains("is not loaded"));
-    assert_eq!(refused.count(), 1, "{said:#?}");
-    let text = said.join("\n");
+    text += &host.wait_for("plugin `tool` is another component from now on (sha256:");
+    text += &host.stop(child);
+    assert_eq!(text.matches("is not loaded").count(), 1, "{text}");
     assert!(
         text.contains("warning[CF0501]: plugins/tool.wasm is not loaded: "),
         "{text}"
@@ -320,39 +299,6 @@ const JOINS: &str = r#"workflow joins edition 1 {
 }
 "#;
 
-/// Reads the lines that a host at work says, until one holds a text.
-struct Listener(std::io::Lines<BufReader<std::process::ChildStderr>>);
-
-impl Listener {
-    fn at_work(project: &Project) -> (Child, Self) {
-        let mut child = project.start(&["work", "--progress", "none"]);
-        let mut said = Self(BufReader::new(child.stderr.take().expect("it is piped")).lines());
-        said.wait_for("at work on the runs");
-        (child, said)
-    }
-
-    /// Returns everything that was said until then.
-    fn wait_for(&mut self, text: &str) -> String {
-        let mut said = String::new();
-        loop {
-            let line = self
-                .0
-                .next()
-                .unwrap_or_else(|| panic!("it ended without `{text}`:\n{said}"));
-            said += &format!("{}\n", line.expect("a line"));
-            if said.ends_with('\n') && said.lines().next_back().is_some_and(|line| line.contains(text)) {
-                return said;
-            }
-        }
-    }
-}
-
-fn interrupted(mut child: Child) {
-    let pid = Pid::from_raw(child.id().try_into().expect("a process id")).expect("a process id");
-    kill_process(pid, Signal::INT).expect("the process is there");
-    child.wait().expect("it ends");
-}
-
 // row E02, row E14
 #[test]
 fn a_host_at_work_notices_what_is_accepted_meanwhile() {
@@ -379,7 +325,7 @@ fn a_host_at_work_notices_what_is_accepted_meanwhile() {
     said.wait_for("nobody has accepted it yet");
     ended(&["plugin", "accept", "tool", "--yes"], 0);
     wait_for_status(&project, "completed", false);
-    interrupted(child);
+    said.stop(child);
 }
 
 // row E02
@@ -427,5 +373,5 @@ fn a_host_at_work_reads_its_configuration_again_and_keeps_the_one_before_a_broke
         "config = 1\n[registry]\ndirs = [\"plugins\", \"more\"]\n",
     );
     said.wait_for("plugin `tool` is there (sha256:");
-    interrupted(child);
+    said.stop(child);
 }

@@ -54,8 +54,13 @@ fn a_project_that_wants_more_is_asked_about_until_it_is_trusted() {
             "config = 1\n\n[plugins.fs]\ndirs = [{{ guest = \"/\", host = \".\", access = \"read\" }}, {{ guest = \"/data\", host = \"{elsewhere_path}\", access = \"{access}\" }}]\n"
         )
     };
+    let gate = "workflow gate edition 1 {\n  gate human_review go { prompt = \"Go?\" }\n}\n";
     let list = "workflow list edition 1 {\n  call list { use = fs.list  params { root = \"/data\" } }\n  outputs { count = (steps.list.output.count) }\n}\n";
-    let project = Project::with(&[("cofferdam.toml", &dirs("read")), ("list.wf", list)]);
+    let project = Project::with(&[("cofferdam.toml", &dirs("read")), ("list.wf", list), ("gate.wf", gate)]);
+    project.write("cofferdam.toml", "config = 1\n");
+    // Whoever gives the project away may have begun a run of it.
+    assert_eq!(project.say(&["run", "gate.wf", "--progress", "none"]).code, Some(6));
+    project.write("cofferdam.toml", dirs("read"));
     let run = ["run", "list.wf", "--progress", "none"];
     let mut transcript = vec![
         project.transcript(&run),

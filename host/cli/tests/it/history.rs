@@ -80,8 +80,7 @@ fn an_ending_that_several_runs_have_names_them() {
     let text = "workflow alike edition 1 {\n  set { n = 1 }\n}\n";
     let compiled = cofferdam_dsl::compile(text, "alike.wf", &Actions::default(), &Options::default());
     let plan = Arc::new(compiled.plan.expect("a plan"));
-    let guests = runtime.handle().clone();
-    let host = Host::new(Arc::clone(&log), Arc::new(SandboxExecutor::new()), 1, guests);
+    let host = Host::new(Arc::clone(&log), Arc::new(SandboxExecutor::new()), 1);
     for beginning in [1_u128, 2] {
         let request = Request {
             plan: Arc::clone(&plan),

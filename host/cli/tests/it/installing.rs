@@ -1,8 +1,7 @@
 //! How plugins from files come and go: installed, listed, switched off, removed.
 
-use crate::project::{Project, Said};
+use crate::project::{Project, Said, another};
 use insta::assert_snapshot;
-use std::path::Path;
 
 /// Waits between two calls of a plugin that asks for nothing.
 const JOINS: &str = r#"workflow joins edition 1 {
@@ -20,12 +19,7 @@ const JOINS_AT_ONCE: &str = r#"workflow once edition 1 {
 
 /// Returns the plugin `text` as somebody else's: each name of a section makes another component of it.
 fn tool(section: &str) -> Vec<u8> {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../plugins/text.wasm");
-    let mut bytes = std::fs::read(file).expect("a plugin from `cargo xtask plugins`");
-    let length = u8::try_from(section.len()).expect("a short name");
-    bytes.extend([0, length + 1, length]);
-    bytes.extend_from_slice(section.as_bytes());
-    bytes
+    another("text", section)
 }
 
 fn project() -> Project {
@@ -79,7 +73,7 @@ fn a_plugin_is_installed_listed_and_replaced() {
     assert_eq!(files.count(), 1, "nothing else was left there");
 }
 
-// row E02, row K11
+// row E02, row E03, row K11
 #[test]
 fn a_plugin_is_removed_and_runs_that_started_with_it_go_on() {
     let project = project();

@@ -1,6 +1,6 @@
 //! A fault of the host itself: whoever supervises it learns of it by the exit code, and nothing that is recorded is lost.
 
-use crate::project::Project;
+use crate::project::{Listener, Project};
 use std::process::Output;
 
 const THREE: &str = r#"workflow three edition 1 {
@@ -66,6 +66,20 @@ fn a_host_at_work_that_panics_ends_with_70_and_the_next_one_carries_its_runs_on(
         let shown = project.say(&["show", "last"]);
         assert!(shown.stdout.contains("completed"), "{failpoint}: {shown}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_dump_of_a_host_holds_its_memory() {
+    let project = Project::with(&[("three.wf", THREE)]);
+    let (child, said) = Listener::at_work(&project);
+    let told = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", child.id())).expect("it is at work");
+    assert_eq!(told("coredump_filter").trim(), "00000000");
+    let limits = told("limits");
+    let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size"));
+    let soft = core.and_then(|rest| rest.split_whitespace().next());
+    assert_eq!(soft, Some("0"), "{limits}");
+    said.stop(child);
 }
 
 const GATE: &str = r#"workflow gate edition 1 {

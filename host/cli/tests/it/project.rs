@@ -1,9 +1,11 @@
 //! A project in a directory of its own, and what the binary says in it, with all that differs from run to run taken out.
 
 use regex::Regex;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
+use std::io::{BufRead as _, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -178,6 +180,7 @@ impl Project {
                     "[used]",
                 ),
                 (r"\b\d+ flush(es)?\b", "[flushes]"),
+                (r#""(cpu|memory|wall)":\[\d+,"#, "\"$1\":[\"[used]\","),
                 (r"ed25519:[A-Za-z0-9+/]{43}=", "[key]"),
                 (r"sha256:[0-9a-f]{64}", "[digest]"),
                 (r"sha256:[0-9a-f]{4}….{4}", "[digest]"),
@@ -223,5 +226,51 @@ impl std::fmt::Display for Said {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns a plugin that `cargo xtask plugins` builds as somebody else's: each name of a section makes another component of it.
+pub(crate) fn another(plugin: &str, section: &str) -> Vec<u8> {
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../plugins");
+    let mut bytes = fs::read(built.join(format!("{plugin}.wasm"))).expect("a plugin from `cargo xtask plugins`");
+    let length = u8::try_from(section.len()).expect("a short name");
+    bytes.extend([0, length + 1, length]);
+    bytes.extend_from_slice(section.as_bytes());
+    bytes
+}
+
+/// Reads the lines that a host at work says.
+pub(crate) struct Listener(Lines<BufReader<ChildStderr>>);
+
+impl Listener {
+    /// Starts a host, which runs until it is [`stopped`](Self::stop).
+    pub(crate) fn at_work(project: &Project) -> (Child, Self) {
+        let mut child = project.start(&["work", "--progress", "none"]);
+        let mut said = Self(BufReader::new(child.stderr.take().expect("it is piped")).lines());
+        said.wait_for("at work on the runs");
+        (child, said)
+    }
+
+    /// Waits for a line with this text, and returns everything that was said since the one before it that was waited for.
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        let mut said = String::new();
+        loop {
+            let line = self.0.next();
+            let line = line.unwrap_or_else(|| panic!("it ended without `{text}`:\n{said}"));
+            let line = line.expect("a line");
+            said += &format!("{line}\n");
+            if line.contains(text) {
+                return said;
+            }
+        }
+    }
+
+    /// Interrupts the host, waits for its end and returns what it said meanwhile.
+    pub(crate) fn stop(self, mut child: Child) -> String {
+        let pid = Pid::from_raw(child.id().try_into().expect("a process id")).expect("a process id");
+        kill_process(pid, Signal::INT).expect("the process is there");
+        let said = self.0.map(|line| line.expect("a line") + "\n").collect();
+        child.wait().expect("it ends");
+        said
     }
 }

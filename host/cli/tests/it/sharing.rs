@@ -40,6 +40,17 @@ const PAGES: &str = r#"workflow pages edition 1 {
 }
 "#;
 
+const KNOWS: &str = r#"workflow knows edition 1 {
+  set { n = 0 }
+  while (vars.n < 2) {
+    max_iterations = 3
+    call asks { use = notes.facts  retries = 2 }
+    set { n = (vars.n + 1) }
+  }
+  outputs { facts = (steps.asks.output) }
+}
+"#;
+
 fn project(configuration: &str) -> Project {
     let project = Project::with(&[
         ("cofferdam.toml", configuration),
@@ -47,6 +58,7 @@ fn project(configuration: &str) -> Project {
         ("races.wf", RACES),
         ("strays.wf", STRAYS),
         ("pages.wf", PAGES),
+        ("knows.wf", KNOWS),
     ]);
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../guests/notes.wasm");
     let component = std::fs::read(file).expect("a guest from `cargo xtask plugins`");
@@ -147,4 +159,60 @@ fn keys_that_mean_nothing_are_refused() {
     assert_eq!(said.code, Some(4), "{said}");
     assert!(said.stderr.contains("`a b` means no keys"), "{said}");
     assert!(said.stderr.contains("`x` stands here twice"), "{said}");
+}
+
+#[test]
+fn what_each_attempt_used_is_shown_beside_what_it_was_allowed() {
+    let project = project(&format!("{GRANTED}limits = {{ memory = \"32 MiB\" }}\n"));
+    let said = project.say(&["run", "pages.wf", "--input", "fails_at=2", "--json"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    // As it was said: amounts are taken out of what is compared.
+    let shown = project.command(&["show", "--attempts", "--json"]).output();
+    let shown: serde_json::Value =
+        serde_json::from_slice(&shown.expect("the binary starts").stdout).expect("one object");
+    let attempts = shown["attempts"].as_array().expect("attempts");
+    let how: Vec<_> = attempts.iter().map(|attempt| &attempt["how"]).collect();
+    assert_eq!(how, ["failed (transient)", "completed"]);
+    for (attempt, number) in attempts.iter().zip(1..) {
+        assert_eq!(attempt["attempt"], number);
+        let of = |name: &str| {
+            let share = &attempt["used"][name];
+            (
+                share[0].as_u64().expect("an amount"),
+                share[1].as_u64().expect("a limit"),
+            )
+        };
+        let (used, allowed) = of("memory");
+        assert_eq!(allowed, 32 << 20);
+        assert!((64 << 10..=allowed).contains(&used), "{used} bytes");
+        // The step's own time, and the limit of the table.
+        assert_eq!(of("wall").1, 600_000);
+        assert_eq!(of("cpu").1, 10_000);
+        assert!(of("cpu").0 <= of("wall").0.max(1));
+    }
+    let length = attempts[1]["used"]["output"][0].as_u64();
+    assert_eq!(
+        length.expect("a length"),
+        outputs(&said)["pages"].to_string().len() as u64
+    );
+    let shown = project.say(&["show", "--attempts"]);
+    assert!(shown.stdout.contains(" of 33.6 MB "), "{shown}");
+}
+
+// row E13
+#[test]
+fn an_attempt_knows_what_it_is_and_nothing_else() {
+    let project = project(GRANTED);
+    let said = project.command(&["run", "knows.wf", "--json"]).output();
+    let said: serde_json::Value = serde_json::from_slice(&said.expect("the binary starts").stdout).expect("one object");
+    assert_eq!(said["status"], "completed", "{said}");
+    let mut facts = said["outputs"]["facts"].clone();
+    assert_eq!(facts["run"].take(), said["run"]);
+    let token = facts["token"].take();
+    assert!(token.as_str().is_some_and(|token| token.len() >= 16), "{token}");
+    let expected = serde_json::json!({
+        "run": null, "workflow": "knows", "step": "while/asks", "iteration": 2, "attempt": 2,
+        "retries_left": 1, "previous": "not at once", "token": null, "unknown": null,
+    });
+    assert_eq!(facts, expected);
 }

@@ -1,12 +1,9 @@
 //! Components that are signed: whose signature lets one be used, and what is said where none does.
 
-use crate::project::{Project, Said};
+use crate::project::{Listener, Project, Said, another};
 use insta::assert_snapshot;
-use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
 const LISTS: &str = r#"workflow lists edition 1 {
   call list { use = tool.list  params { root = "/" } }
@@ -24,12 +21,7 @@ const WAITS: &str = r#"workflow waits edition 1 {
 
 /// Returns the plugin `fs` as somebody else's: each name of a section makes another component of it.
 fn tool(section: &str) -> Vec<u8> {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../plugins/fs.wasm");
-    let mut bytes = fs::read(file).expect("a plugin from `cargo xtask plugins`");
-    let length = u8::try_from(section.len()).expect("a short name");
-    bytes.extend([0, length + 1, length]);
-    bytes.extend_from_slice(section.as_bytes());
-    bytes
+    another("fs", section)
 }
 
 fn ended(said: &Said, code: i32) {
@@ -331,27 +323,14 @@ fn a_host_at_work_takes_a_component_in_when_it_is_signed() {
     let signing = Signing::new();
     let project = &signing.project;
     signing.sign("plugins/tool.wasm", "release", "tool");
-    let mut child = project.start(&["work"]);
-    let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-    let mut said = Vec::new();
-    let mut wait_for = |text: &str| loop {
-        let line = lines.next().expect("it goes on").expect("a line");
-        let is_it = line.contains(text);
-        said.push(line);
-        if is_it {
-            break;
-        }
-    };
-    wait_for("at work on the runs");
+    let (child, mut host) = Listener::at_work(project);
     project.write("plugins/.new", tool("two"));
     fs::rename(project.path("plugins/.new"), project.path("plugins/tool.wasm")).expect("it is ours");
-    wait_for(
+    host.wait_for(
         "warning[CF0512]: plugins/tool.wasm is not loaded: not signed by `release` or `team`: line 2: `release` signed another component",
     );
-    wait_for("goes on in its place (sha256:");
+    host.wait_for("goes on in its place (sha256:");
     signing.sign("plugins/tool.wasm", "team", "tool");
-    wait_for("plugin `tool` is another component from now on (sha256:");
-    let pid = Pid::from_raw(child.id().try_into().expect("a process id")).expect("a process id");
-    kill_process(pid, Signal::INT).expect("the process is there");
-    child.wait().expect("it ends");
+    host.wait_for("plugin `tool` is another component from now on (sha256:");
+    host.stop(child);
 }

@@ -5,7 +5,7 @@ use super::progress::Next;
 use super::{MAX_EVENTS_PER_DECISION, Phase, Run, retry};
 use crate::append::{Append, RunStatus, Writer};
 use crate::data::Data;
-use crate::event::{AfterFailure, AttemptClass, Event, Metrics, Recorded, StepReference};
+use crate::event::{AfterFailure, AttemptClass, Event, Metrics, Recorded, StepReference, Used};
 use crate::failure::{Failure, FailureClass};
 use crate::id::{Fence, Generation, Version};
 use crate::inbox::Answer;
@@ -117,7 +117,7 @@ impl<'a> Transition<'a> {
         }
         while self.events.len() < MAX_EVENTS_PER_DECISION && matches!(self.run.phase, Phase::Active) {
             let permits = self.free_permits();
-            if permits > 0 && self.run.wants_permits() {
+            if permits > 0 && self.run.wants_permits(self.plan) {
                 let wanting = std::mem::take(&mut self.run.wanting);
                 self.run.ready.extend(wanting);
             }
@@ -145,11 +145,7 @@ impl<'a> Transition<'a> {
 
     /// Returns how many attempts may be started now: what the shell permits, within what the workflow allows.
     fn free_permits(&self) -> u32 {
-        let busy = u32::try_from(self.run.flights.len()).unwrap_or(u32::MAX);
-        // One at a time, so that the next death blames the right one (rule B5).
-        let alone = if self.run.suspects.is_empty() { u32::MAX } else { 1 };
-        let most = self.plan.parts().max_parallel.unwrap_or(u32::MAX).min(alone);
-        self.permits.min(most.saturating_sub(busy))
+        self.permits.min(self.run.room(self.plan))
     }
 
     pub(super) fn finish(mut self) -> Decision {
@@ -222,6 +218,7 @@ impl<'a> Transition<'a> {
             metrics,
             saved,
             shared,
+            used,
             ..
         } = report;
         // Amounts that are not numbers cannot be added up, nor written.
@@ -246,10 +243,11 @@ impl<'a> Transition<'a> {
                     context,
                     metrics,
                     shared,
+                    used,
                 });
             }
             AttemptOutcome::Failed(failure) => {
-                let left = (metrics, saved);
+                let left = (metrics, saved, used);
                 let events = self
                     .run
                     .failed_attempt(self.plan, key, at, attempt, failure, left, self.now);
@@ -355,7 +353,7 @@ impl Run {
         at: StepReference,
         attempt: u32,
         failure: Failure,
-        (metrics, saved): (Metrics, Option<Data>),
+        (metrics, saved, used): (Metrics, Option<Data>, Option<Used>),
         now: Timestamp,
     ) -> Vec<Event> {
         let Some(NodeKind::Call(call)) = key.node.map(|node| &plan.node(node).kind) else {
@@ -384,6 +382,7 @@ impl Run {
             metrics,
             // Nobody comes who would read it.
             saved: saved.filter(|_| retry_at.is_some()),
+            used,
         }];
         if retry_at.is_none() {
             events.push(Event::StepFailed {

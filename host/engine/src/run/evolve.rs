@@ -154,6 +154,7 @@ impl Run {
                 context,
                 metrics,
                 shared,
+                used: _,
             } => {
                 self.count(metrics);
                 self.shared.apply(shared);

@@ -375,6 +375,7 @@ fn completed(at: StepReference, output: Data, marker: &str) -> Event {
         context: None,
         metrics: Metrics::new(),
         shared: Vec::new(),
+        used: None,
     }
 }
 

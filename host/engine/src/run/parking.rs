@@ -3,6 +3,7 @@
 use super::frame::FrameKey;
 use super::{Phase, Run};
 use crate::append::RunStatus;
+use crate::plan::Plan;
 use crate::time::Timestamp;
 use std::time::Duration;
 
@@ -25,8 +26,17 @@ impl Run {
     }
 
     /// Returns whether attempts could be started if there were permits.
-    pub fn wants_permits(&self) -> bool {
-        !self.wanting.is_empty() && matches!(self.phase, Phase::Active) && self.pause.is_none()
+    pub fn wants_permits(&self, plan: &Plan) -> bool {
+        !self.wanting.is_empty() && matches!(self.phase, Phase::Active) && self.pause.is_none() && self.room(plan) > 0
+    }
+
+    /// Returns how many attempts more the run may have under way, whatever the shell permits.
+    pub(super) fn room(&self, plan: &Plan) -> u32 {
+        let busy = u32::try_from(self.flights.len()).unwrap_or(u32::MAX);
+        // One at a time, so that the next death blames the right one (rule B5).
+        let alone = if self.suspects.is_empty() { u32::MAX } else { 1 };
+        let most = plan.parts().max_parallel.unwrap_or(u32::MAX).min(alone);
+        most.saturating_sub(busy)
     }
 
     /// Returns the next frame to look at. While the run is paused, only attempts under way may be stopped.

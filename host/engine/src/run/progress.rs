@@ -396,6 +396,7 @@ impl Run {
                     retry_at: None,
                     metrics: Metrics::new(),
                     saved: None,
+                    used: None,
                 });
             }
             let then = after_failure(&call.on_fail);
@@ -424,7 +425,7 @@ impl Run {
         let lose = |message: String| {
             let failure = Failure::new(FailureClass::Lost, message);
             let attempt = state.failed + 1;
-            Next::Events(self.failed_attempt(plan, key, here(), attempt, failure, (Metrics::new(), None), now))
+            Next::Events(self.failed_attempt(plan, key, here(), attempt, failure, (Metrics::new(), None, None), now))
         };
         let lost = if state.deaths > 0 { "died" } else { "stopped it" };
         match &state.phase {

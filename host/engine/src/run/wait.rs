@@ -279,6 +279,7 @@ fn completed(at: StepReference, output: Value, marker: Option<&str>) -> Event {
         context: None,
         metrics: Metrics::new(),
         shared: Vec::new(),
+        used: None,
     }
 }
 

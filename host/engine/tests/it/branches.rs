@@ -254,15 +254,15 @@ fn without_permits_nothing_starts_until_there_are_some() {
     scenario.capacity = 0;
     scenario.start([]);
     assert_eq!(scenario.flights(), [""; 0]);
-    assert!(scenario.run().wants_permits());
+    assert!(scenario.run().wants_permits(&scenario.plan));
     scenario.tick();
     assert_eq!(scenario.log.len(), 1);
     scenario.capacity = 1;
     scenario.tick();
-    assert!(!scenario.run().wants_permits());
+    assert!(!scenario.run().wants_permits(&scenario.plan));
     scenario.complete("a", "1");
     assert_eq!(scenario.flights(), ["parallel/b"]);
-    assert!(scenario.run().wants_permits());
+    assert!(scenario.run().wants_permits(&scenario.plan));
     scenario.complete("parallel/b", "1");
     assert_eq!(scenario.flights(), ["parallel/c"]);
 }

@@ -360,7 +360,7 @@ fn nothing_starts_between_a_pause_and_the_resume() {
     scenario.start([]);
     assert_eq!(scenario.ask("ada", pause()), Verdict::Accepted);
     let paused_at = scenario.log.len();
-    assert!(!scenario.run().wants_permits(), "permits are for others");
+    assert!(!scenario.run().wants_permits(&scenario.plan), "permits are for others");
     scenario.fail("parallel/a", "again");
     assert_eq!(scenario.status(), RunStatus::Running, "something is still under way");
     scenario.fail("parallel/b", "broken");

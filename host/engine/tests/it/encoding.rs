@@ -5,7 +5,8 @@ use cofferdam_engine::event::{AfterFailure, EVENT_ENCODING, SkipReason, Unreadab
 use cofferdam_engine::plan::{InputKind, OnTimeout, RetryPolicy, UnreadablePlan};
 use cofferdam_engine::{
     AttemptClass, Cause, Data, Digest, Ending, Event, Failure, FailureClass, Fence, GateOption, Generation, MessageId,
-    Metrics, Occurrence, Orphan, Plan, Recorded, RunId, SharedChange, StepPath, StepReference, Timestamp, Value,
+    Metrics, Occurrence, Orphan, Plan, Recorded, RunId, Share, SharedChange, StepPath, StepReference, Timestamp, Used,
+    Value,
 };
 use cofferdam_testkit::plan_builder::{
     Workflow, always, block, call, choose, do_while, fail, gate, input, json, marker, parallel, repeat_while, set,
@@ -164,6 +165,7 @@ fn all_events() -> Vec<Event> {
             retry_at: Some(Timestamp::from_millis(1_700_000_000_000)),
             metrics: metrics(),
             saved: Some(json(r#"{"page": 7}"#)),
+            used: Some(used()),
         },
         Event::ProgressSaved {
             at: at("fetch", &[]),
@@ -183,6 +185,7 @@ fn all_events() -> Vec<Event> {
                 change("ticket.state", Some(Data::Null), None),
                 change("ticket.old", None, Some(1)),
             ],
+            used: Some(used()),
         },
         Event::StepFailed {
             at: at("fetch", &[]),
@@ -500,6 +503,25 @@ fn any_place() -> impl Strategy<Value = StepReference> {
     (proptest::sample::select(paths), vec(0..3_u32, 0..3)).prop_map(|(path, iterations)| at(&path, &iterations))
 }
 
+fn used() -> Used {
+    Used {
+        wall: Share(12, 60_000),
+        cpu: Share(3, 30_000),
+        memory: Share(1_179_648, 67_108_864),
+        output: Share(17, 1_048_576),
+    }
+}
+
+fn any_used() -> impl Strategy<Value = Used> {
+    let share = || any::<(u64, u64)>().prop_map(|(used, allowed)| Share(used, allowed));
+    (share(), share(), share(), share()).prop_map(|(wall, cpu, memory, output)| Used {
+        wall,
+        cpu,
+        memory,
+        output,
+    })
+}
+
 fn any_metrics() -> impl Strategy<Value = Metrics> {
     btree_map(
         any::<String>(),
@@ -593,16 +615,18 @@ fn any_event() -> BoxedStrategy<Event> {
             any_failure(),
             option::of(any::<i64>()),
             any_metrics(),
-            option::of(any_data())
+            option::of(any_data()),
+            option::of(any_used())
         )
             .prop_map(
-                |(at, attempt, failure, retry_at, metrics, saved)| Event::AttemptFailed {
+                |(at, attempt, failure, retry_at, metrics, saved, used)| Event::AttemptFailed {
                     at,
                     attempt,
                     failure,
                     retry_at: retry_at.map(Timestamp::from_millis),
                     metrics,
-                    saved
+                    saved,
+                    used
                 }
             ),
         (any_place(), any::<u32>(), any::<u32>(), any_data()).prop_map(|(at, attempt, delivery, detail)| {
@@ -620,17 +644,19 @@ fn any_event() -> BoxedStrategy<Event> {
             vec(any::<String>(), 0..3),
             option::of(any::<String>()),
             any_metrics(),
-            vec(any_change(), 0..3)
+            vec(any_change(), 0..3),
+            option::of(any_used())
         )
             .prop_map(
-                |(at, attempt, output, markers, context, metrics, shared)| Event::StepCompleted {
+                |(at, attempt, output, markers, context, metrics, shared, used)| Event::StepCompleted {
                     at,
                     attempt,
                     output,
                     markers,
                     context,
                     metrics,
-                    shared
+                    shared,
+                    used
                 }
             ),
     ];

@@ -78,6 +78,8 @@ fn suspects_are_delivered_one_at_a_time_and_only_the_deadly_one_is_blamed() {
     scenario.adopt([]);
     // Nobody knows who it was: each is looked at alone.
     assert_eq!(scenario.flights(), ["parallel/a"]);
+    // A driver that was told of permits would ask again at once, and again.
+    assert!(!scenario.run().wants_permits(&scenario.plan));
     scenario.complete("parallel/a", "1");
     assert_eq!(scenario.flights(), ["parallel/deadly"]);
     for _ in 1..MAX_LOST_DELIVERIES {

@@ -3,6 +3,7 @@
 use super::keys;
 use super::problem::{Problem, ProblemCode};
 use super::source::Source;
+use cofferdam_wasm::steers;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -264,12 +265,6 @@ pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c s
         .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).max(1) && word.len() < 64)
         .min()
         .map(|(_, candidate)| candidate)
-}
-
-/// Control characters, and those that reorder or hide the text around them.
-fn steers(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Returns `text` without what could play tricks with a terminal.

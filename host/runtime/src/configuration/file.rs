@@ -32,7 +32,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 pub(super) const DEFAULT_STATE: &str = ".cofferdam/state.db";
-const DEFAULT_ATTEMPTS: usize = 64;
+pub(super) const DEFAULT_ATTEMPTS: usize = 64;
 /// The slots of the instance pool: more guests than that have no place.
 const MAX_ATTEMPTS: usize = 1024;
 /// Whoever waits longer for a guest that is to stop has no use for stopping it.

@@ -1,12 +1,12 @@
 //! Has the user looked at what this project asks for?
 
 use super::acceptance::{GrantsBelong, short_digest};
-use super::file::Configuration;
+use super::file::{Configuration, DEFAULT_ATTEMPTS};
 use super::grants::word;
 use super::lock_file::Locked;
 use super::network::AllowedAddress;
 use super::source::Source;
-use cofferdam_wasm::{Access, SecretSource};
+use cofferdam_wasm::{Access, CompileLimits, SecretSource};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,7 +113,7 @@ pub fn user_state_directory() -> Result<PathBuf, TrustError> {
 }
 
 impl Configuration {
-    /// Returns what the file asks for beyond reading the project's own tree and writing one directory inside it.
+    /// Returns what the file asks for beyond reading the project's own tree, writing one directory inside it, and the usual limits.
     pub fn asks(&self) -> Vec<Ask> {
         let root = self.project().root();
         let outside = |path: &Path| !path.starts_with(root);
@@ -173,6 +173,38 @@ impl Configuration {
             ask(
                 "plugins keep their grants whatever is put in their files".to_owned(),
                 &self.trust.1,
+            );
+        }
+        let sections = self
+            .plugins()
+            .iter()
+            .map(|(name, section)| (format!("`{name}`"), &section.limit_values));
+        for (who, values) in std::iter::once(("every plugin".to_owned(), &self.limit_values)).chain(sections) {
+            for (limit, (value, source)) in values {
+                let row = limit.row();
+                if *value > row.default {
+                    let (wanted, usual) = (row.display(*value), row.display(row.default));
+                    ask(
+                        format!("{who} uses up to {wanted} of `{}`, not {usual}", row.setting),
+                        source,
+                    );
+                }
+            }
+        }
+        let (compile, source) = &self.compile;
+        let usual = CompileLimits::default();
+        if (compile.wall > usual.wall || compile.memory > usual.memory) && matches!(source, Source::File { .. }) {
+            let (wall, memory) = (compile.wall.as_secs(), compile.memory >> 20);
+            ask(
+                format!("compiles a component for up to {wall} s with {memory} MiB"),
+                source,
+            );
+        }
+        let (attempts, source) = &self.attempts;
+        if *attempts > DEFAULT_ATTEMPTS && matches!(source, Source::File { .. }) {
+            ask(
+                format!("lets {attempts} guests be at work at once, not {DEFAULT_ATTEMPTS}"),
+                source,
             );
         }
         for (name, secret) in self.secrets() {

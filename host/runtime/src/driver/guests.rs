@@ -46,6 +46,19 @@ pub(super) struct Reported {
 /// How a delivery of a generation ended.
 type Finished = (Generation, Fence, Executed);
 
+/// A guest on its way out.
+struct Leaving {
+    flight: Flight,
+    /// Until when it may take what it is in now.
+    until: Instant,
+    /// Whether its grace is over: it is stopped wherever it is.
+    is_stopped: bool,
+}
+
+/// How long a guest that is stopped wherever it is may take to be gone: one that has its turn goes at the end of it. What takes
+/// longer never does.
+const LAST_TURN: Duration = Duration::from_secs(1);
+
 /// The guests of one run.
 pub(super) struct Guests {
     surroundings: Arc<Surroundings>,
@@ -57,8 +70,10 @@ pub(super) struct Guests {
     /// Permits for attempts that are decided and not entered.
     reserved: BTreeMap<Fence, Taken>,
     flights: BTreeMap<Fence, Flight>,
+    /// Those that can be noticed outside and end by what is decided and not on disk.
+    ending: BTreeSet<Fence>,
     /// Those that were asked to stop, with the end of their grace; the run waits for their results no more.
-    leaving: BTreeMap<(Generation, Fence), (Flight, Instant)>,
+    leaving: BTreeMap<(Generation, Fence), Leaving>,
     /// What starts when these have left: cleaning up must not meet a guest that is still at work.
     delayed: Vec<(Fence, DurableProof)>,
     tasks: JoinSet<Finished>,
@@ -78,6 +93,7 @@ impl Guests {
             observer,
             reserved: BTreeMap::new(),
             flights: BTreeMap::new(),
+            ending: BTreeSet::new(),
             leaving: BTreeMap::new(),
             delayed: Vec::new(),
             tasks: JoinSet::new(),
@@ -116,13 +132,21 @@ impl Guests {
         self.reserved.insert(fence, permit);
     }
 
-    /// Returns whether guests that can be noticed outside are being stopped, or will be by `changes`.
-    pub(super) fn is_stopping<'a>(&self, changes: impl Iterator<Item = &'a EffectChange>) -> bool {
-        let mut ended = changes.filter_map(|change| match change {
-            EffectChange::Ended(fence) => self.flights.get(fence),
-            EffectChange::Appeared(_) => None,
-        });
-        !self.leaving.is_empty() || ended.any(|flight| flight.effectful)
+    /// Takes note of what was decided and is not on disk.
+    pub(super) fn will_end(&mut self, changes: &[EffectChange]) {
+        for change in changes {
+            if let EffectChange::Ended(fence) = change
+                && self.flights.get(fence).is_some_and(|flight| flight.effectful)
+            {
+                self.ending.insert(*fence);
+            }
+        }
+    }
+
+    /// Returns whether guests that can be noticed outside are being stopped, or will be by what was decided.
+    pub(super) fn is_stopping(&self) -> bool {
+        // One that came to its end meanwhile need not be stopped.
+        !self.leaving.is_empty() || self.ending.iter().any(|fence| self.flights.contains_key(fence))
     }
 
     /// Enters an attempt whose start is not on disk yet, if it is quiet; returns whether it did.
@@ -145,6 +169,7 @@ impl Guests {
                 EffectChange::Appeared(fence) => self.delayed.push((fence, proof)),
                 EffectChange::Ended(fence) => {
                     self.reserved.remove(&fence);
+                    self.ending.remove(&fence);
                     if let Some(flight) = self.flights.remove(&fence) {
                         self.stop(fence, flight);
                     }
@@ -212,23 +237,20 @@ impl Guests {
         Failpoint::BeforeDispatch.reached();
         let form = Form::of(&entry.attempt);
         let execution = self.surroundings.executor.enter(entry).instrument(call_span);
-        let abort = self.tasks.spawn_on(
-            async move {
-                let mut executed = execution.await;
-                if let Some(form) = form {
-                    executed.outcome = form.judged(executed.outcome);
-                }
-                Failpoint::GuestEnded.reached();
-                observer.notice(Notice::Ended {
-                    at: &at,
-                    fence,
-                    usage: &executed.usage,
-                    denied: &executed.denied,
-                });
-                (generation, fence, executed)
-            },
-            &self.surroundings.guests,
-        );
+        let abort = self.tasks.spawn(async move {
+            let mut executed = execution.await;
+            if let Some(form) = form {
+                executed.outcome = form.judged(executed.outcome);
+            }
+            Failpoint::GuestEnded.reached();
+            observer.notice(Notice::Ended {
+                at: &at,
+                fence,
+                used: executed.used,
+                denied: &executed.denied,
+            });
+            (generation, fence, executed)
+        });
         Failpoint::AfterDispatch.reached();
         let flight = Flight {
             generation,
@@ -243,7 +265,7 @@ impl Guests {
 
     /// Waits until a guest ends, or the grace of one does. Returns nothing if the run does not wait for that guest.
     pub(super) async fn next(&mut self) -> Option<Reported> {
-        let grace = self.leaving.values().map(|(_, until)| *until).min();
+        let grace = self.leaving.values().map(|leaving| leaving.until).min();
         let end_of_grace = async {
             match grace {
                 Some(until) => tokio::time::sleep_until(until).await,
@@ -266,7 +288,7 @@ impl Guests {
             // Nobody waits for a guest that was stopped; one that is still waited for panicked.
             Err(error) => {
                 let task = error.id();
-                self.leaving.retain(|_, (flight, _)| flight.abort.id() != task);
+                self.leaving.retain(|_, leaving| leaving.flight.abort.id() != task);
                 let (fence, flight) = self.flights.iter().find(|(_, flight)| flight.abort.id() == task)?;
                 let reason = "the host panicked while it carried the attempt out";
                 (flight.generation, *fence, Executed::host_fault(reason))
@@ -296,8 +318,12 @@ impl Guests {
         let grace = self.surroundings.grace;
         if flight.effectful && !grace.is_zero() {
             flight.cancel.ask();
-            let until = Instant::now() + grace;
-            self.leaving.insert((flight.generation, fence), (flight, until));
+            let leaving = Leaving {
+                until: Instant::now() + grace,
+                is_stopped: false,
+                flight,
+            };
+            self.leaving.insert((leaving.flight.generation, fence), leaving);
         } else {
             flight.abort.abort();
         }
@@ -305,12 +331,19 @@ impl Guests {
 
     fn end_grace(&mut self) {
         let now = Instant::now();
-        self.leaving.retain(|_, (flight, until)| {
-            let stays = *until > now;
-            if !stays {
-                flight.abort.abort();
+        self.leaving.retain(|_, leaving| {
+            if leaving.until > now {
+                return true;
             }
-            stays
+            if leaving.is_stopped {
+                leaving.flight.abort.abort();
+                return false;
+            }
+            // What comes next waits until it is gone, not only until it is told.
+            leaving.flight.cancel.stop();
+            leaving.until = now + LAST_TURN;
+            leaving.is_stopped = true;
+            true
         });
     }
 
@@ -323,7 +356,7 @@ impl Guests {
     pub(super) fn stop_all(&mut self) {
         let leaving = std::mem::take(&mut self.leaving)
             .into_values()
-            .map(|(flight, _)| flight);
+            .map(|leaving| leaving.flight);
         for flight in std::mem::take(&mut self.flights).into_values().chain(leaving) {
             flight.abort.abort();
         }
@@ -333,6 +366,7 @@ impl Guests {
     /// Forgets what is decided and not on disk.
     pub(super) fn forget_undecided(&mut self) {
         self.reserved.clear();
+        self.ending.clear();
         self.delayed.clear();
     }
 

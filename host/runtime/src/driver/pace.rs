@@ -7,8 +7,9 @@ use cofferdam_engine::{Append, Event, RunStatus, StepPath};
 use cofferdam_store::Urgency;
 use cofferdam_wasm::EffectClass;
 
-/// How many events of a run may be decided and not yet on disk; beyond it the run waits for the log (rule B2).
-const MAX_EVENTS_AHEAD: usize = 1_024;
+/// How many events of a run may be decided and not yet on disk; beyond it the run waits for the log (rule B2). What the fastest
+/// run decides in the 200 ms after which the log writes anyway: with less, it would wait for the disk more often than that.
+const MAX_EVENTS_AHEAD: usize = 8_192;
 
 /// What the pace of a run depends on besides what was decided.
 pub(super) struct Pace<'a> {

@@ -154,11 +154,14 @@ impl Builder {
     /// If the state, the sandbox or a plugin cannot be used.
     pub async fn build(self) -> Result<Embedded, BuildError> {
         let attempts = self.attempts.unwrap_or(ATTEMPTS).max(1);
+        let guests = guest_threads().map_err(BuildError::Threads)?;
         let sandbox = Sandbox::new(&SandboxOptions {
             slots: attempts,
             vault: self.code,
             compiler: self.compiler.unwrap_or(Compiler::InProcess),
             resolver: Resolver::system(),
+            threads: Some(guests.handle().clone()),
+            ..SandboxOptions::default()
         })?;
         let has_directories = !self.sources.directories.is_empty();
         let registry = LiveRegistry::open(sandbox.clone(), self.sources).await;
@@ -174,11 +177,10 @@ impl Builder {
             (None, Some(path)) => open(path)?,
             (None, None) => return Err(BuildError::NoState),
         };
-        let guests = guest_threads().map_err(BuildError::Threads)?;
         if has_directories {
             registry.follow(guests.handle(), self.news.unwrap_or_else(|| Box::new(trace)));
         }
-        let host = Host::deciding(log, attempts, guests.handle().clone());
+        let host = Host::deciding(log, attempts);
         Ok(Embedded {
             host: match self.grace {
                 Some(grace) => host.with_grace(grace),

@@ -747,6 +747,28 @@ fn a_project_that_asks_for_more_needs_trust_and_again_when_it_changes() {
 }
 
 #[test]
+fn more_than_the_usual_limits_needs_trust() {
+    let asks = |text: &str| -> Vec<String> {
+        let place = Place::new(Some(&format!("{HEAD}{text}")));
+        place.load().unwrap().asks().into_iter().map(|ask| ask.what).collect()
+    };
+    let usual = "[host]\nattempts = 64\n[limits]\nmemory = \"64 MiB\"\ncpu = \"10s\"\ncompile = { wall = \"60s\" }\n";
+    assert_eq!(asks(usual), [""; 0]);
+    assert_eq!(
+        asks(
+            "[host]\nattempts = 65\n[limits]\ncpu = \"11s\"\ncompile = { memory = \"3 GiB\" }\n\
+             [plugins.fs.limits]\nmemory = \"1 GiB\"\nlog = \"1 KiB\"\n"
+        ),
+        [
+            "every plugin uses up to 11 s of `cpu`, not 10 s",
+            "`fs` uses up to 1024 MiB of `memory`, not 128 MiB",
+            "compiles a component for up to 60 s with 3072 MiB",
+            "lets 65 guests be at work at once, not 64",
+        ]
+    );
+}
+
+#[test]
 fn one_output_directory_inside_needs_no_trust_but_two_do() {
     let dirs = |plugin: &str, host: &str| {
         format!(

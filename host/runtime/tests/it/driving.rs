@@ -10,12 +10,11 @@ use cofferdam_runtime::{
 use cofferdam_store::{HostId, NewMessage, RunLog};
 use cofferdam_testkit::memory_log::{Failure as LogFailure, MemoryLog};
 use cofferdam_testkit::plan_builder::{call, gate, parallel, workflow};
-use cofferdam_wasm::{EffectClass, Usage};
+use cofferdam_wasm::EffectClass;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 /// What the scripted actions do, by the step's name.
@@ -73,6 +72,11 @@ impl Executor for Actions {
                     tokio::task::yield_now().await;
                 }
                 script.entered.lock().unwrap().push((format!("{step} leaves"), 0, 0));
+            } else if step.starts_with("slow") {
+                while !entry.cancel.is_stopped() {
+                    tokio::task::yield_now().await;
+                }
+                script.entered.lock().unwrap().push((format!("{step} leaves"), 0, 0));
             } else if step.starts_with("stubborn") {
                 std::future::pending::<()>().await;
             } else {
@@ -93,7 +97,7 @@ impl Executor for Actions {
                 metrics: Metrics::new(),
                 saved: None,
                 shared: Vec::new(),
-                usage: Usage::default(),
+                used: None,
                 denied: Vec::new(),
             }
         })
@@ -117,12 +121,7 @@ pub(crate) fn request(plan: Plan) -> RunRequest {
 }
 
 pub(crate) fn start(log: &Arc<dyn RunLog>, script: &Arc<Script>, attempts: u32, plan: Plan) -> (Host, Driving) {
-    let host = Host::new(
-        Arc::clone(log),
-        Arc::new(Actions(Arc::clone(script))),
-        attempts,
-        Handle::current(),
-    );
+    let host = Host::new(Arc::clone(log), Arc::new(Actions(Arc::clone(script))), attempts);
     let driving = host.start(RunId::from_bits(7), request(plan), Arc::new(Unobserved));
     (host, driving)
 }
@@ -191,12 +190,7 @@ async fn an_interrupted_run_keeps_what_it_has_and_is_taken_up_again() {
         (stopped, run.status()),
         (vec!["gate".to_owned()], RunStatus::Interrupted)
     );
-    let host = Host::new(
-        Arc::clone(&log),
-        Arc::new(Actions(Arc::clone(&script))),
-        4,
-        Handle::current(),
-    );
+    let host = Host::new(Arc::clone(&log), Arc::new(Actions(Arc::clone(&script))), 4);
     let driving = host.resume(RunId::from_bits(7), Arc::new(Unobserved)).await.unwrap();
     while script.entered().len() < 3 {
         tokio::task::yield_now().await;
@@ -465,18 +459,15 @@ async fn a_host_that_lost_its_lease_stops_its_guests_and_goes_on_only_if_nobody_
 async fn a_guest_that_can_be_noticed_leaves_before_the_clean_up_begins() {
     for (step, expected) in [
         ("polite", vec!["polite", "polite leaves", "always/cleanup"]),
-        // One that does not listen is stopped after its grace.
+        // One that does not listen is stopped after its grace, and waited for.
+        ("slow", vec!["slow", "slow leaves", "always/cleanup"]),
+        // One that does not go even then is waited for no more.
         ("stubborn", vec!["stubborn", "always/cleanup"]),
     ] {
         let log: Arc<dyn RunLog> = Arc::new(MemoryLog::new(host("a")));
         let script = Arc::new(Script::default());
         let plan = workflow([call(step)]).always([call("cleanup").action("quiet")]).plan();
-        let host = Host::new(
-            Arc::clone(&log),
-            Arc::new(Actions(Arc::clone(&script))),
-            4,
-            Handle::current(),
-        );
+        let host = Host::new(Arc::clone(&log), Arc::new(Actions(Arc::clone(&script))), 4);
         let host = host.with_grace(Duration::from_millis(if step == "polite" { 60_000 } else { 20 }));
         let driving = host.start(RunId::from_bits(7), request(plan), Arc::new(Unobserved));
         assert_eq!(entered(&script, 1).await, [step]);
@@ -586,12 +577,7 @@ fn ten_thousand_gates_wait_without_a_thread_and_with_next_to_no_memory() {
 fn threads_and_memory_of_waiting(runs: u32) -> (usize, u64) {
     with_log(async |log| {
         let script = Arc::new(Script::default());
-        let host = Host::new(
-            Arc::clone(&log),
-            Arc::new(Actions(Arc::clone(&script))),
-            64,
-            Handle::current(),
-        );
+        let host = Host::new(Arc::clone(&log), Arc::new(Actions(Arc::clone(&script))), 64);
         let plan = workflow([gate("publish"), call("last")]).plan();
         let mut numbers = 1..=runs;
         loop {
@@ -669,7 +655,7 @@ fn threads_at_most(runs: u32, steps: u32) -> usize {
     let threads = Arc::new(Threads(AtomicUsize::new(0)));
     with_log(async |log| {
         let script = Arc::new(Script::default());
-        let host = Host::new(Arc::clone(&log), Arc::new(Actions(script)), 64, Handle::current());
+        let host = Host::new(Arc::clone(&log), Arc::new(Actions(script)), 64);
         let steps: Vec<_> = (0..steps).map(|number| call(&format!("s{number}"))).collect();
         let plan = workflow(steps).plan();
         let all: Vec<_> = (1..=runs)

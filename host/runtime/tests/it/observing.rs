@@ -84,7 +84,6 @@ fn with(log: &Arc<dyn RunLog>, script: &Arc<Script>) -> Host {
         Arc::clone(log),
         Arc::new(crate::driving::Actions(Arc::clone(script))),
         4,
-        tokio::runtime::Handle::current(),
     )
 }
 

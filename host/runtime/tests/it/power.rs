@@ -7,12 +7,11 @@ use cofferdam_runtime::{Entry, Executed, Execution, Executor, Host, Request, Uno
 use cofferdam_store::{Creation, Durability, HostId, LeaseTerms, RunLog, SqliteLog, SqliteOptions};
 use cofferdam_testkit::disk::Recording;
 use cofferdam_testkit::plan_builder::{Step, call, parallel, workflow};
-use cofferdam_wasm::{EffectClass, Usage};
+use cofferdam_wasm::EffectClass;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
-use tokio::runtime::Handle;
 
 const RUN: RunId = RunId::from_bits(7);
 
@@ -52,7 +51,7 @@ impl Executor for Noting {
                 metrics: Metrics::new(),
                 saved: None,
                 shared: Vec::new(),
-                usage: Usage::default(),
+                used: None,
                 denied: Vec::new(),
             }
         })
@@ -81,7 +80,7 @@ async fn run(steps: Vec<Step>, directory: &Path) -> (Arc<Recording>, Vec<Begun>,
         begun: Arc::clone(&begun),
     };
     let before = recording.syncs();
-    let host = Host::new(Arc::clone(&log), Arc::new(actions), 8, Handle::current());
+    let host = Host::new(Arc::clone(&log), Arc::new(actions), 8);
     let request = Request {
         plan: Arc::new(workflow(steps).plan()),
         file: "test.wf".to_owned(),

@@ -48,6 +48,7 @@ pub(crate) fn appends(plan: &Plan, id: RunId, result: fn(Data) -> Data) -> Vec<A
                         metrics: Metrics::new(),
                         saved: None,
                         shared: Vec::new(),
+                        used: None,
                     })
                 });
             }

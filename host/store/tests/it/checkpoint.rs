@@ -8,7 +8,6 @@ use rusqlite::Connection;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -152,10 +151,7 @@ fn a_log_whose_checkpoints_do_not_reach_the_disk_gives_up_after_three_in_a_row()
                 version += 1;
             }
             asked_at = frames(directory.path());
-            let is_made = || recording.failures_left("state.db") == left;
-            (0..200)
-                .take_while(|_| !is_made())
-                .for_each(|_| thread::sleep(Duration::from_millis(10)));
+            recording.wait_for_failures("state.db", left, Duration::from_secs(2));
         }
     }
     has_given_up(log, directory.path(), version);

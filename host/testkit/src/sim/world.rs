@@ -491,6 +491,7 @@ impl<'a> World<'a> {
             metrics: Metrics::new(),
             saved,
             shared,
+            used: None,
         };
         let took = Duration::from_millis(1 + self.dice.below(2_000) as u64);
         let over_at = self.now.saturating_add(took);

@@ -1,10 +1,12 @@
 //! Where does the value of a secret come from?
 
+use crate::private_file::{self, NotPrivate};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
 /// Where the value of a secret comes from. It is read when the secret is first used, never before.
@@ -92,25 +94,10 @@ impl std::fmt::Display for SecretSource {
 
 fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let failed = |error| SecretError::File(path.to_owned(), error);
-    // Neither through a link that somebody else may have put there, nor waiting for what comes out of a pipe.
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
-        .open(path)
-        .map_err(failed)?;
-    // Asked of what was opened, not of what has that name by now.
-    let metadata = file.metadata().map_err(failed)?;
-    let exposed = |reason| Err(SecretError::Exposed(path.to_owned(), reason));
-    if !metadata.is_file() {
-        return exposed("is no regular file");
-    }
-    if metadata.mode() & 0o077 != 0 {
-        return exposed("can be read or written by others");
-    }
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return exposed("belongs to somebody else");
-    }
+    let file = private_file::open(path).map_err(|reason| match reason {
+        NotPrivate::Io(error) => failed(error),
+        NotPrivate::Exposed(reason) => SecretError::Exposed(path.to_owned(), reason),
+    })?;
     let mut value = Zeroizing::new(Vec::new());
     file.take(LONGEST as u64 + 3).read_to_end(&mut value).map_err(failed)?;
     Ok(value)
@@ -121,26 +108,64 @@ async fn run(command: &[String]) -> Result<Zeroizing<Vec<u8>>, SecretError> {
         .split_first()
         .ok_or_else(|| SecretError::Command(String::new(), "names no program".to_owned()))?;
     let failed = |reason: String| SecretError::Command(program.clone(), reason);
-    let output = tokio::process::Command::new(program)
+    let mut child = tokio::process::Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         // What it complains about may hold what nobody should read.
         .stderr(Stdio::null())
+        .process_group(0)
         .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(COMMAND, output)
+        .spawn()
+        .map_err(|error| failed(format!("cannot be run: {error}")))?;
+    let family = Family::of(&child);
+    let mut value = Zeroizing::new(Vec::with_capacity(LONGEST + 3));
+    let ended = async {
+        if let Some(printed) = child.stdout.take() {
+            printed.take(LONGEST as u64 + 3).read_to_end(&mut value).await?;
+        }
+        child.wait().await
+    };
+    let status = tokio::time::timeout(COMMAND, ended)
         .await
         .map_err(|_| failed("did not answer within 30 s".to_owned()))?
         .map_err(|error| failed(format!("cannot be run: {error}")))?;
-    if !output.status.success() {
-        return Err(failed(format!("failed ({}); run it by hand to see why", output.status)));
+    family.stays();
+    if !status.success() && value.len() <= LONGEST + 2 {
+        return Err(failed(format!("failed ({status}); run it by hand to see why")));
     }
-    Ok(Zeroizing::new(output.stdout))
+    Ok(value)
+}
+
+/// A program and what it has started. All of them are stopped when this is dropped.
+struct Family(Option<Pid>);
+
+impl Family {
+    /// Returns the family of a child that has a group of its own.
+    fn of(child: &tokio::process::Child) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Self(id.and_then(Pid::from_raw))
+    }
+
+    /// Lets go of it: what an ended program has left behind, an agent for instance, is meant to stay.
+    fn stays(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended meanwhile.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{SecretError, SecretSource};
+    use std::io::Read;
     use std::os::unix::fs::PermissionsExt;
 
     // row J16
@@ -204,5 +229,30 @@ mod tests {
                 .ends_with("is empty")
         );
         assert!(command(&["/no/such/program"]).read().await.is_err());
+        let endless = command(&["/usr/bin/yes"]).read().await.unwrap_err().to_string();
+        assert!(endless.ends_with("is longer than 64 KiB"), "{endless}");
+    }
+
+    // row J16
+    #[tokio::test]
+    async fn a_program_that_is_waited_for_no_longer_goes_with_all_that_it_has_started() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, 0o600.into()).unwrap();
+        let child = format!("(echo at work; exec sleep 600) > '{}' & wait", pipe.display());
+        let source = SecretSource::Command(vec!["/bin/sh".to_owned(), "-c".to_owned(), child]);
+        let reading = tokio::spawn(async move { source.read().await.map(drop) });
+        // Ends when nobody has the pipe any more.
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let heard = tokio::task::spawn_blocking(move || {
+            let mut pipe = std::fs::File::open(pipe).unwrap();
+            let mut word = [0; 7];
+            pipe.read_exact(&mut word).unwrap();
+            begun.send(()).unwrap();
+            pipe.read_to_end(&mut Vec::new()).unwrap()
+        });
+        has_begun.await.unwrap();
+        reading.abort();
+        assert_eq!(heard.await.unwrap(), "\n".len());
     }
 }

@@ -1,5 +1,6 @@
 //! What signs, and what tells who signed?
 
+use crate::private_file::{self, NotPrivate};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
@@ -7,7 +8,7 @@ use serde::{Serialize, Serializer};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use zeroize::Zeroizing;
@@ -194,24 +195,10 @@ impl SigningKey {
     /// If others could have read or changed it, or it holds something else.
     pub fn read(file: &Path) -> Result<Self, KeyFileError> {
         let failed = |error| KeyFileError::Io(file.to_owned(), error);
-        let exposed = |reason| Err(KeyFileError::Exposed(file.to_owned(), reason));
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let opened = OpenOptions::new()
-            .read(true)
-            .custom_flags(flags.bits() as i32)
-            .open(file)
-            .map_err(failed)?;
-        // Asked of what was opened, not of what has that name by now.
-        let metadata = opened.metadata().map_err(failed)?;
-        if !metadata.is_file() {
-            return exposed("is no regular file");
-        }
-        if metadata.mode() & 0o077 != 0 {
-            return exposed("can be read or written by others");
-        }
-        if metadata.uid() != rustix::process::geteuid().as_raw() {
-            return exposed("belongs to somebody else");
-        }
+        let opened = private_file::open(file).map_err(|reason| match reason {
+            NotPrivate::Io(error) => failed(error),
+            NotPrivate::Exposed(reason) => KeyFileError::Exposed(file.to_owned(), reason),
+        })?;
         let mut text = Zeroizing::new(String::new());
         opened.take(LONGEST).read_to_string(&mut text).map_err(failed)?;
         let seed = text.lines().find_map(|line| line.strip_prefix(SECRET));

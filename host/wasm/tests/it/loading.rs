@@ -176,6 +176,8 @@ async fn bombs_for_the_compiler_are_refused_at_a_glance() {
     let modules = wat::parse_str(format!("(component {})", "(core module)".repeat(100))).unwrap();
     let needs = "(import \"a\" \"b\" (func))".repeat(100_000);
     let needs = wat::parse_str(format!("(component (core module {needs}))")).unwrap();
+    let inside =
+        |item: &str, count: usize| wat::parse_str(format!("(component (core module {}))", item.repeat(count))).unwrap();
     let custom = |bytes: usize| {
         // The name of the section is "x".
         let size = leb(bytes + 2);
@@ -188,6 +190,8 @@ async fn bombs_for_the_compiler_are_refused_at_a_glance() {
         (imports, "imports and exports"),
         (modules, "modules"),
         (needs, "imports and exports of modules"),
+        (inside("(type (func))", 60_000), "types"),
+        (inside("(global i32 (i32.const 0))", 110_000), "definitions"),
         (custom(17 << 20), "bytes in custom sections"),
         (custom(65 << 20), "bytes"),
     ] {

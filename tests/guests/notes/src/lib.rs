@@ -2,7 +2,7 @@
 
 use cofferdam_plugin::{Context, Failure, Value, action, data, plugin};
 
-plugin!(put, take_away, read, pages);
+plugin!(put, take_away, read, pages, facts);
 
 /// A shared value.
 #[data]
@@ -54,6 +54,49 @@ fn read(
     let (value, revision) = found.unwrap_or((Value::Null, 0));
     let keys = ctx.shared().keys("", None, 100)?;
     Ok(Note { value, revision, keys })
+}
+
+/// What an attempt knows about itself.
+#[data]
+struct Facts {
+    /// The id of the run.
+    run: String,
+    /// The name of the workflow.
+    workflow: Value,
+    /// The path of the step.
+    step: String,
+    /// The number of the innermost loop.
+    iteration: Value,
+    /// Which attempt.
+    attempt: u64,
+    /// How many attempts may follow.
+    retries_left: Value,
+    /// Why the one before failed.
+    previous: Option<String>,
+    /// What stands for the attempt where it must not be done twice.
+    token: String,
+    /// What nobody knows.
+    unknown: Option<Value>,
+}
+
+/// Fails once, then returns what it knows about itself.
+#[action]
+fn facts(ctx: &Context) -> Result<Facts, Failure> {
+    if ctx.attempt() == 1 {
+        return Err(Failure::transient("not at once"));
+    }
+    let fact = |name| ctx.get(name).unwrap_or(Value::Null);
+    Ok(Facts {
+        run: ctx.run(),
+        workflow: fact("workflow"),
+        step: ctx.step(),
+        iteration: fact("iteration"),
+        attempt: ctx.attempt().into(),
+        retries_left: fact("retries-left"),
+        previous: ctx.previous_error().map(|failure| failure.message().to_owned()),
+        token: ctx.token(),
+        unknown: ctx.get("host-name"),
+    })
 }
 
 /// Goes through pages and keeps how far it is: an attempt or a delivery begins where the one before it stopped.
