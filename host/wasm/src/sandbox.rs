@@ -11,6 +11,7 @@ use crate::vault::{Vault, VaultError};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{
@@ -24,6 +25,9 @@ pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// How many components are compiled at the same time.
 const COMPILATIONS: usize = 2;
 
+/// How much compiled code is kept unless the options say otherwise: that of some hundred plugins.
+const VAULT_ROOM: u64 = 1 << 30;
+
 /// What a sandbox is made for.
 #[derive(Clone, Debug)]
 pub struct SandboxOptions {
@@ -31,10 +35,15 @@ pub struct SandboxOptions {
     pub slots: u32,
     /// Where compiled code is kept: a directory of this user alone, outside of any project; none: nowhere.
     pub vault: Option<PathBuf>,
+    /// How many bytes of compiled code are kept there; beyond them goes what was not used for longest.
+    pub vault_room: u64,
     /// Which process compiles.
     pub compiler: Compiler,
     /// Who says which addresses a name has.
     pub resolver: Resolver,
+    /// On which threads guests compute; none: where they are entered. Whoever enters them keeps their deadlines, and with threads of
+    /// their own they cannot hold it up.
+    pub threads: Option<Handle>,
 }
 
 impl Default for SandboxOptions {
@@ -42,8 +51,10 @@ impl Default for SandboxOptions {
         Self {
             slots: 64,
             vault: None,
+            vault_room: VAULT_ROOM,
             compiler: Compiler::InProcess,
             resolver: Resolver::system(),
+            threads: None,
         }
     }
 }
@@ -94,6 +105,7 @@ struct Shared {
     tallies: Arc<Tallies>,
     pooled: bool,
     ticker: Ticker,
+    threads: Option<Handle>,
 }
 
 impl Sandbox {
@@ -105,7 +117,11 @@ impl Sandbox {
         let (engine, pooled) = engine(options.slots).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let linker = linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let vault = match &options.vault {
-            Some(path) => Some(Vault::open(path, engine.precompile_compatibility_hash())?),
+            Some(path) => Some(Vault::open(
+                path,
+                engine.precompile_compatibility_hash(),
+                options.vault_room,
+            )?),
             None => None,
         };
         let weak = engine.weak();
@@ -124,6 +140,7 @@ impl Sandbox {
             tallies: Arc::default(),
             pooled,
             ticker,
+            threads: options.threads.clone(),
         })))
     }
 
@@ -152,6 +169,10 @@ impl Sandbox {
     /// Lets the epoch tick for a guest until what is returned is dropped.
     pub(crate) fn ticking(&self) -> Ticking {
         self.0.ticker.enter()
+    }
+
+    pub(crate) fn threads(&self) -> Option<&Handle> {
+        self.0.threads.as_ref()
     }
 
     pub(crate) fn linker(&self) -> &Linker<State> {
@@ -211,6 +232,8 @@ fn config() -> Config {
         .async_stack_zeroing(true)
         .memory_init_cow(true)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        // Traces are made without it; the system would have to be told of it at each load.
+        .native_unwind_info(false)
         .wasm_threads(false)
         .wasm_memory64(false)
         .shared_memory(false)

@@ -33,7 +33,8 @@ impl Writer {
         while !claims.is_empty() {
             let later = claims.split_off(claims.len().min(MOST));
             let together = mem::replace(&mut claims, later);
-            match self.claim_together(db, &together) {
+            // Whatever is done under the new generation is durable after it, and nobody outlives a loss of power who was told of it.
+            match self.without_waiting(db, |writer, db| writer.claim_together(db, &together)) {
                 Ok(answers) => {
                     self.failures = 0;
                     for ((run, answer), claimed) in together.into_iter().zip(answers) {

@@ -88,9 +88,9 @@ impl Writer {
         if !self.registered {
             return;
         }
-        let left = self.without_waiting(db, |db| {
+        let left = self.without_waiting(db, |writer, db| {
             execute(db, "BEGIN IMMEDIATE")?;
-            write::leave(db, &self.host)?;
+            write::leave(db, &writer.host)?;
             Failpoint::BeforeLeaving.reached();
             execute(db, "COMMIT")
         });
@@ -288,7 +288,7 @@ impl Writer {
         let lines = noted.lines.len() as u64;
         let dropped: u64 = noted.dropped.values().sum();
         self.counters.log_lines_dropped.fetch_add(dropped, Ordering::Relaxed);
-        let written = self.without_waiting(db, |db| {
+        let written: rusqlite::Result<()> = self.without_waiting(db, |_, db| {
             execute(db, "BEGIN IMMEDIATE")?;
             for line in &noted.lines {
                 write::insert_line(db, line)?;
@@ -308,13 +308,16 @@ impl Writer {
     }
 
     /// Does `work` in transactions that do not wait for the disk.
-    fn without_waiting(
-        &self,
+    pub(crate) fn without_waiting<T>(
+        &mut self,
         db: &mut Connection,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<()>,
-    ) -> rusqlite::Result<()> {
-        self.counters.set_waits(Durability::Process);
-        let done = connection::synchronise(db, Durability::Process).and_then(|()| work(db));
+        work: impl FnOnce(&mut Self, &Connection) -> T,
+    ) -> T {
+        // A connection that waits all the same is slower and nothing else.
+        if connection::synchronise(db, Durability::Process).is_ok() {
+            self.counters.set_waits(Durability::Process);
+        }
+        let done = work(self, db);
         if !db.is_autocommit() {
             // What could not be committed is given up; the next transaction begins afresh.
             let _ = execute(db, "ROLLBACK");

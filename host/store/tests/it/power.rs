@@ -30,8 +30,8 @@ impl Dice {
 
 /// Something that was acknowledged, and after how many operations on the disk.
 enum Fact {
-    /// A run has at least so many events.
-    Recorded(RunId, u64),
+    /// A run has at least so many events, and was claimed so often.
+    Recorded(RunId, u64, u64),
     /// A message was posted to a run.
     Posted(RunId),
 }
@@ -47,7 +47,7 @@ struct Story {
 }
 
 /// Writes to some runs what hosts write: starts, small and large results, lines of guests, messages, and enough for a
-/// checkpoint; with waits for the disk and without.
+/// checkpoint; with waits for the disk and without. Now and then a run is claimed, which waits for nothing.
 fn write() -> Story {
     let directory = TempDir::new().unwrap();
     let recording = Recording::of(directory.path());
@@ -60,12 +60,19 @@ fn write() -> Story {
         let first = first(&run);
         tell(run.id, &first);
         assert!(log.begin(run.clone(), first).wait().position().is_some());
-        facts.push((recording.position(), Fact::Recorded(run.id, 1)));
+        facts.push((recording.position(), Fact::Recorded(run.id, 1, 1)));
     }
     let mut versions = [1_u64; RUNS as usize];
+    let mut generations = [1_u64; RUNS as usize];
     for round in 0..90_u64 {
+        if round % 7 == 0 {
+            let number = u32::try_from(round % u64::from(RUNS)).unwrap();
+            let flushes = log.statistics().flushes;
+            generations[number as usize] = answer(log.claim(new_run(number).id)).unwrap().generation.0;
+            assert_eq!(log.statistics().flushes, flushes, "a claim does not wait for the disk");
+        }
         // Two results that nobody waits for, then one of another run that somebody does.
-        let mut tickets: Vec<(RunId, u64, Ticket)> = Vec::new();
+        let mut tickets: Vec<(Fact, Ticket)> = Vec::new();
         for (offset, urgency) in [(0, Urgency::Later), (1, Urgency::Soon), (2, Urgency::Now)] {
             let number = u32::try_from((round + offset) % u64::from(RUNS)).unwrap();
             let run = new_run(number).id;
@@ -73,15 +80,17 @@ fn write() -> Story {
             let size = if round % 5 == 0 { 3_000 } else { 3 };
             let large = Data::list((0..size).map(|item| Data::Int(item + round as i64)));
             let events = vec![completed("small", Data::Int(1)), completed("large", large)];
-            let append = append(run, 1, *version, RunStatus::Running, events);
+            let generation = generations[number as usize];
+            let append = append(run, generation, *version, RunStatus::Running, events);
             tell(run, &append);
             *version += 2;
-            tickets.push((run, *version, log.hand_over_within(append, urgency)));
+            let fact = Fact::Recorded(run, *version, generation);
+            tickets.push((fact, log.hand_over_within(append, urgency)));
         }
         // All of them: what was handed over before something urgent is durable with it.
-        for (run, version, ticket) in tickets {
+        for (fact, ticket) in tickets {
             assert!(matches!(ticket.wait(), Fate::Durable(_)));
-            facts.push((recording.position(), Fact::Recorded(run, version)));
+            facts.push((recording.position(), fact));
         }
         if round % 5 == 0 {
             let run = new_run(u32::try_from(round % u64::from(RUNS)).unwrap()).id;
@@ -125,12 +134,12 @@ impl Story {
         let mut posted: BTreeMap<RunId, usize> = BTreeMap::new();
         for (_, fact) in self.facts.iter().take_while(|(at, _)| *at <= position) {
             match fact {
-                Fact::Recorded(run, version) => {
+                Fact::Recorded(run, version, generation) => {
                     let summary = answer(log.run(*run)).unwrap();
-                    let found = summary.map(|summary| summary.version.0);
+                    let found = summary.map(|summary| (summary.version.0, summary.generation.0));
                     assert!(
-                        found >= Some(*version),
-                        "cut at {position}: {found:?} events of {run}, acknowledged were {version}"
+                        found.is_some_and(|(events, claims)| events >= *version && claims >= *generation),
+                        "cut at {position}: {found:?} events and claims of {run}, acknowledged were {version}, {generation}"
                     );
                 }
                 Fact::Posted(run) => *posted.entry(*run).or_default() += 1,
@@ -207,7 +216,7 @@ fn a_disk_that_says_it_synced_and_did_not_is_found_out() {
             .iter()
             .take_while(|(at, _)| *at <= position)
             .any(|(_, fact)| {
-                let Fact::Recorded(run, version) = fact else {
+                let Fact::Recorded(run, version, _) = fact else {
                     return false;
                 };
                 !answer(log.run(*run)).is_ok_and(|summary| summary.is_some_and(|summary| summary.version.0 >= *version))
