@@ -8,7 +8,7 @@ use crate::table::{print_table, table};
 use crate::talk::{DIM, STRONG, print, say};
 use cofferdam_engine::RunStatus;
 use cofferdam_runtime::configuration::{Granted, Source, Trusted, WorkflowSection, template};
-use cofferdam_store::{RunFilter, RunLog as _};
+use cofferdam_store::RunFilter;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 /// Writes a configuration to start from.
