@@ -14,6 +14,8 @@ use crate::sandbox::Sandbox;
 use crate::signature::{SignatureRules, Signatures, Unsigned};
 use cofferdam_engine::Digest;
 use files::{Content, ReadError, Stamp};
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -23,6 +25,8 @@ use std::sync::Arc;
 /// How many files the plugin directories may hold together, and how many bytes: all of them are in memory.
 const MOST_FILES: usize = 256;
 const MOST_BYTES: u64 = 512 * 1024 * 1024;
+/// How many files are looked at beside each other.
+const AT_ONCE: usize = 16;
 const TOO_MANY: &str = "the plugin directories hold more than 256 files or 512 MiB";
 
 /// The most that is said of the name of a file, in bytes.
@@ -134,12 +138,25 @@ pub struct Registry {
     unsettled: bool,
 }
 
+/// What is asked about each file.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    sandbox: &'a Sandbox,
+    sources: &'a Sources,
+    /// What the directories hold.
+    listing: &'a Listing,
+    /// What was found before.
+    former: &'a Registry,
+}
+
 impl Registry {
     /// Finds and loads what `sources` hold. A file that cannot be used is a problem and hinders no other.
     pub async fn discover(sandbox: &Sandbox, sources: &Sources) -> Self {
         let mut registry = Self::default();
-        for builtin in &sources.builtins {
-            match sandbox.load(Arc::clone(&builtin.bytes)).await {
+        let loading = sources.builtins.iter();
+        let loaded = join_all(loading.map(|builtin| sandbox.load(Arc::clone(&builtin.bytes)))).await;
+        for (builtin, loaded) in sources.builtins.iter().zip(loaded) {
+            match loaded {
                 Ok(component) => registry.plugins.push(Plugin {
                     name: builtin.name.clone(),
                     version: Some(builtin.version.clone()),
@@ -262,6 +279,13 @@ impl Registry {
             self.report(directory, "CF0501", format!("cannot be read: {error}"));
         }
         let (mut count, mut bytes) = (0, 0);
+        let look = Look {
+            sandbox,
+            sources,
+            listing: &listing,
+            former,
+        };
+        let mut considering = Vec::new();
         for (name, files) in listing.claims() {
             count += files.len();
             bytes += files.iter().map(|file| listing.size(file)).sum::<u64>();
@@ -284,11 +308,19 @@ impl Registry {
                     self.report(file, "CF0507", format!("claims the name `{name}`, which is built in"))
                         .help("give the file another name");
                 }
-            } else if let [file] = files.as_slice() {
-                self.consider((sandbox, sources), &name, file, former).await;
+            } else if let [file] = *files.as_slice() {
+                considering.push(Self::considered(look, name, file));
             } else {
                 self.disputed(&name, &files, former);
             }
+        }
+        // One that takes long, by whatever it is made of, holds up no other.
+        let found: Vec<Self> = stream::iter(considering).buffered(AT_ONCE).collect().await;
+        for found in found {
+            self.plugins.extend(found.plugins);
+            self.problems.extend(found.problems);
+            self.known.extend(found.known);
+            self.unsettled |= found.unsettled;
         }
         // That a directory cannot be read now says nothing about what lies in it.
         for plugin in &former.plugins {
@@ -306,8 +338,21 @@ impl Registry {
         self
     }
 
+    /// Returns what comes of the only file that claims `name`.
+    async fn considered(look: Look<'_>, name: String, file: &Path) -> Self {
+        let mut found = Self::default();
+        found.consider(look, &name, file).await;
+        found
+    }
+
     /// Decides about the only file that claims `name`.
-    async fn consider(&mut self, (sandbox, sources): (&Sandbox, &Sources), name: &str, file: &Path, former: &Self) {
+    async fn consider(&mut self, look: Look<'_>, name: &str, file: &Path) {
+        let Look {
+            sandbox,
+            sources,
+            listing,
+            former,
+        } = look;
         let serving = former.plugin(name);
         let known = former.known.get(file).copied();
         let path = file.to_owned();
@@ -333,7 +378,7 @@ impl Registry {
                 return self.keep_serving(serving);
             }
         };
-        let signatures = self.signatures(file).await;
+        let signatures = self.signatures(listing, file).await;
         let (bytes, digest, stamp) = match content {
             Content::Same => {
                 self.known.extend(known.map(|stamp| (file.to_owned(), stamp)));
@@ -386,11 +431,10 @@ impl Registry {
     }
 
     /// Reads what lies beside a component to vouch for it.
-    async fn signatures(&mut self, file: &Path) -> Signatures {
+    async fn signatures(&mut self, listing: &Listing, file: &Path) -> Signatures {
         let beside = Signatures::file_of(file);
         // What was written just now may be written again without looking different.
-        self.unsettled |= self
-            .listing
+        self.unsettled |= listing
             .signatures
             .get(&beside)
             .is_some_and(|stamp| !files::is_settled(stamp));

@@ -5,12 +5,12 @@
 //! hash of its name and content. What does not fit is not used; it is made anew and replaced. What was not used for longest goes
 //! when there is too much; any number of processes may share the directory.
 
+use blake3::Hasher;
 use cofferdam_engine::Digest;
-use hmac::{Hmac, KeyInit, Mac};
 use rustix::fs::{Mode, OFlags};
 use sha2::Sha256;
 use std::fs::{DirBuilder, File};
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -54,9 +54,9 @@ pub(crate) enum Kept {
 }
 
 const KEY_FILE: &str = "key";
-const MAC_LENGTH: usize = 32;
+const MAC_LENGTH: usize = blake3::OUT_LEN;
 /// Changes when what is kept about a component changes its form.
-const FORMAT: &[u8] = b"cofferdam vault 2";
+const FORMAT: &[u8] = b"cofferdam vault 3";
 /// How exactly it is known when a file was used last: what is used all the time is not written to all the time.
 const USED_TO_THE: Duration = Duration::from_hours(1);
 /// How a file is named that is not complete yet.
@@ -110,7 +110,11 @@ impl Vault {
         file.read_to_end(&mut content).ok()?;
         let length = content.len().checked_sub(MAC_LENGTH)?;
         let (body, mac) = content.split_at(length);
-        self.seal(&name, body).verify_slice(mac).ok()?;
+        let mac: [u8; MAC_LENGTH] = mac.try_into().ok()?;
+        // Compared in constant time.
+        if self.seal(&name, body) != mac {
+            return None;
+        }
         content.truncate(length);
         let last_used = file.metadata().and_then(|found| found.modified());
         if last_used.is_ok_and(|at| at.elapsed().is_ok_and(|since| since > USED_TO_THE)) {
@@ -123,8 +127,8 @@ impl Vault {
     /// Keeps `content`; that it cannot is no reason to fail, for it can be made again.
     pub(crate) fn write(&self, component: &Digest, kept: Kept, content: &[u8]) {
         let name = self.name(component, kept);
-        let mac = self.seal(&name, content).finalize().into_bytes();
-        if let Err(error) = replace(&self.path, &name, &[content, &mac]) {
+        let mac = self.seal(&name, content);
+        if let Err(error) = replace(&self.path, &name, &[content, mac.as_bytes()]) {
             tracing::warn!(path = %self.path.display(), %error, "compiled code is not kept");
         }
         if let Err(error) = self.make_room(&name) {
@@ -175,20 +179,18 @@ impl Vault {
         for part in [FORMAT, tag, &self.engine, component.as_bytes()] {
             mac.update(part);
         }
-        let name: [u8; 32] = mac.finalize().into_bytes().into();
-        format!("{}.{extension}", Digest::from_bytes(name).to_hex())
+        format!("{}.{extension}", mac.finalize().to_hex())
     }
 
-    fn seal(&self, name: &str, content: &[u8]) -> Hmac<Sha256> {
+    fn seal(&self, name: &str, content: &[u8]) -> blake3::Hash {
         let mut mac = self.mac();
         mac.update(name.as_bytes());
         mac.update(content);
-        mac
+        mac.finalize()
     }
 
-    fn mac(&self) -> Hmac<Sha256> {
-        #[expect(clippy::expect_used, reason = "an HMAC takes keys of any length")]
-        Hmac::new_from_slice(&self.key).expect("a key of any length")
+    fn mac(&self) -> Hasher {
+        Hasher::new_keyed(&self.key)
     }
 }
 
@@ -250,7 +252,7 @@ fn replace(directory: &Path, name: &str, parts: &[&[u8]]) -> std::io::Result<()>
 
 struct EngineHasher(Sha256);
 
-impl Hasher for EngineHasher {
+impl std::hash::Hasher for EngineHasher {
     fn write(&mut self, bytes: &[u8]) {
         sha2::Digest::update(&mut self.0, bytes);
     }

@@ -22,6 +22,8 @@ const NAPS: &str = r#"workflow naps edition 1 {
 pub(crate) async fn measure(table: &mut Table) -> Outcome {
     table.section(&format!("{TIMERS} timers, {} ms apart", APART.as_millis()));
     for spinning in [0, SPINNING] {
+        // Or the disk would still be busy with what was there before.
+        rustix::fs::sync();
         let place = Place::make()?;
         let host = place.embedded().await?;
         let worker = place.work()?;

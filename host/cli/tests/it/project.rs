@@ -183,7 +183,7 @@ impl Project {
                 (r#""(cpu|memory|wall)":\[\d+,"#, "\"$1\":[\"[used]\","),
                 (r"ed25519:[A-Za-z0-9+/]{43}=", "[key]"),
                 (r"sha256:[0-9a-f]{64}", "[digest]"),
-                (r"sha256:[0-9a-f]{4}….{4}", "[digest]"),
+                (r"sha256:[0-9a-f]{8}…[0-9a-f]{8}", "[digest]"),
                 (r"(\[digest\] · )\d+ KB", "$1[size]"),
                 (r"(?m)^(  size +)\d.*$", "$1[size]"),
                 (

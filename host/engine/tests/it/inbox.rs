@@ -73,6 +73,7 @@ fn lines<T: serde::Serialize>(values: &[T]) -> String {
         .collect()
 }
 
+// row P08
 #[test]
 fn messages_and_answers_are_stored_in_this_form() {
     insta::assert_snapshot!("messages", lines(&messages()));

@@ -82,6 +82,7 @@ fn id(scenario: &Scenario) -> RunId {
     scenario.run().id()
 }
 
+// row P08
 // The form of snapshots. A change of it needs another SNAPSHOT_ENCODING: this release must not read what another meant
 // otherwise.
 #[test]

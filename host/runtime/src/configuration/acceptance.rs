@@ -351,10 +351,10 @@ impl TrustStore {
     }
 }
 
-/// Returns a digest as people tell it apart: `sha256:5f0c…293a`.
+/// Returns a digest as people tell it apart, `sha256:5f0c6a1b…77d0293a`: enough of it that nobody makes another component with the same.
 pub fn short_digest(digest: &Digest) -> String {
     let hex = digest.to_hex();
-    format!("sha256:{}…{}", &hex[..4], &hex[60..])
+    format!("sha256:{}…{}", &hex[..8], &hex[56..])
 }
 
 /// Returns a need in a few words: the difference of two components is made of these.

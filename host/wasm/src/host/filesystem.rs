@@ -48,6 +48,8 @@ pub(crate) struct Directories {
     walls: HashSet<u32>,
     // What the guest calls its open directories, for the record of denied calls.
     names: HashMap<u32, String>,
+    // Which of them are or lie in a repository.
+    repositories: HashSet<u32>,
     // How many listings are open, beside the directories themselves.
     listings: usize,
     // Held by every call that is under way on a thread that may block.
@@ -89,6 +91,7 @@ impl Directories {
             open: 0,
             walls: HashSet::new(),
             names: HashMap::new(),
+            repositories: HashSet::new(),
             listings: 0,
             calls: Arc::new(()),
             written: Vec::new(),
@@ -204,7 +207,7 @@ impl View<'_> {
             return Err(self.read_only(call, fd, path));
         }
         self.may_change()?;
-        Ok(self.start(directory))
+        Ok(self.start(fd, directory))
     }
 
     /// Ends the guest if the host may not act for the run any more.
@@ -318,10 +321,11 @@ impl View<'_> {
         }
     }
 
-    fn start(&self, directory: &Dir) -> Start {
+    fn start(&self, fd: &Resource<Descriptor>, directory: &Dir) -> Start {
         Start {
             base: Arc::clone(&directory.dir),
             hidden: Arc::clone(&self.directories.hidden),
+            in_repository: self.directories.repositories.contains(&fd.rep()),
         }
     }
 
@@ -564,7 +568,7 @@ impl HostDescriptor for View<'_> {
 
     async fn stat_at(&mut self, fd: Resource<Descriptor>, flags: PathFlags, path: String) -> FsResult<DescriptorStat> {
         const CALL: &str = "filesystem.stat-at";
-        let start = self.start(self.directory(CALL, &fd, &path)?);
+        let start = self.start(&fd, self.directory(CALL, &fd, &path)?);
         let stat = self
             .at(CALL, &fd, path, move |path| start.stat(path, last_link(flags)))
             .await?;
@@ -635,7 +639,7 @@ impl HostDescriptor for View<'_> {
         if perms.write_not_permitted() && how.mode().contains(OpenMode::WRITE) {
             return Err(self.read_only(call, &fd, &path));
         }
-        let start = self.start(directory);
+        let start = self.start(&fd, directory);
         if how.mode().contains(OpenMode::WRITE) {
             self.may_change()?;
         }
@@ -692,10 +696,16 @@ impl HostDescriptor for View<'_> {
                 self.inherit(within, &resource);
                 Ok(resource)
             }
-            Opened::Directory(directory) => {
+            Opened::Directory {
+                directory,
+                in_repository,
+            } => {
                 let directory = Descriptor::Dir(Dir::new(directory, perms, how.mode(), false));
                 let resource = self.push(directory).map_err(FsError::trap)?;
                 self.directories.names.insert(resource.rep(), name);
+                if in_repository {
+                    self.directories.repositories.insert(resource.rep());
+                }
                 self.inherit(within, &resource);
                 Ok(resource)
             }
@@ -704,7 +714,7 @@ impl HostDescriptor for View<'_> {
 
     async fn readlink_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<String> {
         const CALL: &str = "filesystem.readlink-at";
-        let start = self.start(self.directory(CALL, &fd, &path)?);
+        let start = self.start(&fd, self.directory(CALL, &fd, &path)?);
         self.at(CALL, &fd, path, move |path| start.read_link(path)).await
     }
 
@@ -787,7 +797,7 @@ impl HostDescriptor for View<'_> {
         path: String,
     ) -> FsResult<MetadataHashValue> {
         const CALL: &str = "filesystem.metadata-hash-at";
-        let start = self.start(self.directory(CALL, &fd, &path)?);
+        let start = self.start(&fd, self.directory(CALL, &fd, &path)?);
         let stat = self
             .at(CALL, &fd, path, move |path| start.stat(path, last_link(flags)))
             .await?;
@@ -797,6 +807,7 @@ impl HostDescriptor for View<'_> {
     fn drop(&mut self, fd: Resource<Descriptor>) -> wasmtime::Result<()> {
         let number = fd.rep();
         self.directories.names.remove(&number);
+        self.directories.repositories.remove(&number);
         self.directories.walls.remove(&number);
         self.directories.quotas.remove(&number);
         self.directories.open = self.directories.open.saturating_sub(1);

@@ -8,6 +8,7 @@ use crate::station::{Plugins, Station};
 use crate::table::{print_table, table};
 use crate::talk::{DIM, STRONG, harmless, print, say, size};
 use cofferdam_engine::Data;
+use cofferdam_runtime::configuration::short_digest;
 use cofferdam_wasm::{ActionDescriptor, LIMITS, Plugin, RetryDefault};
 use std::path::Path;
 
@@ -88,12 +89,10 @@ async fn shown(
 pub(super) fn show_plugin(station: &Station, plugin: &Plugin, usage: Option<&Usage>) {
     let look = &station.look;
     let dot = if look.signs { "·" } else { "-" };
-    let digest = plugin.component.digest().to_hex();
     print(format!(
-        "{} {dot} cofferdam:plugin@0.1.0 {dot} sha256:{}…{} {dot} {}",
+        "{} {dot} cofferdam:plugin@0.1.0 {dot} {} {dot} {}",
         look.paint(STRONG, &cofferdam_runtime::provider(plugin)),
-        &digest[..4],
-        &digest[60..],
+        short_digest(plugin.component.digest()),
         size(plugin.component.size())
     ));
     print("");

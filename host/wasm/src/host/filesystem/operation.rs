@@ -17,6 +17,8 @@ use wasmtime_wasi::p2::bindings::filesystem::types;
 pub(super) struct Start {
     pub(super) base: Arc<File>,
     pub(super) hidden: Arc<[HiddenDirectory]>,
+    /// Whether it is or lies in a repository.
+    pub(super) in_repository: bool,
 }
 
 /// What was opened.
@@ -27,7 +29,10 @@ pub(super) enum Opened {
         /// How long it was before it was opened, if it was emptied.
         emptied: u64,
     },
-    Directory(File),
+    Directory {
+        directory: File,
+        in_repository: bool,
+    },
 }
 
 /// How a file is to be opened, as the guest said it.
@@ -111,13 +116,21 @@ impl Start {
 
     /// Returns such a place for whoever changes what is there.
     fn changed(&self, path: &str) -> Result<Place, Astray> {
-        self.named(path)?.outside_of_repositories()
+        self.outside_of_repositories(self.named(path)?)
+    }
+
+    /// Refuses what lies in a repository, or would be one, to whoever changes something.
+    fn outside_of_repositories(&self, place: Place) -> Result<Place, Astray> {
+        if self.in_repository || place.is_in_repository() {
+            return Err(Astray::Repository);
+        }
+        Ok(place)
     }
 
     pub(super) fn open(&self, path: &str, how: HowToOpen) -> Result<Opened, Astray> {
         let mut place = self.place(path, how.last_link)?;
         if how.changes() {
-            place = place.outside_of_repositories()?;
+            place = self.outside_of_repositories(place)?;
         }
         let mut flags = how.flags().map_err(Astray::System)?;
         if let Some(stat) = &place.found {
@@ -142,7 +155,10 @@ impl Start {
         let around = Identity::of(&rustix::fs::fstat(place.directory()).map_err(Astray::System)?);
         not_of_the_kernel(&fd, identity, around)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Ok(Opened::Directory(File::from(fd))),
+            FileType::Directory => Ok(Opened::Directory {
+                directory: File::from(fd),
+                in_repository: self.in_repository || place.is_in_repository(),
+            }),
             FileType::RegularFile => Ok(Opened::File {
                 file: File::from(fd),
                 made: place.found.is_none(),
@@ -161,7 +177,7 @@ impl Start {
     }
 
     pub(super) fn create_directory(&self, path: &str) -> Result<(), Astray> {
-        let place = self.place(path, LastLink::Keep)?.outside_of_repositories()?;
+        let place = self.outside_of_repositories(self.place(path, LastLink::Keep)?)?;
         if place.found.is_some() {
             return Err(Astray::System(Errno::EXIST));
         }
@@ -225,7 +241,7 @@ impl Start {
     }
 
     pub(super) fn set_times(&self, path: &str, last_link: LastLink, times: &Timestamps) -> Result<(), Astray> {
-        let place = self.place(path, last_link)?.outside_of_repositories()?;
+        let place = self.outside_of_repositories(self.place(path, last_link)?)?;
         rustix::fs::utimensat(place.directory(), place.name(), times, AtFlags::SYMLINK_NOFOLLOW).map_err(Astray::System)
     }
 }
@@ -361,7 +377,7 @@ pub(super) fn error_code(error: Errno) -> types::ErrorCode {
 
 #[cfg(test)]
 mod tests {
-    use super::{Astray, HowToOpen, LastLink, Start};
+    use super::{Astray, HowToOpen, LastLink, Opened, Start};
     use std::fs::{self, File};
     use std::sync::Arc;
     use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorFlags, OpenFlags};
@@ -387,6 +403,7 @@ mod tests {
         let start = Start {
             base: Arc::new(File::open(root.path()).unwrap()),
             hidden: Arc::new([]),
+            in_repository: false,
         };
         let write = how(OpenFlags::CREATE, DescriptorFlags::WRITE);
         let read = how(OpenFlags::empty(), DescriptorFlags::READ);
@@ -407,6 +424,27 @@ mod tests {
         assert_eq!(start.rename("sub/.git", &start, "moved"), Err(Astray::Repository));
         assert_eq!(start.remove_file("sub/.git/config"), Err(Astray::Repository));
         assert!(start.open("sub/.git/config", read).is_ok(), "it may be looked at");
+        // Nor from inside: a directory of it that was opened to be looked at stays one.
+        fs::create_dir(root.path().join("sub/.git/hooks")).unwrap();
+        let mut inside = start.clone();
+        for path in ["sub/.git", "hooks"] {
+            let Ok(Opened::Directory {
+                directory,
+                in_repository,
+            }) = inside.open(path, read)
+            else {
+                panic!("it may be looked at");
+            };
+            inside = Start {
+                base: Arc::new(directory),
+                in_repository,
+                ..start.clone()
+            };
+            assert_eq!(inside.open("config", write).map(drop), Err(Astray::Repository));
+            assert_eq!(inside.remove_file("hooks"), Err(Astray::Repository));
+            assert_eq!(inside.create_directory("new"), Err(Astray::Repository));
+            assert_eq!(start.rename("file", &inside, "new"), Err(Astray::Repository));
+        }
         for path in [
             "other/.cofferdam",
             "other/.cofferdam/state.db",

@@ -64,13 +64,10 @@ impl Place {
             .map_or_else(|| self.base.as_fd(), |directory| directory.as_fd())
     }
 
-    /// Refuses what lies in a repository, or would be one, to whoever changes something.
-    pub(crate) fn outside_of_repositories(self) -> Result<Self, Astray> {
+    /// Returns whether it is a repository, or would be one, or lies in one, as far as the way from the base tells.
+    pub(crate) fn is_in_repository(&self) -> bool {
         let mut names = self.trail.iter().chain(&self.name);
-        if names.any(|name| name.eq_ignore_ascii_case(REPOSITORY)) {
-            return Err(Astray::Repository);
-        }
-        Ok(self)
+        names.any(|name| name.eq_ignore_ascii_case(REPOSITORY))
     }
 
     /// Returns the name in the directory, with which the system can be asked.
