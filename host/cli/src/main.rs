@@ -11,6 +11,7 @@ mod inputs;
 mod mouth;
 mod progress;
 mod report;
+mod run_log;
 mod station;
 mod table;
 mod talk;

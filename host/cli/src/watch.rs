@@ -3,10 +3,12 @@
 use crate::arguments::Progress as How;
 use crate::mouth::utter;
 use crate::progress::{RunProgress, StepState};
+use crate::run_log::RunLogFile;
 use crate::talk::{DIM, Look, harmless, say};
 use crate::tree::{self, Watched};
 use cofferdam_engine::plan::{NodeIndex, NodeKind};
-use cofferdam_engine::{Event, RunId, StepReference};
+use cofferdam_engine::{Data, Event, RunId, StepReference, Timestamp};
+use cofferdam_runtime::configuration::Configuration;
 use cofferdam_runtime::{Notice, Observer};
 use cofferdam_store::{LogLevel, LogLine, RunLog};
 use std::collections::BTreeMap;
@@ -20,6 +22,7 @@ pub(crate) struct Watcher {
     look: Look,
     how: How,
     log: Arc<dyn RunLog>,
+    file: Option<Arc<RunLogFile>>,
     state: Mutex<Watching>,
 }
 
@@ -75,7 +78,32 @@ impl Watcher {
             look,
             how,
             log,
+            file: None,
             state: Mutex::new(watching),
+        }
+    }
+
+    /// Writes what happens to a file as well, if the configuration wants one. Where that fails it is said, and nothing else changes.
+    pub(crate) fn with_file(mut self, configuration: &Configuration) -> Self {
+        if configuration.run_logs() {
+            match RunLogFile::open(&configuration.state_directory(), self.run) {
+                Ok(file) => self.file = Some(file),
+                Err(reason) => self.complain(&reason),
+            }
+        }
+        self
+    }
+
+    fn complain(&self, reason: &str) {
+        say(format!("warning: {}", harmless(reason)));
+    }
+
+    /// Writes a line to the file of the run.
+    fn write(&self, at: Timestamp, text: &str) {
+        if let Some(file) = &self.file
+            && let Err(reason) = file.write(&format!("{at} {}", harmless(text)))
+        {
+            self.complain(&reason);
         }
     }
 
@@ -155,8 +183,11 @@ impl Watcher {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn line(&self, at: cofferdam_engine::Timestamp, text: &str) {
-        say(format!("{} {} {text}", tree::time_of_day(at), self.short));
+    fn line(&self, at: Timestamp, text: &str) {
+        if self.how == How::Lines {
+            say(format!("{} {} {text}", tree::time_of_day(at), self.short));
+        }
+        self.write(at, text);
     }
 
     fn said(&self, at: &StepReference, line: &cofferdam_wasm::LogLine) {
@@ -167,6 +198,7 @@ impl Watcher {
         let (attempt, delivery) = state.deliveries.get(&node).copied().unwrap_or((1, 1));
         state.watched.said.insert(node, line.message.clone());
         drop(state);
+        let at_step = format!("{}{}", at.step, tree::round(&at.occurrence));
         let level = match line.level {
             cofferdam_wasm::LogLevel::Trace => LogLevel::Trace,
             cofferdam_wasm::LogLevel::Debug => LogLevel::Debug,
@@ -179,13 +211,19 @@ impl Watcher {
         } else {
             cofferdam_engine::Data::map(line.fields.iter().map(|(name, value)| (name.as_str(), value.clone())))
         };
+        let now = cofferdam_runtime::now();
+        let rest = match &fields {
+            Data::Null => String::new(),
+            fields => format!(" {}", fields.to_json()),
+        };
+        self.write(now, &format!("{at_step} {} {}{rest}", level.word(), line.message));
         self.log.note(LogLine {
             run: self.run,
             step: at.step.clone(),
             occurrence: at.occurrence.clone(),
             attempt,
             delivery,
-            at: cofferdam_runtime::now(),
+            at: now,
             level,
             message: line.message.clone(),
             fields,
@@ -218,8 +256,8 @@ impl Watching {
 
 impl Observer for Watcher {
     fn is_instant(&self) -> bool {
-        // What it says is written by another thread.
-        true
+        // What it says is written by another thread; a file may be on a disk that hangs.
+        self.file.is_none()
     }
 
     fn notice(&self, notice: Notice<'_>) {
@@ -234,7 +272,7 @@ impl Observer for Watcher {
                         state.watched.said.remove(&node);
                         state.watched.progressed.remove(&node);
                     }
-                    if self.how == How::Lines {
+                    if self.how == How::Lines || self.file.is_some() {
                         self.event_line(&state, recorded, node);
                     }
                 }
@@ -256,6 +294,8 @@ impl Observer for Watcher {
                 let mut state = self.lock();
                 state.memory = state.memory.max(used.map_or(0, |used| used.memory.0));
                 for call in denied {
+                    let text = format!("{} denied {} {}: {}", at.step, call.call, call.target, call.reason);
+                    self.write(cofferdam_runtime::now(), &text);
                     state
                         .denied
                         .push((at.step.to_string(), format!("{}: {}", call.target, call.reason)));
@@ -268,6 +308,16 @@ impl Observer for Watcher {
 impl Watcher {
     fn event_line(&self, state: &Watching, recorded: &cofferdam_engine::Recorded, node: Option<NodeIndex>) {
         let at = recorded.at;
+        if let Event::AttemptFailed {
+            at: step,
+            attempt,
+            failure,
+            ..
+        } = &recorded.event
+        {
+            let told = serde_json::json!(failure);
+            self.write(at, &format!("{} attempt {attempt} failed {told}", step.step));
+        }
         match (&recorded.event, node) {
             (Event::RunStarted { workflow, .. }, _) => self.line(at, &format!("run started {workflow}")),
             (Event::RunAdopted { .. }, _) => self.line(at, "run taken over"),

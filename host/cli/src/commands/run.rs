@@ -53,7 +53,7 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
     let short = shortest(&log, id).await;
     let heading = heading(plan.name(), &short, &state_note(station), &station.look);
     let progress = RunProgress::new(Arc::clone(&plan));
-    let watcher = Arc::new(Watcher::new(
+    let watcher = Watcher::new(
         id,
         short,
         progress,
@@ -61,7 +61,8 @@ pub(crate) async fn run(station: &Station, manner: &Manner, arguments: &Argument
         station.look,
         how(manner),
         Arc::clone(&log),
-    ));
+    );
+    let watcher = Arc::new(watcher.with_file(&station.configuration));
     let encoded = plan.encode();
     let definition = Definition {
         workflow: plan.name().into(),

@@ -139,7 +139,7 @@ impl Ready {
         progress.keep();
         let heading = heading(self.plan.name(), &self.short, note, &station.look);
         let host = host_of(station, &self.log).with_executor(self.executor());
-        let watcher = Arc::new(Watcher::new(
+        let watcher = Watcher::new(
             run,
             self.short.clone(),
             progress,
@@ -147,7 +147,8 @@ impl Ready {
             station.look,
             how(manner),
             Arc::clone(&self.log),
-        ));
+        );
+        let watcher = Arc::new(watcher.with_file(&station.configuration));
         Scene {
             station,
             manner,

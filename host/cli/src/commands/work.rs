@@ -262,7 +262,7 @@ impl Shift<'_> {
             // Trees of several runs would be drawn over each other.
             Progress::Auto | Progress::Lines | Progress::Tree => Progress::Lines,
         };
-        let watcher = Arc::new(Watcher::new(
+        let watcher = Watcher::new(
             run,
             short.clone(),
             progress,
@@ -270,7 +270,8 @@ impl Shift<'_> {
             self.station.look,
             how,
             Arc::clone(&self.log),
-        ));
+        );
+        let watcher = Arc::new(watcher.with_file(&self.station.configuration));
         let host = self.host.with_executor(ready.executor());
         let driving = host
             .take_up(claim, watcher)

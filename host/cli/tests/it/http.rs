@@ -251,7 +251,7 @@ fn secretive(server: &server::TlsServer, workflow: &str) -> Project {
             authority.display()
         ),
         &format!(
-            "[secrets.github]\nfile = \"{}\"\nto = [\"{url}\"]\n\n[plugins.fs]\ndirs = [{{ guest = \"/out\", host = \"out\", access = \"write\", create = true }}]\n",
+            "[secrets.github]\nfile = \"{}\"\nto = [\"{url}\"]\n\n[plugins.fs]\ndirs = [{{ guest = \"/out\", host = \"out\", access = \"write\", create = true }}]\n\n[state]\nrun_logs = true\n",
             token.display()
         ),
         workflow,
@@ -349,6 +349,7 @@ fn a_secret_is_in_no_file_and_on_no_screen() {
         assert!(!format!("{screen}").contains(CANARY), "{screen}");
     }
     assert!(project.path(".cofferdam/state.db").exists());
+    assert!(project.path(".cofferdam/logs").exists());
     assert!(nowhere_in(&project.path("")) > 2);
     assert!(nowhere_in(&project.home()) > 0, "what is trusted is remembered there");
 }

@@ -127,3 +127,98 @@ fn a_state_that_may_not_grow_is_told_in_words_and_is_no_mistake_of_the_user() {
     let said = project.say(&["approve", "last", "--by", "ops", "--progress", "none"]);
     assert_eq!(said.code, Some(0), "{said}");
 }
+
+const FILED: &str = r#"workflow filed edition 1 {
+  call word { use = text.join  params { items = ["a", "b"]  separator = "" } }
+  call stray { use = fs.read  params { path = "/elsewhere/file" }  retries = 1  on_fail = continue }
+  call last { use = text.join  params { items = ["c"]  separator = "" } }
+}
+"#;
+
+const GRANTED: &str =
+    "config = 1\n[plugins.fs]\ndirs = [{ guest = \"/small\", host = \"small\", access = \"read\" }]\n";
+
+/// A project that wants files for its runs, and the directory in which they are.
+fn filed() -> (Project, std::path::PathBuf) {
+    let project = Project::with(&[
+        ("filed.wf", FILED),
+        ("cofferdam.toml", &format!("{GRANTED}[state]\nrun_logs = true\n")),
+        ("small/file", ""),
+    ]);
+    let directory = project.path(".cofferdam/logs");
+    (project, directory)
+}
+
+fn only_file(directory: &std::path::Path) -> String {
+    let mut files = fs::read_dir(directory).expect("a directory of logs");
+    let file = files.next().expect("a file").expect("an entry").path();
+    assert!(files.next().is_none(), "one run, one file");
+    assert!(file.extension().is_some_and(|extension| extension == "log"), "{file:?}");
+    fs::read_to_string(file).expect("text")
+}
+
+// row N10
+// key state.run_logs
+#[test]
+fn what_happens_in_a_run_is_in_a_file_of_its_own_if_that_is_wanted() {
+    let (project, directory) = filed();
+    let said = project.say(&["run", "filed.wf", "--progress", "none"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let text = only_file(&directory);
+    // What is on disk comes in its order; what was denied is told before it is.
+    for told in [
+        " word completed ",
+        " stray denied filesystem",
+        " stray attempt 1 failed {",
+        "/elsewhere/file: not granted",
+        " last completed ",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].ends_with(" run started filed"), "{text}");
+    assert!(lines[lines.len() - 1].contains(" run completed "), "{text}");
+    let is_dated = |line: &str| {
+        line.split_once(' ')
+            .is_some_and(|(at, _)| at.ends_with('Z') && at.len() > 20)
+    };
+    assert!(text.lines().all(is_dated), "{text}");
+
+    let (project, directory) = filed();
+    project.write("cofferdam.toml", GRANTED);
+    assert_eq!(project.say(&["run", "filed.wf", "--progress", "none"]).code, Some(0));
+    assert!(!directory.exists(), "nobody asked for files");
+}
+
+// row N10
+#[test]
+fn a_file_that_cannot_be_written_hinders_no_run_and_is_told() {
+    let (project, directory) = filed();
+    fs::create_dir(project.path(".cofferdam")).expect("a directory");
+    fs::write(&directory, "in its place").expect("a file");
+    let said = project.say(&["run", "filed.wf", "--progress", "none"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.stderr.contains("warning: the log file of the run"), "{said}");
+    assert_eq!(said.stderr.matches("is not written").count(), 1, "{said}");
+}
+
+// row N10
+#[test]
+fn a_panic_of_the_host_is_in_the_file_of_each_run_that_it_drove() {
+    let (project, directory) = filed();
+    let mut command = project.command(&["run", "filed.wf", "--progress", "none"]);
+    command.env("COFFERDAM_FAILPOINT", "before-report:1:panic");
+    let panicked = command.output().expect("it starts");
+    assert_eq!(panicked.status.code(), Some(70));
+    let text = only_file(&directory);
+    assert!(text.contains(" the host panicked at "), "{text}");
+    assert!(text.contains("failpoint before-report reached"), "{text}");
+    // The next host writes on in the same file.
+    let said = project.say(&["resume", "last", "--progress", "none"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let all = only_file(&directory);
+    assert!(
+        all.starts_with(&text) && all.contains("run taken over") && all.contains("run completed"),
+        "{all}"
+    );
+}

@@ -66,6 +66,11 @@ impl Configuration {
         self.plugin_directories.iter().map(|(path, _)| path.as_path())
     }
 
+    /// Returns whether a file is written for each run, in `logs` beside the state.
+    pub fn run_logs(&self) -> bool {
+        self.run_logs.0
+    }
+
     /// Returns the state database.
     pub fn state_path(&self) -> &Path {
         &self.state.0

@@ -96,6 +96,7 @@ pub struct Configuration {
     /// Directories of the user that no guest sees, wherever they are.
     pub(super) private: Vec<PathBuf>,
     pub(super) durability: (Durability, Source),
+    pub(super) run_logs: (bool, Source),
     pub(super) attempts: (usize, Source),
     pub(super) cancel_grace: (Duration, Source),
     pub(super) shutdown_grace: (Duration, Source),
@@ -226,6 +227,7 @@ impl Configuration {
             state: (root.join(DEFAULT_STATE), Source::BuiltIn),
             private: Vec::new(),
             durability: (Durability::default(), Source::BuiltIn),
+            run_logs: (false, Source::BuiltIn),
             attempts: (DEFAULT_ATTEMPTS, Source::BuiltIn),
             cancel_grace: (DEFAULT_GRACE, Source::BuiltIn),
             shutdown_grace: (DEFAULT_GRACE, Source::BuiltIn),
@@ -324,6 +326,9 @@ impl Configuration {
                     document.source(&path.span),
                 );
             }
+        }
+        if let Some(run_logs) = document.switch(table, "run_logs") {
+            self.run_logs = (run_logs.value, document.source(&run_logs.span));
         }
         if let Some(durability) = document.text(table, "durability") {
             let source = document.source(&durability.span);

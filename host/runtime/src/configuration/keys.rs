@@ -34,7 +34,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "call_levels",
         ],
     ),
-    ("state", &["path", "durability"]),
+    ("state", &["path", "durability", "run_logs"]),
     ("host", &["attempts", "shutdown_grace", "cancel_grace"]),
     ("limits", &["compile"]),
     ("limits.compile", &["wall", "memory"]),

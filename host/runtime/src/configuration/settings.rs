@@ -61,6 +61,8 @@ impl Configuration {
             Durability::Process => "process",
         };
         settings.push(plain("state", "durability", quoted(durability), source.clone()));
+        let (run_logs, source) = &self.run_logs;
+        settings.push(plain("state", "run_logs", run_logs.to_string(), source.clone()));
         let (attempts, source) = &self.attempts;
         settings.push(plain("host", "attempts", attempts.to_string(), source.clone()));
         for (key, (grace, source)) in [

@@ -31,6 +31,7 @@ dirs = [{ guest = "/out", host = "out", access = "write", create = true }]
 # [state]
 # path       = ".cofferdam/state.db"         # its directory is hidden from every plugin
 # durability = "full"                        # "process": survives a crash of cofferdam, not of the machine
+# run_logs   = false                         # true: a file per run in .cofferdam/logs, to follow without cofferdam
 
 # [host]
 # attempts       = 64                        # guests at the same time, all plugins together
