@@ -16,6 +16,7 @@ use cofferdam_runtime::{Controller, DriveError, Driven, Driving, Host, LiveRegis
 use cofferdam_store::{AtWork, ClaimError, Reason, RunLog, Runnable};
 use cofferdam_wasm::{Change, Sandbox};
 use futures_util::{StreamExt as _, stream};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,8 @@ use tokio::task::JoinSet;
 const MOST_RUNS: usize = 64;
 /// How many runs are taken up at the same time: each waits for the disk, and for its turn, more often than once.
 const MOST_AT_ONCE: usize = 16;
+/// Of how many events at most the beginning of a run is read, so that its lines know of what was before.
+const MOST_TOLD: u64 = 1_000;
 /// How often lost hosts are looked for; parked runs and requests announce themselves.
 const LOOK: Duration = Duration::from_secs(2);
 /// How long a run that could not be prepared is left alone.
@@ -254,7 +257,18 @@ impl Shift<'_> {
             Err(ClaimError::Owned { .. } | ClaimError::Final { .. } | ClaimError::NotFound(_)) => return Ok(None),
             Err(error) => return Err(Failure::of(Exit::Invalid, error).into()),
         };
-        let mut progress = RunProgress::of(Arc::clone(ready.plan()), &history(&self.log, &claim).await?);
+        // A long run is taken up from its snapshot: what is told of it need not begin at its beginning.
+        let events = if claim.version.0 > MOST_TOLD {
+            Cow::Borrowed(claim.events.as_slice())
+        } else {
+            history(&self.log, &claim).await?
+        };
+        let mut progress = RunProgress::of(Arc::clone(ready.plan()), &events);
+        drop(events);
+        if progress.started_at.is_none() {
+            let summary = self.log.run(run).await.map_err(internal)?;
+            progress.started_at = summary.map(|summary| summary.created_at);
+        }
         progress.keep();
         let how = match self.manner.progress {
             Progress::None => Progress::None,

@@ -26,6 +26,17 @@ fn change(project: &Project, with: impl FnOnce(&mut Vec<u8>)) {
     fs::write(&path, bytes).expect("the state");
 }
 
+/// Makes another byte of what was recorded.
+fn damage(project: &Project, recorded: &str) {
+    change(project, |bytes| {
+        let places: Vec<usize> = (0..bytes.len() - recorded.len())
+            .filter(|at| bytes[*at..].starts_with(recorded.as_bytes()))
+            .collect();
+        assert!(!places.is_empty(), "what was recorded is in the file");
+        places.into_iter().for_each(|at| bytes[at] = b'm');
+    });
+}
+
 fn is_refused_as_damaged(said: &Said) {
     assert_eq!(said.code, Some(4), "{said}");
     assert!(said.stderr.contains(".cofferdam/state.db` is damaged"), "{said}");
@@ -38,13 +49,7 @@ fn is_refused_as_damaged(said: &Said) {
 #[test]
 fn a_flipped_byte_in_a_value_is_noticed_by_everyone_who_reads_it() {
     let project = project();
-    change(&project, |bytes| {
-        let places: Vec<usize> = (0..bytes.len() - RECORDED.len())
-            .filter(|at| bytes[*at..].starts_with(RECORDED.as_bytes()))
-            .collect();
-        assert!(!places.is_empty(), "what was recorded is in the file");
-        places.into_iter().for_each(|at| bytes[at] = b'm');
-    });
+    damage(&project, RECORDED);
     for verb in ["show", "events", "resume", "why"] {
         is_refused_as_damaged(&project.say(&[verb, "last"]));
     }
@@ -67,18 +72,14 @@ const GATED: &str = r#"workflow gated edition 1 {
 }
 "#;
 
+const READS: &str = "config = 1\n[host]\nshutdown_grace = \"300ms\"\n[plugins.fs]\ndirs = [{ guest = \"/\", host = \".\", access = \"read\" }]\n";
+
 // What a host lets go of goes on at the next one that looks for work; what a person keeps back does not.
 // row I10
 // key host.shutdown_grace
 #[test]
 fn work_carries_on_an_interrupted_run_and_leaves_a_paused_one() {
-    let project = Project::with(&[
-        ("gated.wf", GATED),
-        (
-            "cofferdam.toml",
-            "config = 1\n[host]\nshutdown_grace = \"300ms\"\n[plugins.fs]\ndirs = [{ guest = \"/\", host = \".\", access = \"read\" }]\n",
-        ),
-    ]);
+    let project = Project::with(&[("gated.wf", GATED), ("cofferdam.toml", READS)]);
     for count in 1..=2 {
         let mut child = project.start(&["run", "gated.wf", "--progress", "none"]);
         project.wait_for_run(&mut child, count, 6);
@@ -96,6 +97,38 @@ fn work_carries_on_an_interrupted_run_and_leaves_a_paused_one() {
     assert_eq!(runs.stdout.matches("paused").count(), 1, "{runs}");
     let said = project.say(&["resume", "last", "--progress", "none"]);
     assert_eq!(said.code, Some(0), "{said}");
+}
+
+const LONG: &str = r#"workflow long edition 1 {
+  set { n = 0 }
+  while (vars.n < 600) {
+    max_iterations = 600
+    call one { use = text.join  params { items = ["round", (vars.n), "of"]  separator = "-" } }
+    set { n = (vars.n + 1) }
+  }
+  call go { use = fs.read  params { path = "go" }  retry { attempts = 1000  backoff = 100ms  factor = 1  never = [] } }
+}
+"#;
+
+// Recovery reads a tail: what is damaged before the snapshot is noticed by whoever reads it, and not by a host at work.
+#[test]
+fn a_long_run_is_carried_on_from_its_snapshot() {
+    let project = Project::with(&[("long.wf", LONG), ("cofferdam.toml", READS)]);
+    let mut child = project.start(&["run", "long.wf", "--progress", "none"]);
+    project.wait_for_run(&mut child, 1, 1_210);
+    crate::interrupt::signal(&child, rustix::process::Signal::INT);
+    let said = project.said(&child.wait_with_output().expect("it ends"));
+    assert_eq!(said.code, Some(130), "{said}");
+    damage(&project, "round-7-of");
+    is_refused_as_damaged(&project.say(&["show", "last"]));
+    project.write("go", "");
+    let said = project.say(&["work", "--until-idle", "--progress", "lines"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(
+        said.stderr.contains(" go completed ") && said.stderr.contains(" run completed "),
+        "{said}"
+    );
+    assert!(!said.stderr.contains(" run completed 0ms"), "{said}");
 }
 
 // rule C5
