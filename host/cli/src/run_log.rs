@@ -1,10 +1,14 @@
 //! Where can what happens in a run be read without asking the host? A file for each run, beside the state.
 
+use crate::mouth;
+use crate::talk::{harmless, say};
 use cofferdam_engine::RunId;
+use rustix::fs::{Mode, OFlags};
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, TryLockError, Weak};
 
 /// In the directory of the state, which no guest sees.
@@ -19,6 +23,8 @@ pub(crate) struct RunLogFile {
     path: PathBuf,
     /// None once writing has failed.
     file: Mutex<Option<File>>,
+    /// How many lines found no room since the last one that did.
+    left_out: AtomicU64,
 }
 
 impl RunLogFile {
@@ -30,14 +36,13 @@ impl RunLogFile {
         static HOOK: Once = Once::new();
         HOOK.call_once(tell_of_panics);
         let directory = state.join(DIRECTORY);
-        let path = directory.join(format!("{run}.log"));
-        let file = match DirBuilder::new().mode(0o700).create(&directory) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            Ok(()) | Err(_) => append(&path),
-        };
+        let name = format!("{run}.log");
+        let path = directory.join(&name);
+        let file = append_to(&directory, &name).map_err(|error| unwritten(&path, &error))?;
         let opened = Arc::new(Self {
-            file: Mutex::new(Some(file.map_err(|error| unwritten(&path, &error))?)),
             path,
+            file: Mutex::new(Some(file)),
+            left_out: AtomicU64::new(0),
         });
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|file| file.strong_count() > 0);
@@ -45,17 +50,29 @@ impl RunLogFile {
         Ok(opened)
     }
 
-    /// Writes a line, and returns why nothing more will be written if it cannot be.
-    pub(crate) fn write(&self, line: &str) -> Result<(), String> {
-        let mut place = self.lock();
-        let Some(file) = place.as_mut() else {
-            return Ok(());
+    /// Has a line written when the disk gets to it. What there is no room for meanwhile is left out, and the next line says so.
+    pub(crate) fn write(self: &Arc<Self>, line: &str) {
+        let missing = self.left_out.swap(0, Ordering::Relaxed);
+        let told = match missing {
+            0 => format!("{line}\n"),
+            count => format!("({count} lines are left out here)\n{line}\n"),
         };
+        if !mouth::write_down(Arc::clone(self), told.into_bytes()) {
+            self.left_out.fetch_add(missing + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Writes `text` now. The first time that it cannot is said, and nothing more is written.
+    pub(crate) fn append(&self, text: &[u8]) {
+        let mut place = self.lock();
         // In one piece, so that the lines of two processes do not run into each other.
-        file.write_all(format!("{line}\n").as_bytes()).map_err(|error| {
+        if let Some(file) = place.as_mut()
+            && let Err(error) = file.write_all(text)
+        {
             *place = None;
-            unwritten(&self.path, &error)
-        })
+            drop(place);
+            complain(&unwritten(&self.path, &error));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<File>> {
@@ -63,13 +80,27 @@ impl RunLogFile {
     }
 }
 
-fn append(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.append(true).create(true).mode(0o600);
-    // Whoever put a link there wants another file to be written.
-    options
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
-        .open(path)
+/// Says why a run has no file, or no whole one.
+pub(crate) fn complain(reason: &str) {
+    say(format!("warning: {}", harmless(reason)));
+}
+
+/// Opens a file in a directory, which is made if it is not there. Neither may be a link: a project that was cloned could have put it
+/// there, and another file would be written.
+fn append_to(directory: &Path, name: &str) -> io::Result<File> {
+    match DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(directory, flags | OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?;
+    // Opening a pipe would wait for whoever reads it.
+    let flags = flags | OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::openat(directory, name, flags, Mode::from_raw_mode(0o600))?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    Ok(file)
 }
 
 fn unwritten(path: &Path, error: &io::Error) -> String {
@@ -89,12 +120,17 @@ fn tell_of_panics() {
         };
         let at = cofferdam_runtime::now();
         let trace = std::backtrace::Backtrace::force_capture();
+        // A message may quote what a guest said.
+        let told: String = format!("{at} the host {panic}\n{trace}")
+            .lines()
+            .map(|line| harmless(line) + "\n")
+            .collect();
         for file in open.iter().filter_map(Weak::upgrade) {
             if let Ok(mut place) = file.file.try_lock()
                 && let Some(file) = place.as_mut()
             {
                 // It ends as it ends.
-                let _ = file.write_all(format!("{at} the host {panic}\n{trace}\n").as_bytes());
+                let _ = file.write_all(told.as_bytes());
             }
         }
     }));

@@ -3,7 +3,7 @@
 use crate::arguments::Progress as How;
 use crate::mouth::utter;
 use crate::progress::{RunProgress, StepState};
-use crate::run_log::RunLogFile;
+use crate::run_log::{self, RunLogFile};
 use crate::talk::{DIM, Look, harmless, say};
 use crate::tree::{self, Watched};
 use cofferdam_engine::plan::{NodeIndex, NodeKind};
@@ -88,22 +88,16 @@ impl Watcher {
         if configuration.run_logs() {
             match RunLogFile::open(&configuration.state_directory(), self.run) {
                 Ok(file) => self.file = Some(file),
-                Err(reason) => self.complain(&reason),
+                Err(reason) => run_log::complain(&reason),
             }
         }
         self
     }
 
-    fn complain(&self, reason: &str) {
-        say(format!("warning: {}", harmless(reason)));
-    }
-
     /// Writes a line to the file of the run.
     fn write(&self, at: Timestamp, text: &str) {
-        if let Some(file) = &self.file
-            && let Err(reason) = file.write(&format!("{at} {}", harmless(text)))
-        {
-            self.complain(&reason);
+        if let Some(file) = &self.file {
+            file.write(&format!("{at} {}", harmless(text)));
         }
     }
 
@@ -256,8 +250,8 @@ impl Watching {
 
 impl Observer for Watcher {
     fn is_instant(&self) -> bool {
-        // What it says is written by another thread; a file may be on a disk that hangs.
-        self.file.is_none()
+        // What it says is written by other threads.
+        true
     }
 
     fn notice(&self, notice: Notice<'_>) {

@@ -25,6 +25,8 @@ pub enum StoreError {
         path: PathBuf,
         /// What it did not do, and what may be the reason.
         what: &'static str,
+        /// Whether it was told to put on the disk what was written before, and did not.
+        is_sync: bool,
         /// What the database calls it.
         #[source]
         source: Cause,

@@ -173,6 +173,8 @@ impl SqliteLog {
             registered: false,
             latest,
             failures: 0,
+            unsynced: false,
+            waits: options.durability == Durability::Full,
         };
         let writer = thread::Builder::new()
             .name("log-writer".to_owned())

@@ -9,6 +9,7 @@ use blake3::Hasher;
 use cofferdam_engine::Digest;
 use rustix::fs::{Mode, OFlags};
 use sha2::Sha256;
+use std::ffi::OsStr;
 use std::fs::{DirBuilder, File};
 use std::hash::Hash;
 use std::io::{Read, Write};
@@ -144,13 +145,16 @@ impl Vault {
             // Another process may have removed it meanwhile.
             let Ok(found) = entry.metadata() else { continue };
             let name = entry.file_name();
+            if !is_own(&name) {
+                continue;
+            }
             let used = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             if name.as_encoded_bytes().ends_with(ASIDE.as_bytes()) {
                 // Nobody writes for so long: whoever began it was killed.
                 if used.elapsed().is_ok_and(|since| since > USED_TO_THE) {
                     let _ = std::fs::remove_file(entry.path());
                 }
-            } else if name != KEY_FILE && found.is_file() {
+            } else if found.is_file() {
                 files.push((used, found.len(), entry.path(), name == newest));
             }
         }
@@ -192,6 +196,15 @@ impl Vault {
     fn mac(&self) -> Hasher {
         Hasher::new_keyed(&self.key)
     }
+}
+
+/// Returns whether a file of this name may be one that is kept here, complete or not.
+fn is_own(name: &OsStr) -> bool {
+    const DIGITS: usize = 2 * blake3::OUT_LEN;
+    name.to_str().is_some_and(|name| {
+        let digits = name.split('.').next().unwrap_or_default();
+        digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) && name.len() > DIGITS
+    })
 }
 
 fn key(directory: &Path) -> std::io::Result<[u8; 32]> {
@@ -264,7 +277,7 @@ impl std::hash::Hasher for EngineHasher {
 
 #[cfg(test)]
 mod tests {
-    use super::{Digest, Kept, Vault, VaultError};
+    use super::{ASIDE, Digest, Kept, Vault, VaultError};
     use std::fs::File;
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
@@ -339,8 +352,10 @@ mod tests {
             vault.write(digest, Kept::Code, &content);
             age(&path.join(vault.name(digest, Kept::Code)), hours);
         }
-        for (name, hours) in [("killed.new", 2), ("at-work.new", 0)] {
-            std::fs::write(path.join(name), b"half").unwrap();
+        let aside = |process: u32| format!("{}.{process}.ThreadId(1){ASIDE}", vault.name(&digests[3], Kept::Code));
+        let (killed, at_work) = (aside(1), aside(2));
+        for (name, hours) in [(&*killed, 2), (&*at_work, 0), ("somebody-elses.new", 9), ("large", 9)] {
+            std::fs::write(path.join(name), [0; 200]).unwrap();
             age(&path.join(name), hours);
         }
         // The oldest is used again.
@@ -348,8 +363,10 @@ mod tests {
         vault.write(&digests[3], Kept::Code, &content);
         let kept = digests.map(|digest| vault.read(&digest, Kept::Code).is_some());
         assert_eq!(kept, [true, false, false, true], "three quarters of the room are taken");
-        assert!(path.join("key").exists() && path.join("at-work.new").exists());
-        assert!(!path.join("killed.new").exists());
+        for name in ["key", &*at_work, "somebody-elses.new", "large"] {
+            assert!(path.join(name).exists(), "{name}");
+        }
+        assert!(!path.join(killed).exists());
         // What alone is too large is kept all the same: it was wanted last.
         vault.write(&digests[1], Kept::Code, &[7; 2_000]);
         let kept = digests.map(|digest| vault.read(&digest, Kept::Code).is_some());

@@ -5,10 +5,11 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::mouth::utter;
 use crate::station::{Station, maker, show_problems, trust_store};
 use crate::table::{print_table, table};
-use crate::talk::{DIM, STRONG, print, say};
-use cofferdam_engine::RunStatus;
+use crate::talk::{DIM, STRONG, harmless, print, say};
+use cofferdam_engine::{RunId, RunStatus, Timestamp};
 use cofferdam_runtime::configuration::{Granted, Source, Trusted, WorkflowSection, template};
 use cofferdam_store::RunFilter;
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 /// Writes a configuration to start from.
@@ -95,16 +96,41 @@ pub(crate) async fn trust(station: &Station, manner: &Manner, arguments: &Trust)
 /// Says what else would have what is granted: runs that may have come with the project, as its files did.
 async fn warn_of_runs(station: &Station) {
     const COUNTED: usize = 1_000;
-    let Ok(log) = station.existing_log() else { return };
+    let path = station.configuration.state_path();
+    if !path.exists() {
+        return;
+    }
+    let state = station.short(path);
     let open = RunStatus::ALL.into_iter().filter(|status| !status.is_final());
     let filter = RunFilter {
         statuses: open.collect(),
         limit: COUNTED,
         ..RunFilter::default()
     };
-    let Ok(runs) = log.runs(filter).await else { return };
-    let state = station.short(station.configuration.state_path());
-    let count = match runs.len() {
+    let failed = |error| Failure::of(Exit::Invalid, error);
+    let found = async {
+        let log = station.log()?;
+        let listed = log.runs(filter).await.map_err(failed)?;
+        // What a host at work would take up, whatever a list says of it.
+        let due = log
+            .claimable(Timestamp::from_millis(i64::MAX), COUNTED)
+            .await
+            .map_err(failed)?;
+        let mut runs: BTreeSet<RunId> = listed.iter().map(|run| run.id).collect();
+        runs.extend(due.iter().map(|runnable| runnable.run));
+        Ok::<usize, Failure>(runs.len().min(COUNTED))
+    };
+    let runs = match found.await {
+        Ok(runs) => runs,
+        Err(failure) => {
+            say(format!(
+                "its state, {state}, cannot be read ({}); it may hold runs that go on with all of this",
+                harmless(&failure.error.to_string())
+            ));
+            return;
+        }
+    };
+    let count = match runs {
         0 => return,
         1 => "1 run that has not ended: it goes".to_owned(),
         COUNTED => format!("{COUNTED} runs or more that have not ended: they go"),

@@ -20,6 +20,10 @@ fn project() -> Project {
 }
 
 fn change(project: &Project, with: impl FnOnce(&mut Vec<u8>)) {
+    // Whoever closes the state last moves everything into one file; a process that was interrupted may not have come to it.
+    assert_eq!(project.say(&["runs"]).code, Some(0));
+    let beside = fs::metadata(project.path(".cofferdam/state.db-wal"));
+    assert!(beside.is_err(), "there is a write-ahead log: {beside:?}");
     let path = project.path(".cofferdam/state.db");
     let mut bytes = fs::read(&path).expect("the state");
     with(&mut bytes);
@@ -64,6 +68,23 @@ fn a_run_on_damaged_pages_is_not_said_to_be_there() {
         bytes[4096..].iter_mut().step_by(3).for_each(|byte| *byte = 0xee);
     });
     is_refused_as_damaged(&project.say(&["run", "kept.wf", "--progress", "none"]));
+}
+
+// A state may have come with the project: that it cannot be listed is no reason to say nothing of it.
+#[test]
+fn whoever_is_asked_for_trust_is_told_of_a_state_that_cannot_be_read() {
+    let project = project();
+    project.write("cofferdam.toml", "config = 1\n[host]\nattempts = 65\n");
+    let told = project.say(&["trust"]);
+    assert!(told.stderr.contains("has 1 run that has not ended"), "{told}");
+    change(&project, |bytes| {
+        bytes[4096..].iter_mut().step_by(3).for_each(|byte| *byte = 0xee);
+    });
+    let told = project.say(&["trust"]);
+    assert!(
+        told.stderr.contains("cannot be read") && told.stderr.contains("it may hold runs"),
+        "{told}"
+    );
 }
 
 const GATED: &str = r#"workflow gated edition 1 {
@@ -233,6 +254,20 @@ fn a_file_that_cannot_be_written_hinders_no_run_and_is_told() {
     assert_eq!(said.code, Some(0), "{said}");
     assert!(said.stderr.contains("warning: the log file of the run"), "{said}");
     assert_eq!(said.stderr.matches("is not written").count(), 1, "{said}");
+}
+
+// row N10
+#[test]
+fn a_link_that_came_with_a_project_leads_no_file_elsewhere() {
+    let (project, directory) = filed();
+    let elsewhere = project.path("elsewhere");
+    fs::create_dir(&elsewhere).expect("a directory");
+    fs::create_dir(project.path(".cofferdam")).expect("a directory");
+    std::os::unix::fs::symlink(&elsewhere, &directory).expect("a link");
+    let said = project.say(&["run", "filed.wf", "--progress", "none"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.stderr.contains("is not written"), "{said}");
+    assert_eq!(fs::read_dir(&elsewhere).expect("a directory").count(), 0);
 }
 
 // row N10

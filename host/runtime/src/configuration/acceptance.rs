@@ -351,7 +351,7 @@ impl TrustStore {
     }
 }
 
-/// Returns a digest as people tell it apart, `sha256:5f0c6a1b…77d0293a`: enough of it that nobody makes another component with the same.
+/// Returns a digest as people tell it apart, `sha256:5f0c6a1b…77d0293a`: enough of it that nobody makes a component that looks like another's.
 pub fn short_digest(digest: &Digest) -> String {
     let hex = digest.to_hex();
     format!("sha256:{}…{}", &hex[..8], &hex[56..])

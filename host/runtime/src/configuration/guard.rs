@@ -146,7 +146,7 @@ impl Configuration {
         guarded.extend(state.map(|path| (path, "the state")));
         let private = self.private.iter().cloned();
         guarded.extend(private.map(|path| (path, "what cofferdam keeps for you")));
-        guarded.iter().find_map(|(guarded, what)| {
+        let lies = guarded.iter().find_map(|(guarded, what)| {
             // What may come to lie there counts too, but not every directory has a repository in it.
             let there = *what != "a repository" || guarded.symlink_metadata().is_ok();
             if there && guarded.starts_with(path) {
@@ -156,6 +156,18 @@ impl Configuration {
             } else {
                 None
             }
+        });
+        let in_repository = || path.ancestors().find(|path| is_repository(path));
+        lies.or_else(|| {
+            Some(format!(
+                "it lies in a repository (`{}`)",
+                self.project.short(in_repository()?)
+            ))
         })
     }
+}
+
+/// Returns whether files below `path` say what programs run: as git names such a directory, also where case does not matter.
+fn is_repository(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(".git"))
 }

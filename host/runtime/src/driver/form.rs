@@ -1,13 +1,16 @@
 //! Whether what an action returns has the form that its step asks for, and which markers follow from it.
 
 use cofferdam_dsl::{Judgement, OutputSchema};
-use cofferdam_engine::{Attempt, AttemptOutcome, Data, Failure, FailureClass};
+use cofferdam_engine::{Attempt, AttemptOutcome, Data, Failure, FailureClass, Used};
 
 /// The form that the output of an attempt must have.
 pub(super) struct Form {
     name: String,
     schema: Data,
 }
+
+/// What a driver judges itself, in bytes; what is longer would keep its thread from deadlines.
+const SHORT: u64 = 64 * 1024;
 
 impl Form {
     /// Returns the form that the step of `attempt` asks for, if it does. What a dry run puts in the place of an output has
@@ -20,6 +23,18 @@ impl Form {
             name: name.clone(),
             schema: schema.clone(),
         })
+    }
+
+    /// Returns what `outcome` means, found out on a thread that nobody else waits for if there is much to look at.
+    ///
+    /// # Panics
+    /// If judging does.
+    pub(super) async fn judged_in_time(self, outcome: AttemptOutcome, used: Option<Used>) -> AttemptOutcome {
+        if used.is_none_or(|used| used.output.0 <= SHORT) {
+            return self.judged(outcome);
+        }
+        let judged = tokio::task::spawn_blocking(move || self.judged(outcome)).await;
+        judged.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
     /// Returns what `outcome` means: a result of another form is a failure, one of this form has its markers.

@@ -240,7 +240,7 @@ impl Guests {
         let abort = self.tasks.spawn(async move {
             let mut executed = execution.await;
             if let Some(form) = form {
-                executed.outcome = form.judged(executed.outcome);
+                executed.outcome = form.judged_in_time(executed.outcome, executed.used).await;
             }
             Failpoint::GuestEnded.reached();
             observer.notice(Notice::Ended {

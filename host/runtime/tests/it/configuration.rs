@@ -261,6 +261,18 @@ fn a_plugin_cannot_be_allowed_to_grant_itself_the_rest() {
         "{HEAD}[plugins.evil]\ndirs = [{{ guest = \"/out\", host = \"data/sub\", access = \"write\" }}]\n"
     ));
     assert!(place.problems().contains("a repository lies in it (`data/sub/.git`)"));
+    // One that is there, and ones that would come to be.
+    for (within, reason) in [
+        (".git/hooks", "it lies in the repository (`.git`)"),
+        ("data/sub/.git", "a repository (`data/sub/.git`)"),
+        ("data/new/.GIT/hooks", "it lies in a repository (`data/new/.GIT`)"),
+    ] {
+        place.write(&format!(
+            "{HEAD}[plugins.evil]\ndirs = [{{ guest = \"/out\", host = \"{within}\", access = \"write\", create = true }}]\n"
+        ));
+        let problems = place.problems();
+        assert!(problems.contains(reason), "{problems}");
+    }
 }
 
 // row E14

@@ -117,6 +117,7 @@ pub(crate) fn from_sqlite(path: &Path, source: rusqlite::Error) -> StoreError {
         Some(ErrorCode::SystemIoFailure) => StoreError::Disk {
             path,
             what: what_of_the_disk(&source),
+            is_sync: is_of_sync(&source),
             source: Cause::from(source),
         },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { path },
@@ -130,9 +131,7 @@ pub(crate) fn from_sqlite(path: &Path, source: rusqlite::Error) -> StoreError {
 /// Returns what the system did not do (sqlite.org/rescode.html): SQLite keeps its reason to itself.
 fn what_of_the_disk(error: &rusqlite::Error) -> &'static str {
     match error.sqlite_error().map(|error| error.extended_code) {
-        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => {
-            "the disk does not keep what was written of the state"
-        }
+        _ if is_of_sync(error) => "the disk does not keep what was written of the state",
         Some(ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_FSTAT) => {
             "the state cannot be read from its disk"
         }
@@ -140,6 +139,12 @@ fn what_of_the_disk(error: &rusqlite::Error) -> &'static str {
             "nothing more can be written of the state: the disk is full or fails, or a file may not grow (a quota, `ulimit -f`)"
         }
     }
+}
+
+/// Returns whether what was written did not get to the disk (sqlite.org/rescode.html).
+fn is_of_sync(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
 }
 
 /// Returns the error for stored bytes that cannot be what was written.

@@ -33,10 +33,10 @@ impl Writer {
         while !claims.is_empty() {
             let later = claims.split_off(claims.len().min(MOST));
             let together = mem::replace(&mut claims, later);
-            // Whatever is done under the new generation is durable after it, and nobody outlives a loss of power who was told of it.
+            // Whatever is done under the new generation is durable after it, and nobody outlives a loss of power who was told of it. That
+            // it was committed says nothing of the disk, and ends no row of failures.
             match self.without_waiting(db, |writer, db| writer.claim_together(db, &together)) {
                 Ok(answers) => {
-                    self.failures = 0;
                     for ((run, answer), claimed) in together.into_iter().zip(answers) {
                         let granted = claimed.map(|(number, granted)| {
                             self.driven.insert(run, number, granted.generation);

@@ -52,6 +52,10 @@ pub(crate) struct Writer {
     pub(crate) registered: bool,
     pub(crate) latest: Position,
     pub(crate) failures: u32,
+    /// Whether something was committed that no sync has put on the disk yet.
+    pub(crate) unsynced: bool,
+    /// Whether the commits of now wait for the disk.
+    pub(crate) waits: bool,
 }
 
 /// Fails what is queued when the thread ends, however it ends.
@@ -76,7 +80,8 @@ impl Writer {
             self.work_off(&mut db, orders);
             gathering = Gathering::after(awaited, began.elapsed());
             if self.checkpoints.between_batches(&mut db, &self.counters) == Connected::Dubiously {
-                self.reopen(&mut db);
+                // Where there is no new one, what is handed over fails until the limit of failures closes the log.
+                let _ = self.reopen(&mut db);
             }
         }
         self.write_notes(&mut db);
@@ -209,6 +214,9 @@ impl Writer {
     pub(crate) fn commit(&mut self, db: &Connection, due: Due) -> Result<(), StoreError> {
         execute(db, "COMMIT").map_err(|error| from_sqlite(&self.path, error))?;
         self.registered = true;
+        if self.waits {
+            self.unsynced = false;
+        }
         self.holding.committed(due);
         Ok(())
     }
@@ -255,17 +263,22 @@ impl Writer {
     pub(crate) fn recover(&mut self, db: &mut Connection, error: &Arc<StoreError>) {
         self.failures += 1;
         tracing::error!(path = %self.path.display(), %error, "a transaction of the log failed");
-        if self.failures >= MOST_FAILURES {
+        // A system that failed to write something takes it for written from then on (wiki.postgresql.org/wiki/Fsync_Errors): what was
+        // committed before it may never come to the disk, and nothing behind it could be read after a loss of power.
+        let is_lost = self.unsynced && is_failed_sync(error);
+        if self.failures >= MOST_FAILURES || is_lost {
             self.queue.close(Arc::new(StoreError::GaveUp(Arc::clone(error))));
         }
         if !db.is_autocommit() {
             // A connection that cannot roll back is closed anyway.
             let _ = execute(db, "ROLLBACK");
         }
-        self.reopen(db);
+        // Where there is no new one, what is handed over fails until the limit of failures closes the log.
+        let _ = self.reopen(db);
     }
 
-    fn reopen(&self, db: &mut Connection) {
+    /// Takes a new connection, and returns whether there is one.
+    fn reopen(&self, db: &mut Connection) -> Result<(), StoreError> {
         let reopened = connection::open_again(&self.path, OpenFlags::default()).and_then(|mut new| {
             connection::make_writer(&new, self.durability)
                 .and_then(|()| Counters::watch(&self.counters, &mut new))
@@ -274,9 +287,12 @@ impl Writer {
         });
         match reopened {
             Ok(new) => *db = new,
-            // The old one is kept: what is handed over fails until the limit of failures closes the log.
-            Err(error) => tracing::error!(path = %self.path.display(), %error, "the log could not be opened again"),
+            Err(error) => {
+                tracing::error!(path = %self.path.display(), %error, "the log could not be opened again");
+                return Err(error);
+            }
         }
+        Ok(())
     }
 
     /// Writes the lines of guests. They wait for no disk, and losing them loses nothing else.
@@ -315,20 +331,33 @@ impl Writer {
     ) -> T {
         // A connection that waits all the same is slower and nothing else.
         if connection::synchronise(db, Durability::Process).is_ok() {
-            self.counters.set_waits(Durability::Process);
+            self.set_waits(Durability::Process);
         }
+        self.unsynced = true;
         let done = work(self, db);
         if !db.is_autocommit() {
             // What could not be committed is given up; the next transaction begins afresh.
             let _ = execute(db, "ROLLBACK");
         }
-        if connection::synchronise(db, self.durability).is_err() || !db.is_autocommit() {
+        if (connection::synchronise(db, self.durability).is_err() || !db.is_autocommit())
+            && let Err(error) = self.reopen(db)
+        {
             // Appends must never be told to be durable by a connection that does not wait.
-            self.reopen(db);
+            self.queue.close(Arc::new(StoreError::GaveUp(Arc::new(error))));
         }
-        self.counters.set_waits(self.durability);
+        self.set_waits(self.durability);
         done
     }
+
+    fn set_waits(&mut self, durability: Durability) {
+        self.waits = durability == Durability::Full;
+        self.counters.set_waits(durability);
+    }
+}
+
+/// Returns whether the disk did not keep what was written.
+fn is_failed_sync(error: &StoreError) -> bool {
+    matches!(error, StoreError::Disk { is_sync: true, .. })
 }
 
 fn now() -> Timestamp {

@@ -97,6 +97,49 @@ fn a_lost_transaction_fails_its_appends_and_the_third_in_a_row_ends_the_log() {
     }
 }
 
+// rule C5
+#[test]
+fn what_was_committed_without_a_sync_and_then_not_synced_ends_the_log() {
+    let directory = TempDir::new().unwrap();
+    let recording = cofferdam_testkit::disk::Recording::of(directory.path());
+    let log = crate::open(directory.path(), "a");
+    begin(&log, 0..1);
+    let run = new_run(0).id;
+    // Everything before is on the disk: the failed frames are written anew.
+    recording.fail_syncs("state.db-wal", 1);
+    assert!(matches!(log.hand_over(step(run, 1, 1)).wait(), Fate::Failed(_)));
+    let generation = answer(log.claim(run)).unwrap().generation.0;
+    assert!(log.hand_over(step(run, generation, 1)).wait().position().is_some());
+    // A claim is committed and not synced: the system may never write it, and nothing behind it could be read.
+    let generation = answer(log.claim(run)).unwrap().generation.0;
+    recording.fail_syncs("state.db-wal", 1);
+    assert!(matches!(
+        log.hand_over(step(run, generation, 2)).wait(),
+        Fate::Failed(_)
+    ));
+    assert_eq!(recording.failures_left("state.db-wal"), 0);
+    assert!(matches!(*answer(log.broken()), StoreError::GaveUp(_)));
+    assert!(answer(log.claim(run)).is_err());
+}
+
+// rule C5
+#[test]
+fn a_claim_ends_no_row_of_failures() {
+    let directory = TempDir::new().unwrap();
+    let log = crate::open(directory.path(), "a");
+    begin(&log, 0..4);
+    refuse(directory.path(), "ROLLBACK", "1");
+    for number in 0..3 {
+        let run = new_run(number).id;
+        let generation = answer(log.claim(run)).unwrap().generation.0;
+        assert!(matches!(
+            log.hand_over(step(run, generation, 1)).wait(),
+            Fate::Failed(_)
+        ));
+    }
+    assert!(matches!(*answer(log.broken()), StoreError::GaveUp(_)));
+}
+
 #[test]
 fn a_log_can_be_opened_by_many_at_the_same_time() {
     let directory = TempDir::new().unwrap();
