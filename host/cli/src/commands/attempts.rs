@@ -3,40 +3,73 @@
 use crate::table::{print_table, table};
 use crate::talk::{duration, harmless, size};
 use crate::tree::round;
-use cofferdam_engine::{Event, Share, StepReference, Used};
+use cofferdam_engine::{Event, FailureClass, Share, StepReference, Used};
 use serde_json::{Value, json};
+use std::fmt;
 
-/// The attempts of a run that came to an end, in the order in which they did.
+/// The attempts of a run, in the order in which they began.
 #[derive(Default)]
 pub(super) struct Attempts(Vec<Attempt>);
 
 struct Attempt {
     at: StepReference,
     number: u32,
-    how: String,
-    used: Used,
+    how: How,
+    /// None if nobody measured: those that are stopped say nothing any more.
+    used: Option<Used>,
+}
+
+enum How {
+    Open,
+    Completed,
+    Failed(FailureClass),
+    Stopped,
 }
 
 impl Attempts {
-    /// Takes an event, if it is the end of an attempt that was measured.
+    /// Takes an event, if it says something of an attempt.
     pub(super) fn add(&mut self, event: &Event) {
-        let (at, number, how, used) = match event {
-            Event::StepCompleted { at, attempt, used, .. } => (at, attempt, "completed".to_owned(), used),
+        match event {
+            Event::AttemptStarted { at, attempt, .. } => {
+                // Another delivery is the same attempt.
+                let open = self.open(|open| open.at == *at && open.number == *attempt);
+                if open.count() == 0 {
+                    self.0.push(Attempt {
+                        at: at.clone(),
+                        number: *attempt,
+                        how: How::Open,
+                        used: None,
+                    });
+                }
+            }
+            Event::StepCompleted { at, attempt, used, .. } => self.end(at, *attempt, || How::Completed, *used),
             Event::AttemptFailed {
                 at,
                 attempt,
                 failure,
                 used,
                 ..
-            } => (at, attempt, format!("failed ({})", failure.class), used),
-            _ => return,
-        };
-        self.0.extend(used.map(|used| Attempt {
-            at: at.clone(),
-            number: *number,
-            how,
-            used,
-        }));
+            } => self.end(at, *attempt, || How::Failed(failure.class), *used),
+            Event::StepFailed { at, .. } | Event::StepCancelled { at } => {
+                self.open(|open| open.at == *at)
+                    .for_each(|open| open.how = How::Stopped);
+            }
+            Event::RunFinished { .. } => self.open(|_| true).for_each(|open| open.how = How::Stopped),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, at: &StepReference, number: u32, how: impl Fn() -> How, used: Option<Used>) {
+        for open in self.open(|open| open.at == *at && open.number == number) {
+            open.how = how();
+            open.used = used;
+        }
+    }
+
+    fn open(&mut self, which: impl Fn(&Attempt) -> bool) -> impl Iterator<Item = &mut Attempt> {
+        self.0
+            .iter_mut()
+            .filter(move |attempt| matches!(attempt.how, How::Open) && which(attempt))
     }
 
     pub(super) fn json(&self) -> Value {
@@ -45,7 +78,7 @@ impl Attempts {
             .map(|attempt| {
                 let mut object = json!(attempt.at);
                 object["attempt"] = attempt.number.into();
-                object["how"] = attempt.how.as_str().into();
+                object["how"] = attempt.how.to_string().into();
                 object["used"] = json!(attempt.used);
                 object
             })
@@ -55,26 +88,34 @@ impl Attempts {
     pub(super) fn print(&self) {
         let mut lines = table(["step", "attempt", "", "time", "computing", "memory", "output"]);
         for attempt in &self.0 {
-            let Used {
-                wall,
-                cpu,
-                memory,
-                output,
-            } = attempt.used;
+            let of = |share: fn(Used) -> Share, shown: fn(u64) -> String| {
+                let of = |used| {
+                    let Share(used, allowed) = share(used);
+                    format!("{} of {}", shown(used), shown(allowed))
+                };
+                attempt.used.map_or_else(|| "-".to_owned(), of)
+            };
             lines.add_row([
                 harmless(&format!("{}{}", attempt.at.step, round(&attempt.at.occurrence))),
                 attempt.number.to_string(),
-                attempt.how.clone(),
-                of(wall, duration),
-                of(cpu, duration),
-                of(memory, size),
-                of(output, size),
+                attempt.how.to_string(),
+                of(|used| used.wall, duration),
+                of(|used| used.cpu, duration),
+                of(|used| used.memory, size),
+                of(|used| used.output, size),
             ]);
         }
         print_table(&mut lines, &[1]);
     }
 }
 
-fn of(Share(used, allowed): Share, shown: fn(u64) -> String) -> String {
-    format!("{} of {}", shown(used), shown(allowed))
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => f.write_str("not over"),
+            Self::Completed => f.write_str("completed"),
+            Self::Failed(class) => write!(f, "failed ({class})"),
+            Self::Stopped => f.write_str("stopped"),
+        }
+    }
 }

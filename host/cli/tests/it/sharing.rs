@@ -199,6 +199,25 @@ fn what_each_attempt_used_is_shown_beside_what_it_was_allowed() {
     assert!(shown.stdout.contains(" of 33.6 MB "), "{shown}");
 }
 
+#[test]
+fn an_attempt_that_is_stopped_is_shown_without_what_it_used() {
+    let project = project(GRANTED);
+    let mut child = project.start(&["run", "pages.wf", "-i", "hangs_at:=1"]);
+    project.wait_for_run(&mut child, 1, 3);
+    let how = || {
+        let shown = project.say(&["show", "last", "--attempts", "--json"]).stdout;
+        let shown: serde_json::Value = serde_json::from_str(&shown).expect("one object");
+        let attempt = &shown["attempts"][0];
+        (attempt["how"].clone(), attempt["used"].clone())
+    };
+    assert_eq!(how(), ("not over".into(), serde_json::Value::Null));
+    assert_eq!(project.say(&["kill", "last"]).code, Some(0));
+    child.wait().expect("it is killed");
+    assert_eq!(how(), ("stopped".into(), serde_json::Value::Null));
+    let shown = project.say(&["show", "last", "--attempts"]);
+    assert!(shown.stdout.contains("stopped"), "{shown}");
+}
+
 // row E13
 #[test]
 fn an_attempt_knows_what_it_is_and_nothing_else() {
