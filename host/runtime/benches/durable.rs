@@ -88,7 +88,7 @@ fn sequence(table: &mut Table, control: &Runtime) -> Result<(), Box<dyn Error>> 
         let busy = (regime == "busy").then(Busy::begin);
         table.section(&format!("1 run of {STEPS} steps one after the other, {regime}"));
         let work = Work::new(STEPS, 1, 64);
-        let rounds = work.measure(15, control)?;
+        let rounds = work.measure(45, control)?;
         let most = |of: fn(&Statistics) -> u64| rounds.iter().map(|round| of(&round.done)).max().unwrap_or_default();
         let flushes = most(|done| done.flushes);
         table.bar(
@@ -126,7 +126,7 @@ fn quiet(table: &mut Table, control: &Runtime) -> Result<(), Box<dyn Error>> {
         table.section(&format!(
             "1 run of {steps} steps one after the other, quiet against effectful, {regime}"
         ));
-        let pairs = Work::new(steps, 1, 64).compare(&Work::new(steps, 1, 64).quiet(), 3, control)?;
+        let pairs = Work::new(steps, 1, 64).compare(&Work::new(steps, 1, 64).quiet(), 7, control)?;
         rates.push(show_pairs(table, (1, steps), &pairs, least));
         drop(busy);
     }
