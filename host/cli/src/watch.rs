@@ -95,9 +95,9 @@ impl Watcher {
     }
 
     /// Writes a line to the file of the run.
-    fn write(&self, at: Timestamp, text: &str) {
+    fn write(&self, at: Timestamp, text: impl FnOnce() -> String) {
         if let Some(file) = &self.file {
-            file.write(&format!("{at} {}", harmless(text)));
+            file.write(&format!("{at} {}", harmless(&text())));
         }
     }
 
@@ -181,7 +181,7 @@ impl Watcher {
         if self.how == How::Lines {
             say(format!("{} {} {text}", tree::time_of_day(at), self.short));
         }
-        self.write(at, text);
+        self.write(at, || text.to_owned());
     }
 
     fn said(&self, at: &StepReference, line: &cofferdam_wasm::LogLine) {
@@ -192,7 +192,6 @@ impl Watcher {
         let (attempt, delivery) = state.deliveries.get(&node).copied().unwrap_or((1, 1));
         state.watched.said.insert(node, line.message.clone());
         drop(state);
-        let at_step = format!("{}{}", at.step, tree::round(&at.occurrence));
         let level = match line.level {
             cofferdam_wasm::LogLevel::Trace => LogLevel::Trace,
             cofferdam_wasm::LogLevel::Debug => LogLevel::Debug,
@@ -206,11 +205,14 @@ impl Watcher {
             cofferdam_engine::Data::map(line.fields.iter().map(|(name, value)| (name.as_str(), value.clone())))
         };
         let now = cofferdam_runtime::now();
-        let rest = match &fields {
-            Data::Null => String::new(),
-            fields => format!(" {}", fields.to_json()),
-        };
-        self.write(now, &format!("{at_step} {} {}{rest}", level.word(), line.message));
+        self.write(now, || {
+            let rest = match &fields {
+                Data::Null => String::new(),
+                fields => format!(" {}", fields.to_json()),
+            };
+            let round = tree::round(&at.occurrence);
+            format!("{}{round} {} {}{rest}", at.step, level.word(), line.message)
+        });
         self.log.note(LogLine {
             run: self.run,
             step: at.step.clone(),
@@ -288,8 +290,9 @@ impl Observer for Watcher {
                 let mut state = self.lock();
                 state.memory = state.memory.max(used.map_or(0, |used| used.memory.0));
                 for call in denied {
-                    let text = format!("{} denied {} {}: {}", at.step, call.call, call.target, call.reason);
-                    self.write(cofferdam_runtime::now(), &text);
+                    self.write(cofferdam_runtime::now(), || {
+                        format!("{} denied {} {}: {}", at.step, call.call, call.target, call.reason)
+                    });
                     state
                         .denied
                         .push((at.step.to_string(), format!("{}: {}", call.target, call.reason)));
@@ -309,8 +312,10 @@ impl Watcher {
             ..
         } = &recorded.event
         {
-            let told = serde_json::json!(failure);
-            self.write(at, &format!("{} attempt {attempt} failed {told}", step.step));
+            self.write(at, || {
+                let told = serde_json::json!(failure);
+                format!("{} attempt {attempt} failed {told}", step.step)
+            });
         }
         match (&recorded.event, node) {
             (Event::RunStarted { workflow, .. }, _) => self.line(at, &format!("run started {workflow}")),

@@ -174,7 +174,6 @@ impl SqliteLog {
             latest,
             failures: 0,
             unsynced: false,
-            waits: options.durability == Durability::Full,
         };
         let writer = thread::Builder::new()
             .name("log-writer".to_owned())

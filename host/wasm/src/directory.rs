@@ -1,7 +1,7 @@
 //! How directories of this machine are opened for guests: without following links, and knowing what lies in them.
 
 use rustix::fs::{AtFlags, Mode, OFlags, Stat};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,6 +20,11 @@ pub(crate) struct HiddenDirectory {
     pub(crate) identity: Identity,
     pub(crate) parent: Identity,
     pub(crate) name: OsString,
+}
+
+/// Returns whether a directory of this name is a repository, also where case does not matter: files below it say what programs run.
+pub fn is_repository(name: &OsStr) -> bool {
+    name.eq_ignore_ascii_case(".git")
 }
 
 impl Identity {

@@ -45,7 +45,7 @@ pub use compile::{CompileLimits, Compiler, compile_for_parent};
 pub use component::{Component, LoadError};
 pub use copies::{Copies, CopyError, KeptComponent, Origin};
 pub use descriptor::{ActionDescriptor, Kind, Need, OnLost, RetryDefault};
-pub use directory::of_the_kernel;
+pub use directory::{is_repository, of_the_kernel};
 pub use egress::Resolver;
 pub use grants::{
     Access, Allowed, Decision, DirectoryGrant, EffectClass, Effective, GrantError, OpenDirectory, Room, effective,

@@ -9,7 +9,11 @@ use std::fmt;
 
 /// The attempts of a run, in the order in which they began.
 #[derive(Default)]
-pub(super) struct Attempts(Vec<Attempt>);
+pub(super) struct Attempts {
+    all: Vec<Attempt>,
+    /// The places of those that are not over.
+    open: Vec<usize>,
+}
 
 struct Attempt {
     at: StepReference,
@@ -19,6 +23,7 @@ struct Attempt {
     used: Option<Used>,
 }
 
+#[derive(Clone, Copy)]
 enum How {
     Open,
     Completed,
@@ -30,50 +35,52 @@ impl Attempts {
     /// Takes an event, if it says something of an attempt.
     pub(super) fn add(&mut self, event: &Event) {
         match event {
-            Event::AttemptStarted { at, attempt, .. } => {
-                // Another delivery is the same attempt.
-                let open = self.open(|open| open.at == *at && open.number == *attempt);
-                if open.count() == 0 {
-                    self.0.push(Attempt {
-                        at: at.clone(),
-                        number: *attempt,
-                        how: How::Open,
-                        used: None,
-                    });
-                }
+            Event::AttemptStarted { at, attempt, .. } => self.begin(at, *attempt),
+            Event::StepCompleted { at, attempt, used, .. } => {
+                self.end(|open| open.is(at, *attempt), How::Completed, *used);
             }
-            Event::StepCompleted { at, attempt, used, .. } => self.end(at, *attempt, || How::Completed, *used),
             Event::AttemptFailed {
                 at,
                 attempt,
                 failure,
                 used,
                 ..
-            } => self.end(at, *attempt, || How::Failed(failure.class), *used),
+            } => self.end(|open| open.is(at, *attempt), How::Failed(failure.class), *used),
             Event::StepFailed { at, .. } | Event::StepCancelled { at } => {
-                self.open(|open| open.at == *at)
-                    .for_each(|open| open.how = How::Stopped);
+                self.end(|open| open.at == *at, How::Stopped, None);
             }
-            Event::RunFinished { .. } => self.open(|_| true).for_each(|open| open.how = How::Stopped),
+            Event::RunFinished { .. } => self.end(|_| true, How::Stopped, None),
             _ => {}
         }
     }
 
-    fn end(&mut self, at: &StepReference, number: u32, how: impl Fn() -> How, used: Option<Used>) {
-        for open in self.open(|open| open.at == *at && open.number == number) {
-            open.how = how();
-            open.used = used;
+    fn begin(&mut self, at: &StepReference, number: u32) {
+        // Another delivery is the same attempt.
+        if self.open.iter().any(|place| self.all[*place].is(at, number)) {
+            return;
         }
+        self.open.push(self.all.len());
+        self.all.push(Attempt {
+            at: at.clone(),
+            number,
+            how: How::Open,
+            used: None,
+        });
     }
 
-    fn open(&mut self, which: impl Fn(&Attempt) -> bool) -> impl Iterator<Item = &mut Attempt> {
-        self.0
-            .iter_mut()
-            .filter(move |attempt| matches!(attempt.how, How::Open) && which(attempt))
+    fn end(&mut self, which: impl Fn(&Attempt) -> bool, how: How, used: Option<Used>) {
+        self.open.retain(|place| {
+            let attempt = &mut self.all[*place];
+            let ends = which(attempt);
+            if ends {
+                (attempt.how, attempt.used) = (how, used);
+            }
+            !ends
+        });
     }
 
     pub(super) fn json(&self) -> Value {
-        self.0
+        self.all
             .iter()
             .map(|attempt| {
                 let mut object = json!(attempt.at);
@@ -87,7 +94,7 @@ impl Attempts {
 
     pub(super) fn print(&self) {
         let mut lines = table(["step", "attempt", "", "time", "computing", "memory", "output"]);
-        for attempt in &self.0 {
+        for attempt in &self.all {
             let of = |share: fn(Used) -> Share, shown: fn(u64) -> String| {
                 let of = |used| {
                     let Share(used, allowed) = share(used);
@@ -106,6 +113,12 @@ impl Attempts {
             ]);
         }
         print_table(&mut lines, &[1]);
+    }
+}
+
+impl Attempt {
+    fn is(&self, at: &StepReference, number: u32) -> bool {
+        self.number == number && self.at == *at
     }
 }
 

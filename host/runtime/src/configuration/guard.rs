@@ -8,7 +8,7 @@ use super::paths::{self, Found};
 use super::problem::ProblemCode;
 use super::project::FILE_NAME;
 use super::section::DirectoryLine;
-use cofferdam_wasm::{Access, of_the_kernel};
+use cofferdam_wasm::{Access, is_repository, of_the_kernel};
 use std::path::{Path, PathBuf};
 
 impl Configuration {
@@ -157,7 +157,10 @@ impl Configuration {
                 None
             }
         });
-        let in_repository = || path.ancestors().find(|path| is_repository(path));
+        let in_repository = || {
+            path.ancestors()
+                .find(|path| path.file_name().is_some_and(is_repository))
+        };
         lies.or_else(|| {
             Some(format!(
                 "it lies in a repository (`{}`)",
@@ -165,9 +168,4 @@ impl Configuration {
             ))
         })
     }
-}
-
-/// Returns whether files below `path` say what programs run: as git names such a directory, also where case does not matter.
-fn is_repository(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(".git"))
 }

@@ -40,7 +40,7 @@ impl Counters {
         // Shorter than before: the log was used from its start again.
         let written = if frames > before { frames - before } else { frames };
         self.frames_written.fetch_add(written, Ordering::Relaxed);
-        if self.waits.load(Ordering::Relaxed) {
+        if self.waits() {
             self.flushes.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -48,6 +48,11 @@ impl Counters {
     /// Says what the next commits wait for.
     pub(crate) fn set_waits(&self, durability: Durability) {
         self.waits.store(durability == Durability::Full, Ordering::Relaxed);
+    }
+
+    /// Returns whether the commits of now wait for the disk.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
     }
 
     /// Returns how long the write-ahead log is, in frames.

@@ -54,8 +54,6 @@ pub(crate) struct Writer {
     pub(crate) failures: u32,
     /// Whether something was committed that no sync has put on the disk yet.
     pub(crate) unsynced: bool,
-    /// Whether the commits of now wait for the disk.
-    pub(crate) waits: bool,
 }
 
 /// Fails what is queued when the thread ends, however it ends.
@@ -214,7 +212,7 @@ impl Writer {
     pub(crate) fn commit(&mut self, db: &Connection, due: Due) -> Result<(), StoreError> {
         execute(db, "COMMIT").map_err(|error| from_sqlite(&self.path, error))?;
         self.registered = true;
-        if self.waits {
+        if self.counters.waits() {
             self.unsynced = false;
         }
         self.holding.committed(due);
@@ -331,7 +329,7 @@ impl Writer {
     ) -> T {
         // A connection that waits all the same is slower and nothing else.
         if connection::synchronise(db, Durability::Process).is_ok() {
-            self.set_waits(Durability::Process);
+            self.counters.set_waits(Durability::Process);
         }
         self.unsynced = true;
         let done = work(self, db);
@@ -345,13 +343,8 @@ impl Writer {
             // Appends must never be told to be durable by a connection that does not wait.
             self.queue.close(Arc::new(StoreError::GaveUp(Arc::new(error))));
         }
-        self.set_waits(self.durability);
+        self.counters.set_waits(self.durability);
         done
-    }
-
-    fn set_waits(&mut self, durability: Durability) {
-        self.waits = durability == Durability::Full;
-        self.counters.set_waits(durability);
     }
 }
 

@@ -4,9 +4,10 @@
 //! the way is opened by itself and compared with the hidden ones by device and inode, links are read and taken apart like
 //! paths, and nothing leads above the directory that the guest started from.
 
-use crate::directory::{HiddenDirectory, Identity, kernel_file_system};
+use crate::directory::{HiddenDirectory, Identity, is_repository, kernel_file_system};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -52,7 +53,6 @@ const MAX_PATH: usize = 4096;
 const MAX_LINKS: u32 = 40;
 /// Going up means walking down again from the base; a path that does it all the time is nobody's need.
 const MAX_STEPS: u32 = 4096;
-const REPOSITORY: &str = ".git";
 /// What Cofferdam keeps beside a project: of any project, not only of the one whose directory is granted.
 const STATE: &str = ".cofferdam";
 
@@ -67,7 +67,7 @@ impl Place {
     /// Returns whether it is a repository, or would be one, or lies in one, as far as the way from the base tells.
     pub(crate) fn is_in_repository(&self) -> bool {
         let mut names = self.trail.iter().chain(&self.name);
-        names.any(|name| name.eq_ignore_ascii_case(REPOSITORY))
+        names.any(|name| is_repository(OsStr::new(name)))
     }
 
     /// Returns the name in the directory, with which the system can be asked.
